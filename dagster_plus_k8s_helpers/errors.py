@@ -1,0 +1,87 @@
+"""Every error this package raises on purpose.
+
+DagsterPlusK8sError
+├── K8sConfigError (ValueError)     a value that Kubernetes or Dagster would refuse or ignore
+│   ├── QuantityError               text that is not a Kubernetes quantity
+│   └── UnknownFieldError           a field that does not exist, with the nearest one that does
+├── SelectionError (ValueError)     a selection that reaches nothing the config could apply to
+└── DeploymentError                 a deployment for which no executor was given
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "DagsterPlusK8sError",
+    "DeploymentError",
+    "K8sConfigError",
+    "QuantityError",
+    "SelectionError",
+    "UnknownFieldError",
+]
+
+
+class DagsterPlusK8sError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class K8sConfigError(DagsterPlusK8sError, ValueError):
+    """A value that Kubernetes or Dagster would refuse or ignore, refused where it was written.
+
+    Attributes:
+        where: Path of the value inside the object, such as ``resources.memory``; may be empty.
+        reason: What is wrong with the value and what to write instead.
+    """
+
+    def __init__(self, reason: str, *, where: str = "") -> None:
+        super().__init__(f"{where}: {reason}" if where else reason)
+        self.where = where
+        self.reason = reason
+
+    def within(self, parent: str) -> K8sConfigError:
+        """The same error seen from one level further out."""
+        outer = type(self).__new__(type(self))
+        where = _join(parent, self.where)
+        K8sConfigError.__init__(outer, self.reason, where=where)
+        return outer
+
+
+class QuantityError(K8sConfigError):
+    """Text that is not a Kubernetes quantity."""
+
+
+class UnknownFieldError(K8sConfigError):
+    """A field that does not exist."""
+
+    def __init__(self, name: str, known: Iterable[str], *, of: str, where: str = "") -> None:
+        super().__init__(f"{of} has no field {name!r}{did_you_mean(name, known)}", where=where)
+
+
+class SelectionError(DagsterPlusK8sError, ValueError):
+    """A selection that reaches nothing the config could apply to."""
+
+
+class DeploymentError(DagsterPlusK8sError):
+    """A deployment for which no executor was given."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` for the known name nearest to ``name``, or nothing when none is near."""
+    by_plain = {_plain(candidate): candidate for candidate in known}
+    near = difflib.get_close_matches(_plain(name), by_plain, n=1, cutoff=0.7)
+    return f"; did you mean {by_plain[near[0]]!r}?" if near else ""
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _join(parent: str, child: str) -> str:
+    if not child:
+        return parent
+    return f"{parent}{child}" if child.startswith("[") else f"{parent}.{child}"

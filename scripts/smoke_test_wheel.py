@@ -1,0 +1,56 @@
+"""Builds the wheel, installs it in a clean environment and uses it without the source tree."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SMOKE = """
+import pathlib, sys
+import dagster_plus_k8s_helpers as package
+
+root = pathlib.Path(sys.argv[1])
+assert root not in pathlib.Path(package.__file__).resolve().parents, package.__file__
+assert (pathlib.Path(package.__file__).parent / "py.typed").exists()
+for name in package.__all__:
+    getattr(package, name)
+print("passed: wheel smoke test of", len(package.__all__), "public names")
+"""
+
+
+def main() -> None:
+    """Build, install, import."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        run(sys.executable, "-m", "build", "--wheel", "--outdir", str(work), str(ROOT))
+        (wheel,) = work.glob("*.whl")
+        python = make_environment(work / "venv", wheel)
+        run(str(python), "-c", SMOKE, str(ROOT), cwd=work)
+
+
+def make_environment(venv: Path, wheel: Path) -> Path:
+    """A new virtual environment with the wheel in it and nothing else of ours; returns its Python."""
+    constraints = str(ROOT / "constraints.txt")
+    uv = shutil.which("uv")
+    python = venv / "bin" / "python"
+    if uv:
+        run(uv, "venv", "--quiet", "--python", sys.executable, str(venv))
+        run(uv, "pip", "install", "--quiet", "--python", str(python), "-c", constraints, str(wheel))
+    else:
+        run(sys.executable, "-m", "venv", str(venv))
+        run(str(python), "-m", "pip", "install", "--quiet", "-c", constraints, str(wheel))
+    return python
+
+
+def run(*command: str, cwd: Path | None = None) -> None:
+    """Run a command, show what it prints, stop when it fails."""
+    subprocess.run(command, check=True, cwd=cwd)
+
+
+if __name__ == "__main__":
+    main()
