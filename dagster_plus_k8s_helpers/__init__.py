@@ -18,24 +18,111 @@ if TYPE_CHECKING:
         SelectionError,
         UnknownFieldError,
     )
+    from dagster_plus_k8s_helpers.executor.deployment import (
+        Deployment,
+        current_deployment,
+        executor_for_deployment,
+    )
+    from dagster_plus_k8s_helpers.executor.k8s import (
+        k8s_executor,
+    )
+    from dagster_plus_k8s_helpers.pod.config import (
+        K8sConfig,
+    )
+    from dagster_plus_k8s_helpers.pod.containers import (
+        Container,
+    )
+    from dagster_plus_k8s_helpers.pod.env import (
+        ConfigMapEnvSource,
+        ConfigMapKeyRef,
+        FieldRef,
+        ResourceFieldRef,
+        SecretEnvSource,
+        SecretKeyRef,
+    )
+    from dagster_plus_k8s_helpers.pod.quantity import (
+        Quantity,
+    )
+    from dagster_plus_k8s_helpers.pod.resources import (
+        Resources,
+    )
+    from dagster_plus_k8s_helpers.pod.scheduling import (
+        gpu,
+        shm,
+        spot,
+    )
+    from dagster_plus_k8s_helpers.pod.toleration import (
+        Toleration,
+    )
+    from dagster_plus_k8s_helpers.pod.volumes import (
+        Volume,
+        VolumeMount,
+    )
+    from dagster_plus_k8s_helpers.tags import (
+        k8s_tags,
+        with_k8s_config,
+    )
 
 __all__ = [
+    "ConfigMapEnvSource",
+    "ConfigMapKeyRef",
+    "Container",
     "DagsterPlusK8sError",
+    "Deployment",
     "DeploymentError",
+    "FieldRef",
+    "K8sConfig",
     "K8sConfigError",
+    "Quantity",
     "QuantityError",
+    "ResourceFieldRef",
+    "Resources",
+    "SecretEnvSource",
+    "SecretKeyRef",
     "SelectionError",
+    "Toleration",
     "UnknownFieldError",
+    "Volume",
+    "VolumeMount",
+    "current_deployment",
+    "executor_for_deployment",
+    "gpu",
+    "k8s_executor",
+    "k8s_tags",
+    "shm",
+    "spot",
+    "with_k8s_config",
 ]
 
-_HOME = {
-    "DagsterPlusK8sError": "errors",
-    "DeploymentError": "errors",
-    "K8sConfigError": "errors",
-    "QuantityError": "errors",
-    "SelectionError": "errors",
-    "UnknownFieldError": "errors",
+_MODULES = {
+    "errors": (
+        "DagsterPlusK8sError",
+        "DeploymentError",
+        "K8sConfigError",
+        "QuantityError",
+        "SelectionError",
+        "UnknownFieldError",
+    ),
+    "executor.deployment": ("Deployment", "current_deployment", "executor_for_deployment"),
+    "executor.k8s": ("k8s_executor",),
+    "pod.config": ("K8sConfig",),
+    "pod.containers": ("Container",),
+    "pod.env": (
+        "ConfigMapEnvSource",
+        "ConfigMapKeyRef",
+        "FieldRef",
+        "ResourceFieldRef",
+        "SecretEnvSource",
+        "SecretKeyRef",
+    ),
+    "pod.quantity": ("Quantity",),
+    "pod.resources": ("Resources",),
+    "pod.scheduling": ("gpu", "shm", "spot"),
+    "pod.toleration": ("Toleration",),
+    "pod.volumes": ("Volume", "VolumeMount"),
+    "tags": ("k8s_tags", "with_k8s_config"),
 }
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:

@@ -10,8 +10,9 @@ DagsterPlusK8sError
 
 from __future__ import annotations
 
+import copy
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,12 +44,21 @@ class K8sConfigError(DagsterPlusK8sError, ValueError):
         self.where = where
         self.reason = reason
 
-    def within(self, parent: str) -> K8sConfigError:
+    def __reduce__(self) -> tuple[object, tuple[type[Self], str, dict[str, object]]]:
+        return _restored, (type(self), str(self), self.__dict__)
+
+    def within(self, parent: str) -> Self:
         """The same error seen from one level further out."""
-        outer = type(self).__new__(type(self))
-        where = _join(parent, self.where)
-        K8sConfigError.__init__(outer, self.reason, where=where)
+        outer = copy.copy(self)
+        K8sConfigError.__init__(outer, self.reason, where=_join(parent, self.where))
         return outer
+
+
+def _restored(kind: type[K8sConfigError], message: str, state: dict[str, object]) -> K8sConfigError:
+    """An error as it was, whatever its class wants to be made from."""
+    error = kind.__new__(kind, message)
+    error.__dict__.update(state)
+    return error
 
 
 class QuantityError(K8sConfigError):
@@ -56,10 +66,15 @@ class QuantityError(K8sConfigError):
 
 
 class UnknownFieldError(K8sConfigError):
-    """A field that does not exist."""
+    """A field that does not exist.
+
+    Attributes:
+        name: The field as it was written.
+    """
 
     def __init__(self, name: str, known: Iterable[str], *, of: str, where: str = "") -> None:
         super().__init__(f"{of} has no field {name!r}{did_you_mean(name, known)}", where=where)
+        self.name = name
 
 
 class SelectionError(DagsterPlusK8sError, ValueError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from dagster_plus_k8s_helpers import errors
@@ -31,3 +33,19 @@ def test_a_list_index_is_joined_without_a_dot() -> None:
 
 def test_nothing_is_suggested_when_nothing_is_near() -> None:
     assert errors.did_you_mean("banana", ["cpu", "memory"]) == ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.UnknownFieldError("imag", ["image"], of="Container", where="container_config"),
+        errors.QuantityError("too fine", where="cpu"),
+        errors.DeploymentError("none given"),
+    ],
+)
+def test_errors_cross_a_process_boundary_whole(error: errors.DagsterPlusK8sError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)

@@ -2,10 +2,59 @@
 
 from __future__ import annotations
 
-from typing import assert_type
+from typing import Any, assert_type
 
-from dagster_plus_k8s_helpers import K8sConfigError
+import dagster as dg
+
+from dagster_plus_k8s_helpers import (
+    Container,
+    Deployment,
+    K8sConfig,
+    K8sConfigError,
+    Quantity,
+    Resources,
+    Toleration,
+    Volume,
+    current_deployment,
+    executor_for_deployment,
+    gpu,
+    k8s_executor,
+    k8s_tags,
+    shm,
+    spot,
+    with_k8s_config,
+)
 
 error = K8sConfigError("too small", where="memory")
 assert_type(error.where, str)
 assert_type(error.within("resources"), K8sConfigError)
+
+assert_type(Quantity("1Gi") * 2, Quantity)
+assert_type(Resources(cpu=("1", None)).scaled(memory=2), Resources)
+
+config = K8sConfig(resources=Resources(cpu=1), node_selector={"a": "b"}, tolerations=[Toleration("a")])
+assert_type(config | gpu(1) | spot("gke") | shm("1Gi"), K8sConfig)
+assert_type(config.resources, Resources | None)
+assert_type(config.tolerations, tuple[Toleration, ...])
+assert_type(config.image, str | None)
+assert_type(config.volumes, tuple[Volume, ...])
+assert_type(config.init_containers, tuple[Container, ...])
+assert_type(config.tags, dict[str, Any])
+assert_type(config.run_tags, dict[str, str])
+assert_type(config.container_context("run", "server"), dict[str, Any])
+assert_type(K8sConfig.from_tags(config.tags), K8sConfig)
+K8sConfig(toleration=[])  # type: ignore[call-arg] # an unknown field is an error before anything runs
+K8sConfig(image_pull_policy="always")  # type: ignore[arg-type] # and so is a value out of a closed set
+assert_type(k8s_tags(cpu=1, memory="4Gi", labels={"a": "b"}), dict[str, Any])
+
+assert_type(current_deployment(), Deployment)
+assert_type(executor_for_deployment(default=k8s_executor(max_concurrent=1)), dg.ExecutorDefinition)
+
+
+@dg.asset
+def asset() -> None: ...
+
+
+assert_type(with_k8s_config(asset, config), dg.AssetsDefinition)
+assert_type(with_k8s_config(dg.Definitions(), config, "group:ml"), dg.Definitions)
+assert_type(with_k8s_config([asset], config), list[dg.AssetsDefinition])

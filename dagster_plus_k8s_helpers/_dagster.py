@@ -1,0 +1,278 @@
+"""Everything this package takes from inside Dagster that Dagster does not export, in one place.
+
+Each function says why nothing public will do. `tests/test_dagster_internals.py` fails when one moves.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import dagster as dg
+from dagster._config import process_config
+from dagster._core.definitions.assets.definition.cacheable_assets_definition import CacheableAssetsDefinition
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.system_config.objects import OpConfig, ResolvedRunConfig
+from dagster._utils.warnings import disable_dagster_warnings
+from dagster_shared.record import replace
+
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from dagster._core.definitions.definition_config_schema import IDefinitionConfigSchema
+    from dagster._core.definitions.executor_definition import ExecutorRequirement
+    from dagster_k8s.container_context import K8sContainerContext
+    from dagster_k8s.executor import K8sStepHandler
+
+__all__ = [
+    "CacheableAssetsDefinition",
+    "LateExecutorDefinition",
+    "Step",
+    "config_fields",
+    "create_executor",
+    "merged_container_context",
+    "op_of_source_asset",
+    "rebuilt_graph",
+    "run_of",
+    "selected_keys",
+    "selection_from_text",
+    "step_handler_of",
+    "steps_of",
+    "with_definitions",
+    "with_node",
+    "with_op_tags",
+    "with_source_asset_op_tags",
+    "with_targets",
+]
+
+Handler = TypeVar("Handler")
+Automation = TypeVar("Automation", dg.ScheduleDefinition, dg.SensorDefinition)
+
+
+class LateExecutorDefinition(dg.ExecutorDefinition):
+    """An executor that is made when Dagster first looks at its config or runs it.
+
+    A definition takes its config schema at once, and the schema of the k8s executor comes with
+    ``dagster_k8s`` and ``kubernetes``: the better part of a second, for nothing when another executor of
+    `executor_for_deployment` is the one that runs.
+
+    Args:
+        name: Name of the executor.
+        make: Makes it.
+    """
+
+    def __init__(self, name: str, make: Callable[[], dg.ExecutorDefinition]) -> None:
+        self._make = make
+        super().__init__(
+            name=name,
+            requirements=self._late_requirements,
+            executor_creation_fn=lambda context: create_executor(self._made, context),
+        )
+
+    def _late_requirements(self, config: Mapping[str, object]) -> Sequence[ExecutorRequirement]:
+        return self._made.get_requirements(config)
+
+    @cached_property
+    def _made(self) -> dg.ExecutorDefinition:
+        return self._make()
+
+    @property
+    def config_schema(self) -> IDefinitionConfigSchema:
+        """The schema of the executor that is made."""
+        return self._made.config_schema
+
+
+def config_fields(executor: dg.ExecutorDefinition) -> Mapping[str, dg.Field]:
+    """The fields of an executor's config; an executor definition tells its schema to Dagster alone."""
+    fields: Mapping[str, dg.Field] = executor.config_schema.config_type.fields  # type: ignore[union-attr] # a Shape
+    return fields
+
+
+def create_executor(executor: dg.ExecutorDefinition, init_context: dg.InitExecutorContext) -> dg.Executor:
+    """What an executor definition makes of a config; ``configured`` would leave a launch nothing to say."""
+    create = executor.executor_creation_fn
+    assert create is not None  # noqa: S101 - every executor of a library has one
+    return create(init_context)
+
+
+def step_handler_of(
+    job: dg.JobDefinition, config: Mapping[str, object], kind: type[Handler]
+) -> Handler | None:
+    """The step handler of a job's executor, made as a run worker makes it; ``None`` for another kind.
+
+    A run would resolve the config of every op and resource as well, which may not be at hand.
+    """
+    definition = job.executor_def
+    accepted = process_config({"config": definition.config_schema.as_field()}, {"config": dict(config)})
+    resolved = definition.apply_config_mapping(accepted.value or {})
+    if not accepted.success or resolved.value is None:
+        return None
+    context = dg.InitExecutorContext(
+        job=InMemoryJob(job),
+        executor_def=definition,
+        executor_config=resolved.value["config"],
+        instance=dg.DagsterInstance.ephemeral(),
+    )
+    handler = getattr(create_executor(definition, context), "_step_handler", None)
+    return handler if isinstance(handler, kind) else None
+
+
+def merged_container_context(handler: K8sStepHandler, launch: Any) -> K8sContainerContext:
+    """All layers of a step, merged as ``launch_step`` of the handler does it before it calls the API."""
+    return handler._get_container_context(launch)  # noqa: SLF001
+
+
+class Step(NamedTuple):
+    """One step of a job.
+
+    Attributes:
+        key: Its key: the path of its op through the graphs, and ``[?]`` for a step that is mapped.
+        op_name: Name of the op where it is used.
+        tags: Tags of the op's definition and of its use.
+    """
+
+    key: str
+    op_name: str
+    tags: Mapping[str, str]
+
+
+def steps_of(job: dg.JobDefinition) -> list[Step]:
+    """The steps of a job in an order they can run in; only an execution plan knows them.
+
+    The config of ops is taken for given: none of it decides which steps there are.
+    """
+    no_op_config: Mapping[str, OpConfig] = defaultdict(lambda: OpConfig.from_dict({}))
+    plan = ExecutionPlan.build(job, ResolvedRunConfig(ops=no_op_config), tags=dict(job.run_tags))
+    steps = plan.get_all_steps_in_topo_order()
+    return [Step(step.key, step.node_handle.name, step.tags or {}) for step in steps]
+
+
+def run_of(job: dg.JobDefinition) -> dg.DagsterRun:
+    """A run of the job as the launcher would see it, without an id of its own."""
+    return dg.DagsterRun(job_name=job.name, tags=dict(job.run_tags))
+
+
+def selection_from_text(text: str) -> dg.AssetSelection:
+    """Dagster's selection syntax over every asset, observable sources too, which is a beta parameter."""
+    with disable_dagster_warnings():
+        return dg.AssetSelection.from_string(text, include_sources=True)
+
+
+def with_op_tags(op: dg.OpDefinition, tags: Mapping[str, str]) -> dg.OpDefinition:
+    """A copy of an op with other tags.
+
+    ``OpDefinition.with_replaced_properties`` always keeps the tags; making a new one would lose its
+    subclass and whatever a later Dagster gives an op.
+    """
+    changed = copy.copy(op)
+    changed._tags = dict(tags)  # noqa: SLF001
+    if dict(changed.tags) != dict(tags):
+        raise DagsterPlusK8sError("this release of dagster keeps the tags of an op in another place")
+    return changed
+
+
+def with_node(assets: dg.AssetsDefinition, node: dg.OpDefinition | dg.GraphDefinition) -> dg.AssetsDefinition:
+    """A copy of an assets definition computed by another op or graph.
+
+    The same steps as in ``AssetsDefinition.with_resources``, which every ``Definitions`` takes.
+    """
+    with disable_dagster_warnings():
+        return type(assets)(**{**assets.get_attributes_dict(), "node_def": node})
+
+
+def op_of_source_asset(source: dg.SourceAsset) -> dg.OpDefinition | None:
+    """The op that observes a source asset, when it is observable."""
+    return source.op if source.is_observable else None
+
+
+def with_source_asset_op_tags(source: dg.SourceAsset, tags: Mapping[str, str]) -> dg.SourceAsset:
+    """A copy of an observable source asset whose op has other tags; its constructor takes no node."""
+    changed = copy.copy(source)
+    changed.op_tags = dict(tags)
+    changed._node_def = None  # noqa: SLF001 - computed again from op_tags
+    return changed
+
+
+def rebuilt_graph(
+    graph: dg.GraphDefinition,
+    *,
+    name: str,
+    node_defs: Sequence[dg.OpDefinition | dg.GraphDefinition],
+    dependencies: Mapping[Any, Any],
+) -> dg.GraphDefinition:
+    """A graph with other nodes and dependencies and everything else as it is.
+
+    ``GraphDefinition.copy`` loses the composition function and the order of the inputs.
+    """
+    return dg.GraphDefinition(
+        name=name,
+        description=graph.description,
+        node_defs=node_defs,
+        dependencies=dict(dependencies),
+        input_mappings=graph.input_mappings,
+        output_mappings=graph.output_mappings,
+        config=graph.config_mapping,
+        tags=graph.tags,
+        input_assets=graph.input_assets,
+        composition_fn=graph.composition_fn,
+        positional_inputs=graph.positional_inputs,
+    )
+
+
+def selected_keys(
+    assets: Iterable[dg.AssetsDefinition | dg.SourceAsset | dg.AssetSpec], selection: dg.AssetSelection
+) -> set[dg.AssetKey | dg.AssetCheckKey]:
+    """Keys of the assets and checks of a selection.
+
+    ``Definitions.resolve_asset_graph`` would want every resource to be there.
+    """
+    known = [dg.AssetsDefinition(specs=[item]) if isinstance(item, dg.AssetSpec) else item for item in assets]
+    with disable_dagster_warnings():
+        graph = AssetGraph.from_assets([*known, *_stand_ins(known)])
+    return {*selection.resolve(graph), *selection.resolve_checks(graph)}
+
+
+def _stand_ins(assets: Sequence[dg.AssetsDefinition | dg.SourceAsset]) -> list[dg.AssetsDefinition]:
+    """External assets for the inputs that none of the assets produces: a graph wants them all.
+
+    Dagster may resolve an input to another asset by its last part within a group or by its table's name;
+    such an input gets none.
+    """
+    specs = [spec for item in assets if isinstance(item, dg.AssetsDefinition) for spec in item.specs]
+    keys = {spec.key for spec in specs} | {item.key for item in assets if isinstance(item, dg.SourceAsset)}
+    by_name = {(spec.group_name, spec.key.path[-1]) for spec in specs}
+    absent = {
+        dep.asset_key
+        for spec in specs
+        for dep in spec.deps
+        if dep.asset_key not in keys
+        and not dep.metadata
+        and (spec.group_name, dep.asset_key.path[0]) not in by_name
+    }
+    return [dg.AssetsDefinition(specs=[dg.AssetSpec(key)]) for key in absent]
+
+
+def with_targets(automation: Automation, rewrite: Any) -> Automation:
+    """A copy of a schedule or sensor whose target holds rewritten assets; neither has a setter."""
+    changed = copy.copy(automation)
+    if isinstance(changed, dg.ScheduleDefinition):
+        changed._target = _rewritten(changed.target, rewrite)  # noqa: SLF001
+    else:
+        changed._targets = [_rewritten(target, rewrite) for target in changed.targets]  # noqa: SLF001
+    return changed
+
+
+def _rewritten(target: Any, rewrite: Any) -> Any:
+    return target._replace(assets_defs=[rewrite(item) for item in target.assets_defs])
+
+
+def with_definitions(definitions: dg.Definitions, **fields: Any) -> dg.Definitions:
+    """A copy of definitions with some fields replaced and every other one, new ones too, as it is."""
+    changed: dg.Definitions = replace(definitions, **fields)
+    return changed

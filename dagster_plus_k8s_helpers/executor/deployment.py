@@ -1,0 +1,141 @@
+"""Which deployment this code runs in, and picking an executor by it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+
+from dagster_plus_k8s_helpers.errors import DeploymentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import dagster as dg
+
+__all__ = ["Deployment", "DeploymentKind", "current_deployment", "executor_for_deployment", "pick"]
+
+DeploymentKind: TypeAlias = Literal["local", "branch", "full"]
+"""``local``: outside Dagster+; ``branch``: one a pull request has; ``full``: such as prod."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where this process runs.
+
+    Attributes:
+        kind: ``local``, ``branch`` or ``full``.
+        name: Name of the Dagster+ deployment; ``None`` when local.
+        in_cluster: Whether the process runs in a pod.
+        location_name: Name of the code location; ``None`` when local.
+        git_branch: Branch the code was built from, when Dagster+ says so.
+        git_sha: Commit the code was built from, when Dagster+ says so.
+        pull_request_id: Pull request of a branch deployment, when Dagster+ says so.
+    """
+
+    kind: DeploymentKind
+    name: str | None = None
+    in_cluster: bool = False
+    location_name: str | None = None
+    git_branch: str | None = None
+    git_sha: str | None = None
+    pull_request_id: str | None = None
+
+    def __str__(self) -> str:
+        return "running locally" if self.kind == "local" else f"the {self.kind} deployment {self.name!r}"
+
+
+def current_deployment(environ: Mapping[str, str] | None = None) -> Deployment:
+    """The deployment that the environment variables of this process tell.
+
+    Dagster+ gives every code server, run and step ``DAGSTER_CLOUD_DEPLOYMENT_NAME``, and branch
+    deployments ``DAGSTER_CLOUD_IS_BRANCH_DEPLOYMENT=1``; Kubernetes gives every pod
+    ``KUBERNETES_SERVICE_HOST``. Without the first, the deployment is local, in a pod or not.
+
+    Args:
+        environ: Environment to read instead of the process' own.
+
+    Source: https://docs.dagster.io/deployment/dagster-plus/management/environment-variables/built-in
+    """
+    environ = os.environ if environ is None else environ
+    in_cluster = bool(environ.get("KUBERNETES_SERVICE_HOST"))
+    name = environ.get("DAGSTER_CLOUD_DEPLOYMENT_NAME")
+    if not name:
+        return Deployment("local", in_cluster=in_cluster)
+    is_branch = environ.get("DAGSTER_CLOUD_IS_BRANCH_DEPLOYMENT", "").lower() in {"1", "true"}
+    return Deployment(
+        "branch" if is_branch else "full",
+        name,
+        in_cluster,
+        location_name=environ.get("DAGSTER_CLOUD_LOCATION_NAME"),
+        git_branch=environ.get("DAGSTER_CLOUD_GIT_BRANCH"),
+        git_sha=environ.get("DAGSTER_CLOUD_GIT_SHA"),
+        pull_request_id=environ.get("DAGSTER_CLOUD_PULL_REQUEST_ID"),
+    )
+
+
+def executor_for_deployment(
+    *,
+    local: dg.ExecutorDefinition | None = None,
+    branch: dg.ExecutorDefinition | None = None,
+    deployments: Mapping[str, dg.ExecutorDefinition] | None = None,
+    default: dg.ExecutorDefinition | None = None,
+    deployment: Deployment | None = None,
+) -> dg.ExecutorDefinition:
+    """The executor for the deployment in which these definitions load: the most specific one given.
+
+    Args:
+        local: Outside Dagster+: ``dagster dev``, tests, CI.
+        branch: In every branch deployment that ``deployments`` does not name.
+        deployments: By the name of the deployment: ``{"prod": ...}``.
+        default: Wherever none of the others applies.
+        deployment: Where to suppose we are, instead of `current_deployment`.
+
+    Raises:
+        DeploymentError: None of those given applies here.
+    """
+    return pick(
+        "executor",
+        deployment or current_deployment(),
+        local=local,
+        branch=branch,
+        deployments=deployments,
+        default=default,
+    )
+
+
+def pick(
+    what: str,
+    deployment: Deployment,
+    *,
+    local: T | None,
+    branch: T | None,
+    deployments: Mapping[str, T] | None,
+    default: T | None,
+) -> T:
+    """The most specific of some alternatives for a deployment: by name, by kind, else the default.
+
+    Raises:
+        DeploymentError: None of those given applies.
+    """
+    named = deployments or {}
+    by_kind = {"local": local, "branch": branch}.get(deployment.kind)
+    candidates = (named.get(deployment.name or ""), by_kind, default)
+    for candidate in candidates:
+        if candidate is not None:
+            return candidate
+    missing = [
+        *([] if deployment.kind == "local" else [f"deployments={{{deployment.name!r}: ...}}"]),
+        *([] if deployment.kind == "full" else [f"{deployment.kind}=..."]),
+        "default=...",
+    ]
+    given = [
+        *(f"{kind}=..." for kind, value in (("local", local), ("branch", branch)) if value is not None),
+        *(f"deployments[{name!r}]" for name in named),
+    ]
+    raise DeploymentError(
+        f"no {what} was given for {deployment}: only {' and '.join(given) or 'nothing'}; "
+        f"add {' or '.join(missing)}"
+    )

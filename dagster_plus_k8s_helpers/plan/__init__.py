@@ -1,0 +1,1 @@
+"""What will run: the Kubernetes Jobs that a Dagster job becomes."""

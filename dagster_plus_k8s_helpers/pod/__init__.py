@@ -1,0 +1,1 @@
+"""What one pod needs: values, without Dagster and without I/O."""

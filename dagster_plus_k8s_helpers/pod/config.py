@@ -1,0 +1,418 @@
+"""`K8sConfig`: what one pod needs, said once and rendered for every level of Dagster on Kubernetes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, Unpack
+
+from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
+from dagster_plus_k8s_helpers.pod.containers import Container
+from dagster_plus_k8s_helpers.pod.env import (
+    EnvFrom,
+    EnvLike,
+    EnvValue,
+    env_from_from_list,
+    env_from_list,
+    env_to_list,
+)
+from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS, SECTIONS, Field, Sections, names_to_references
+from dagster_plus_k8s_helpers.pod.merge import merge
+from dagster_plus_k8s_helpers.pod.renderings import Renderings
+from dagster_plus_k8s_helpers.pod.resources import Resources
+from dagster_plus_k8s_helpers.pod.rules import RULES
+from dagster_plus_k8s_helpers.pod.schema import KubernetesObject, field_types, read, shown_name, thaw
+from dagster_plus_k8s_helpers.pod.toleration import Toleration
+from dagster_plus_k8s_helpers.pod.volumes import Volume, VolumeMount
+
+__all__ = ["K8sConfig", "K8sConfigFields", "MergeBehavior"]
+
+MergeBehavior: TypeAlias = Literal["DEEP", "SHALLOW"]
+"""How Dagster lays a config onto the layer below: merged in depth (its default), or field by field."""
+
+
+class K8sConfigFields(TypedDict, total=False):
+    """Everything `K8sConfig` takes; see there for what each field means."""
+
+    resources: Resources | Mapping[str, Any] | None
+    node_selector: Mapping[str, str] | None
+    tolerations: Sequence[Toleration | Mapping[str, Any]] | None
+    affinity: Mapping[str, Any] | None
+    topology_spread_constraints: Sequence[Mapping[str, Any]] | None
+    priority_class_name: str | None
+    runtime_class_name: str | None
+    scheduler_name: str | None
+    service_account_name: str | None
+    image: str | None
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None
+    image_pull_secrets: Sequence[str | Mapping[str, str]] | None
+    env: EnvLike | None
+    env_from: Sequence[EnvFrom | Mapping[str, Any]] | None
+    volumes: Sequence[Volume | Mapping[str, Any]] | None
+    volume_mounts: Sequence[VolumeMount | Mapping[str, Any]] | None
+    labels: Mapping[str, str] | None
+    annotations: Mapping[str, str] | None
+    security_context: Mapping[str, Any] | None
+    pod_security_context: Mapping[str, Any] | None
+    host_aliases: Sequence[Mapping[str, Any]] | None
+    dns_policy: Literal["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"] | None
+    dns_config: Mapping[str, Any] | None
+    init_containers: Sequence[Container | Mapping[str, Any]] | None
+    termination_grace_period_seconds: int | None
+    active_deadline_seconds: int | None
+    ttl_seconds_after_finished: int | None
+    container_config: Mapping[str, Any] | None
+    pod_spec_config: Mapping[str, Any] | None
+    pod_metadata: Mapping[str, Any] | None
+    job_spec_config: Mapping[str, Any] | None
+    job_metadata: Mapping[str, Any] | None
+    merge_behavior: MergeBehavior | None
+
+
+class K8sConfig(Renderings, Sections):
+    """What one pod needs: the bundle of container, pod and Job settings that ``dagster-k8s/config`` holds.
+
+    Immutable, comparable and hashable; ``a | b`` merges with ``b`` winning. Every field may be left out
+    or ``None``, and is accepted in Kubernetes' camelCase as well.
+
+    Args:
+        resources: `Resources` of the main container.
+        node_selector: Labels a node must have.
+        tolerations: `Toleration` objects.
+        affinity: Kubernetes' ``Affinity``.
+        topology_spread_constraints: Kubernetes' ``TopologySpreadConstraint`` objects.
+        priority_class_name: Name of a PriorityClass.
+        runtime_class_name: Name of a RuntimeClass, such as ``nvidia``.
+        scheduler_name: Another scheduler than the default one.
+        service_account_name: Name of the ServiceAccount the pod runs under.
+        image: Image reference of the main container.
+        image_pull_policy: ``Always``, ``IfNotPresent`` or ``Never``.
+        image_pull_secrets: Names of Secrets for the registry.
+        env: Names to values: text, `SecretKeyRef`, `ConfigMapKeyRef`, `FieldRef` or `ResourceFieldRef`.
+        env_from: `SecretEnvSource` and `ConfigMapEnvSource` objects.
+        volumes: `Volume` objects; what they are mounted at goes to ``volume_mounts``.
+        volume_mounts: `VolumeMount` objects, also of volumes that a lower layer defines.
+        labels: Labels of the pod.
+        annotations: Annotations of the pod.
+        security_context: Kubernetes' ``SecurityContext`` of the main container.
+        pod_security_context: Kubernetes' ``PodSecurityContext``.
+        host_aliases: Kubernetes' ``HostAlias`` objects.
+        dns_policy: ``ClusterFirst``, ``ClusterFirstWithHostNet``, ``Default`` or ``None`` as text.
+        dns_config: Kubernetes' ``PodDNSConfig``.
+        init_containers: `Container` objects, run before the main one; `Container.sidecar` beside it.
+        termination_grace_period_seconds: Seconds between SIGTERM and SIGKILL.
+        active_deadline_seconds: Seconds the Job may take in all before Kubernetes ends it.
+        ttl_seconds_after_finished: Seconds the finished Job is kept.
+        container_config: Any other field of Kubernetes' ``Container``.
+        pod_spec_config: Any other field of ``PodSpec``; ``containers`` are further containers.
+        pod_metadata: Any other field of the pod's ``ObjectMeta``.
+        job_spec_config: Any other field of ``JobSpec``.
+        job_metadata: Any field of the Job's ``ObjectMeta``.
+        merge_behavior: How Dagster lays this onto the layer below; ``DEEP`` when left out.
+
+    Raises:
+        UnknownFieldError: A field that does not exist, at any depth, with the nearest one that does.
+        K8sConfigError: A value that Kubernetes or Dagster would refuse or ignore.
+
+    Source: https://docs.dagster.io/deployment/oss/deployment-options/kubernetes/customizing-your-deployment
+    """
+
+    __slots__ = ("_merge_behavior",)
+
+    _merge_behavior: MergeBehavior | None
+
+    resources = Field[Resources | None](
+        "container_config",
+        unset=None,
+        read=lambda value: Resources.from_dict({k: v for k, v in value.items() if k != "claims"}),
+    )
+    node_selector = Field[dict[str, str]]("pod_spec_config", unset={})
+    tolerations = Field[tuple[Toleration, ...]](
+        "pod_spec_config", unset=(), read=lambda items: tuple(map(Toleration.from_dict, items))
+    )
+    affinity = Field[dict[str, Any]]("pod_spec_config", unset={})
+    topology_spread_constraints = Field[list[dict[str, Any]]]("pod_spec_config", unset=[])
+    priority_class_name = Field[str | None]("pod_spec_config", unset=None)
+    runtime_class_name = Field[str | None]("pod_spec_config", unset=None)
+    scheduler_name = Field[str | None]("pod_spec_config", unset=None)
+    service_account_name = Field[str | None]("pod_spec_config", unset=None)
+    image = Field[str | None]("container_config", unset=None)
+    image_pull_policy = Field[str | None]("container_config", unset=None)
+    image_pull_secrets = Field[tuple[str, ...]](
+        "pod_spec_config",
+        unset=(),
+        read=lambda items: tuple(item["name"] for item in items),
+        write=names_to_references,
+    )
+    env = Field[dict[str, EnvValue]]("container_config", unset={}, read=env_from_list, write=env_to_list)
+    env_from = Field[tuple[EnvFrom, ...]]("container_config", unset=(), read=env_from_from_list)
+    volumes = Field[tuple[Volume, ...]](
+        "pod_spec_config", unset=(), read=lambda items: tuple(map(Volume.from_dict, thaw(items)))
+    )
+    volume_mounts = Field[tuple[VolumeMount, ...]](
+        "container_config", unset=(), read=lambda items: tuple(VolumeMount(**item) for item in items)
+    )
+    labels = Field[dict[str, str]]("pod_template_spec_metadata", unset={})
+    annotations = Field[dict[str, str]]("pod_template_spec_metadata", unset={})
+    security_context = Field[dict[str, Any]]("container_config", unset={})
+    pod_security_context = Field[dict[str, Any]]("pod_spec_config", "security_context", unset={})
+    host_aliases = Field[list[dict[str, Any]]]("pod_spec_config", unset=[])
+    dns_policy = Field[str | None]("pod_spec_config", unset=None)
+    dns_config = Field[dict[str, Any]]("pod_spec_config", unset={})
+    init_containers = Field[tuple[Container, ...]](
+        "pod_spec_config", unset=(), read=lambda items: tuple(map(Container.from_dict, thaw(items)))
+    )
+    termination_grace_period_seconds = Field[int | None]("pod_spec_config", unset=None)
+    active_deadline_seconds = Field[int | None]("job_spec_config", unset=None)
+    ttl_seconds_after_finished = Field[int | None]("job_spec_config", unset=None)
+
+    FIELDS: ClassVar[Mapping[str, Field[Any]]]
+
+    def __init__(self, **fields: Unpack[K8sConfigFields]) -> None:
+        given = _by_name(fields)
+        behavior = given.pop("merge_behavior", None)
+        named: dict[str, KubernetesObject] = {}
+        raw: dict[str, KubernetesObject] = {}
+        for name, value in _with_mounts(given).items():
+            if name in self.FIELDS:
+                field = self.FIELDS[name]
+                named.setdefault(field.section, {})[field.key] = _written(name, field, value)
+            else:
+                section = RAW_FIELDS[name]
+                raw[section] = _read_section(name, section, value)
+        sections = {}
+        for section, model in SECTIONS.items():
+            fields_read = read(model, named.get(section, {}), RULES)
+            sections[section] = _union(section, fields_read, raw.get(section, {}))
+        self._set(sections, behavior)
+
+    @classmethod
+    def from_dict(cls, config: Mapping[str, Any]) -> K8sConfig:
+        """From what ``dagster-k8s/config``, ``run_k8s_config`` or ``runK8sConfig`` holds.
+
+        The inverse of `to_dict`.
+
+        Raises:
+            K8sConfigError: Anything that Dagster would ignore, overwrite or refuse, or Kubernetes refuse.
+        """
+        if not isinstance(config, Mapping):
+            raise K8sConfigError(f"a k8s config must be a mapping, not {type(config).__name__}")
+        camel_names = {_camel(name): name for name in (*SECTIONS, "merge_behavior", "job_config")}
+        given: dict[str, Any] = {}
+        for key, value in config.items():
+            name = camel_names.get(key, key)
+            if name in given:
+                raise K8sConfigError("is given twice, in snake_case and in camelCase", where=name)
+            given[name] = value
+        behavior = given.pop("merge_behavior", None)
+        _refuse_job_config(given.pop("job_config", {}))
+        sections = {}
+        for name, value in given.items():
+            if name not in SECTIONS:
+                raise _unknown_section(name)
+            sections[name] = _read_section(name, name, value)
+        return cls._make(sections, behavior)
+
+    @classmethod
+    def from_tags(cls, tags: Mapping[str, Any]) -> K8sConfig:
+        """From the tags of a job, op, asset or run; an empty config when they carry none.
+
+        Raises:
+            K8sConfigError: The tag is not JSON, or `from_dict` refuses what it holds.
+        """
+        value = tags.get(cls.TAG, {})
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError as error:
+                raise K8sConfigError(f"is not JSON: {error}", where=cls.TAG) from None
+        try:
+            return cls.from_dict(value)
+        except K8sConfigError as error:
+            raise error.within(cls.TAG) from None
+
+    @property
+    def merge_behavior(self) -> MergeBehavior | None:
+        """How Dagster lays this onto the layer below; ``DEEP`` when ``None``."""
+        return self._merge_behavior
+
+    def without(self, *names: str) -> K8sConfig:
+        """A copy that says nothing in the named fields.
+
+        Raises:
+            UnknownFieldError: A name that is no field.
+        """
+        sections = {section: dict(value) for section, value in self._sections.items()}
+        behavior = self._merge_behavior
+        for name in names:
+            if name in self.FIELDS:
+                sections.get(self.FIELDS[name].section, {}).pop(self.FIELDS[name].key, None)
+            elif name in RAW_FIELDS:
+                for key in self._raw(name):
+                    del sections[RAW_FIELDS[name]][key]
+            elif name == "merge_behavior":
+                behavior = None
+            else:
+                raise UnknownFieldError(name, _ALL_NAMES, of="K8sConfig")
+        return self._make(sections, behavior)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``dagster-k8s/config`` holds, in snake_case; a new dictionary, free to be changed."""
+        config = super().to_dict()
+        if self._merge_behavior:
+            config["merge_behavior"] = self._merge_behavior
+        return config
+
+    def __or__(self, other: K8sConfig) -> K8sConfig:
+        if not isinstance(other, K8sConfig):
+            return NotImplemented
+        sections = {
+            section: merge(model, self._section(section), other._section(section))
+            for section, model in SECTIONS.items()
+        }
+        return self._make(sections, other._merge_behavior or self._merge_behavior)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, K8sConfig):
+            return NotImplemented
+        return self._sections == other._sections and self._merge_behavior == other._merge_behavior
+
+    def __hash__(self) -> int:
+        return hash((_hashable(self._sections), self._merge_behavior))
+
+    def __bool__(self) -> bool:
+        return bool(self._sections or self._merge_behavior)
+
+    def __repr__(self) -> str:
+        shown = {name: getattr(self, name) for name, field in self.FIELDS.items() if field.is_set(self)}
+        shown |= {name: raw for name in RAW_FIELDS if (raw := self._raw(name))}
+        if self._merge_behavior:
+            shown["merge_behavior"] = self._merge_behavior
+        return f"K8sConfig({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    def __reduce__(self) -> tuple[object, tuple[dict[str, Any]]]:
+        return K8sConfig.from_dict, (self.to_dict(),)
+
+    def _raw(self, name: str) -> dict[str, Any]:
+        section = RAW_FIELDS[name]
+        named = {field.key for field in self.FIELDS.values() if field.section == section}
+        return {key: thaw(value) for key, value in self._section(section).items() if key not in named}
+
+    @classmethod
+    def _make(
+        cls, sections: Mapping[str, KubernetesObject], merge_behavior: MergeBehavior | None
+    ) -> K8sConfig:
+        config = object.__new__(cls)
+        config._set(sections, merge_behavior)
+        return config
+
+    def _set(self, sections: Mapping[str, KubernetesObject], merge_behavior: MergeBehavior | None) -> None:
+        if merge_behavior not in {None, "DEEP", "SHALLOW"}:
+            raise K8sConfigError(f"{merge_behavior!r} is neither DEEP nor SHALLOW", where="merge_behavior")
+        object.__setattr__(self, "_sections", {name: value for name, value in sections.items() if value})
+        object.__setattr__(self, "_merge_behavior", merge_behavior)
+
+
+K8sConfig.FIELDS = {name: row for name, row in vars(K8sConfig).items() if isinstance(row, Field)}
+_ALL_NAMES = (*K8sConfig.FIELDS, *RAW_FIELDS, "merge_behavior")
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+_CAMEL_NAMES = {_camel(name): name for name in _ALL_NAMES}
+
+
+def _by_name(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, by snake_case names, without what is None."""
+    given: dict[str, Any] = {}
+    for spelling, value in fields.items():
+        name = _CAMEL_NAMES.get(spelling, spelling)
+        if name not in _ALL_NAMES:
+            raise _unknown_field(spelling)
+        if name in given:
+            raise K8sConfigError("is given twice, in snake_case and in camelCase", where=name)
+        if value is not None:
+            given[name] = value
+    return given
+
+
+def _unknown_field(name: str) -> K8sConfigError:
+    for raw, section in RAW_FIELDS.items():
+        if name in field_types(SECTIONS[section]):
+            return K8sConfigError(
+                f"K8sConfig does not name the field {name!r}; write {raw}={{{name!r}: ...}}"
+            )
+    return UnknownFieldError(name, _ALL_NAMES, of="K8sConfig")
+
+
+def _unknown_section(name: str) -> K8sConfigError:
+    if name in K8sConfig.FIELDS:
+        row = K8sConfig.FIELDS[name]
+        return K8sConfigError(
+            f"{name!r} belongs one level further in; write {row.section}: {{{row.key}: ...}}"
+        )
+    return UnknownFieldError(name, (*SECTIONS, "merge_behavior"), of="dagster-k8s/config")
+
+
+def _refuse_job_config(job_config: object) -> None:
+    if job_config:
+        raise K8sConfigError(
+            "Dagster overwrites what it holds; write job_metadata for its metadata and job_spec_config for "
+            "its spec",
+            where="job_config",
+        )
+
+
+def _with_mounts(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with the mounts of volumes among the volume mounts."""
+    volumes = given.get("volumes", ())
+    if isinstance(volumes, str | Mapping | Volume):
+        raise K8sConfigError(
+            f"must be a list of Volume objects, not {type(volumes).__name__}", where="volumes"
+        )
+    mounts = [mount for volume in volumes if isinstance(volume, Volume) for mount in volume.mounts]
+    return {**given, "volume_mounts": [*mounts, *given.get("volume_mounts", ())]} if mounts else dict(given)
+
+
+def _written(name: str, field: Field[Any], value: object) -> object:
+    try:
+        return field.write(value)
+    except K8sConfigError as error:
+        raise error.within(name) from None
+
+
+def _read_section(name: str, section: str, value: object) -> KubernetesObject:
+    """A section given as a whole, under the name it was given by."""
+    try:
+        return read(SECTIONS[section], value, RULES)
+    except UnknownFieldError as error:
+        raise _elsewhere(section, error).within(name) from None
+    except K8sConfigError as error:
+        raise error.within(name) from None
+
+
+def _elsewhere(section: str, error: UnknownFieldError) -> K8sConfigError:
+    """A better error for a field that exists, but in another section."""
+    if error.where:
+        return error
+    for raw, other in RAW_FIELDS.items():
+        if error.name in field_types(SECTIONS[other]):
+            here = shown_name(SECTIONS[section])
+            return K8sConfigError(f"{here} has no field {error.name!r}; it belongs in {raw}")
+    return error
+
+
+def _union(section: str, named: KubernetesObject, raw: KubernetesObject) -> KubernetesObject:
+    for key in raw:
+        if key in named:
+            raise K8sConfigError(f"is given twice, as a field of its own and in {section}", where=key)
+    return {**named, **raw}
+
+
+def _hashable(value: object) -> object:
+    if isinstance(value, Mapping):
+        return frozenset((key, _hashable(item)) for key, item in value.items())
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value

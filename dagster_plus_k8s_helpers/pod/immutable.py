@@ -1,0 +1,30 @@
+"""Base classes for values that cannot change after they are made."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, NoReturn
+
+__all__ = ["Checked", "Immutable"]
+
+
+class Immutable:
+    """Refuses assignment; subclasses set their slots once with ``object.__setattr__``."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is immutable; cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is immutable; cannot delete {name!r}")
+
+
+class Checked:
+    """A value that checked itself when it was made, so that no reader needs to check it again."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def checked(self) -> dict[str, Any]:
+        """What `schema.read` would make of it; a new dictionary."""

@@ -1,0 +1,125 @@
+"""Kubernetes' rules for names, labels and images; each check raises a K8sConfigError or returns nothing.
+
+Sources: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/,
+https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set and
+https://github.com/distribution/reference for images.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.errors import K8sConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "check_annotations",
+    "check_dns_label",
+    "check_dns_subdomain",
+    "check_env_name",
+    "check_image",
+    "check_label_value",
+    "check_labels",
+    "check_qualified_name",
+]
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
+_DNS_SUBDOMAIN = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*", re.ASCII)
+_LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", re.ASCII)
+_PATH_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[0-9a-fA-F:]+\])"
+_IMAGE = re.compile(
+    rf"(?:{_HOST}(?::[0-9]+)?/)?{_PATH_COMPONENT}(?:/{_PATH_COMPONENT})*"
+    r"(?::\w[\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
+    re.ASCII,
+)
+_LONGEST_LABEL = 63
+_LONGEST_SUBDOMAIN = 253
+_MOST_ANNOTATION_BYTES = 256 * 1024
+
+
+def check_dns_label(name: str, what: str = "name") -> None:
+    """A container, volume or port name: at most 63 of ``a-z``, ``0-9`` and ``-``."""
+    if len(name) > _LONGEST_LABEL or not _DNS_LABEL.fullmatch(name):
+        raise K8sConfigError(
+            f"{what} {_shown(name)} must be at most 63 of a-z, 0-9 and '-', and start and end with a "
+            f"letter or digit{_lower_case_hint(name)}"
+        )
+
+
+def check_dns_subdomain(name: str, what: str = "name") -> None:
+    """The name of an object such as a Secret: at most 253 of ``a-z``, ``0-9``, ``-`` and ``.``."""
+    if len(name) > _LONGEST_SUBDOMAIN or not _DNS_SUBDOMAIN.fullmatch(name):
+        raise K8sConfigError(
+            f"{what} {_shown(name)} must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a "
+            f"letter or digit{_lower_case_hint(name)}"
+        )
+
+
+def check_qualified_name(key: str, what: str) -> None:
+    """A label key, annotation key or resource name: an optional DNS prefix, ``/``, and a name."""
+    prefix, slash, name = key.rpartition("/")
+    if slash and (len(prefix) > _LONGEST_SUBDOMAIN or not _DNS_SUBDOMAIN.fullmatch(prefix)):
+        raise K8sConfigError(
+            f"{what} {_shown(key)}: the part before '/' must be a DNS name such as 'example.com'"
+        )
+    if len(name) > _LONGEST_LABEL or not _LABEL_NAME.fullmatch(name):
+        raise K8sConfigError(
+            f"{what} {_shown(key)}: the name must be at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and "
+            "start and end with a letter or digit"
+        )
+
+
+def check_label_value(value: str, key: str) -> None:
+    """A label value: empty, or at most 63 of letters, digits, ``-``, ``_`` and ``.``."""
+    if value and (len(value) > _LONGEST_LABEL or not _LABEL_NAME.fullmatch(value)):
+        raise K8sConfigError(
+            f"the value {_shown(value)} of label {key!r} must be empty or at most 63 of A-Z, a-z, 0-9, '-', "
+            "'_' and '.', and start and end with a letter or digit; longer text belongs in an annotation"
+        )
+
+
+def check_labels(labels: Mapping[str, str], what: str = "label key") -> None:
+    """Keys and values of labels or of a node selector."""
+    for key, value in labels.items():
+        check_qualified_name(key, what)
+        check_label_value(value, key)
+
+
+def check_annotations(annotations: Mapping[str, str]) -> None:
+    """Keys of annotations, and their size all together (256 KiB)."""
+    for key in annotations:
+        check_qualified_name(key, "annotation key")
+    size = sum(len(part.encode()) for item in annotations.items() for part in item)
+    if size > _MOST_ANNOTATION_BYTES:
+        raise K8sConfigError(f"annotations take {size} bytes; Kubernetes takes {_MOST_ANNOTATION_BYTES}")
+
+
+def check_env_name(name: str) -> None:
+    """The name of an environment variable: printable ASCII without ``=`` (Kubernetes 1.30 and newer)."""
+    if not name or "=" in name or not (name.isascii() and name.isprintable()):
+        raise K8sConfigError(
+            f"{_shown(name)} cannot name an environment variable: use printable ASCII without '='"
+        )
+
+
+def check_image(image: str) -> None:
+    """An image reference: ``registry/repository:tag@digest``, the repository in lower case."""
+    if not _IMAGE.fullmatch(image):
+        raise K8sConfigError(
+            f"{_shown(image)} is not an image reference such as 'registry.example.com/team/project:1.2'"
+            f"{_lower_case_hint(image)}"
+        )
+
+
+def _shown(name: str) -> str:
+    longest = 80
+    return repr(name) if len(name) <= longest else f"{name[:longest]!r}... ({len(name)} characters)"
+
+
+def _lower_case_hint(name: str) -> str:
+    return "; write it in lower case" if name != name.lower() else ""

@@ -1,0 +1,337 @@
+"""How much CPU, memory, GPU and disk a container asks for and may use.
+
+Source: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple, TypeAlias
+
+from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
+from dagster_plus_k8s_helpers.pod.immutable import Checked, Immutable
+from dagster_plus_k8s_helpers.pod.names import check_qualified_name
+from dagster_plus_k8s_helpers.pod.quantity import Quantity, QuantityLike
+
+__all__ = ["NVIDIA_GPU", "Amount", "AmountLike", "Factor", "Resources"]
+
+NVIDIA_GPU = "nvidia.com/gpu"
+
+Factor: TypeAlias = int | float | Decimal | Fraction
+"""What an amount can be multiplied by."""
+
+
+class Amount(NamedTuple):
+    """How much of one resource: what the scheduler reserves, and what the container may use at most."""
+
+    request: Quantity | None
+    limit: Quantity | None
+
+
+AmountLike: TypeAlias = QuantityLike | tuple[QuantityLike | None, QuantityLike | None]
+"""A limit, or a pair ``(request, limit)`` in which ``None`` leaves a side out."""
+
+_NAMES = {"cpu": "cpu", "memory": "memory", "gpu": NVIDIA_GPU, "ephemeral_storage": "ephemeral-storage"}
+_STEPS = {"cpu": Quantity("1m"), "memory": Quantity(1), "ephemeral-storage": Quantity(1)}
+_ONE = Quantity(1)
+_LEAST_MEMORY = Quantity("4Mi")
+
+
+class Resources(Checked, Immutable):
+    """The resources of one container, checked when made; immutable, comparable and hashable.
+
+    A single amount is a limit, as Dagster+ recommends: Kubernetes then requests the same. A pair is
+    ``(request, limit)``, and ``None`` in it leaves that side out.
+
+    Args:
+        cpu: CPUs, in steps of a thousandth: ``"500m"``, ``1``, ``("2", "4")``.
+        memory: Bytes, at least 4 MiB: ``"2Gi"``, ``("8Gi", "16Gi")``.
+        gpu: Whole NVIDIA GPUs (``nvidia.com/gpu``).
+        ephemeral_storage: Bytes of the node's disk.
+        extended: Any other resource by its full name: ``{"amd.com/gpu": 1, "hugepages-2Mi": "64Mi"}``.
+
+    Raises:
+        K8sConfigError: An amount that Kubernetes refuses, or that is almost surely a mistake of units.
+    """
+
+    __slots__ = ("_amounts",)
+
+    _amounts: dict[str, Amount]
+
+    def __init__(
+        self,
+        cpu: AmountLike | None = None,
+        memory: AmountLike | None = None,
+        gpu: AmountLike | None = None,
+        ephemeral_storage: AmountLike | None = None,
+        extended: Mapping[str, AmountLike] | None = None,
+    ) -> None:
+        given = {"cpu": cpu, "memory": memory, "gpu": gpu, "ephemeral_storage": ephemeral_storage}
+        amounts = {}
+        for field, value in given.items():
+            if value is not None:
+                amounts[_NAMES[field]] = _checked(field, _NAMES[field], value)
+        for name, value in _mapping(extended).items():
+            if name in amounts:
+                raise K8sConfigError(f"{name!r} is given twice; keep one of the two", where="extended")
+            _check_extended_name(name)
+            amounts[name] = _checked(f"extended[{name!r}]", name, value)
+        object.__setattr__(self, "_amounts", amounts)
+
+    @classmethod
+    def from_dict(cls, requirements: Mapping[str, Mapping[str, QuantityLike]]) -> Resources:
+        """From Kubernetes' own form, ``{"requests": {...}, "limits": {...}}``; the inverse of `to_dict`.
+
+        Raises:
+            K8sConfigError: Another key than the two, or an amount that the constructor refuses.
+        """
+        for key in requirements:
+            if key not in {"requests", "limits"}:
+                raise UnknownFieldError(key, ["requests", "limits"], of="ResourceRequirements")
+        requests, limits = requirements.get("requests", {}), requirements.get("limits", {})
+        amounts = {name: (requests.get(name), limits.get(name)) for name in {**requests, **limits}}
+        fields: dict[str, AmountLike] = {
+            field: amounts.pop(name) for field, name in _NAMES.items() if name in amounts
+        }
+        return cls(**fields, extended=amounts)
+
+    @property
+    def cpu(self) -> Amount | None:
+        """CPUs, when said."""
+        return self._amounts.get("cpu")
+
+    @property
+    def memory(self) -> Amount | None:
+        """Bytes of memory, when said."""
+        return self._amounts.get("memory")
+
+    @property
+    def gpu(self) -> Amount | None:
+        """NVIDIA GPUs, when said."""
+        return self._amounts.get(NVIDIA_GPU)
+
+    @property
+    def ephemeral_storage(self) -> Amount | None:
+        """Bytes of the node's disk, when said."""
+        return self._amounts.get("ephemeral-storage")
+
+    @property
+    def extended(self) -> dict[str, Amount]:
+        """Every other resource, by its full name."""
+        named = set(_NAMES.values())
+        return {name: amount for name, amount in self._amounts.items() if name not in named}
+
+    @property
+    def requests(self) -> dict[str, Quantity]:
+        """What is requested, by Kubernetes' resource names; a limit alone is not repeated here."""
+        return {name: amount.request for name, amount in self._amounts.items() if amount.request is not None}
+
+    @property
+    def limits(self) -> dict[str, Quantity]:
+        """What is allowed, by Kubernetes' resource names."""
+        return {name: amount.limit for name, amount in self._amounts.items() if amount.limit is not None}
+
+    def scaled(
+        self,
+        *,
+        cpu: Factor = 1,
+        memory: Factor = 1,
+        ephemeral_storage: Factor = 1,
+    ) -> Resources:
+        """A new object with requests and limits multiplied, rounded up to 1m of CPU or a whole byte.
+
+        Args:
+            cpu: Factor for CPU.
+            memory: Factor for memory: ``Resources(memory="2Gi").scaled(memory=1.5)`` has 3Gi.
+            ephemeral_storage: Factor for disk.
+
+        Raises:
+            K8sConfigError: A factor for a resource that is not set, or one that leaves too little.
+        """
+        amounts: dict[str, AmountLike] = dict(self._amounts)
+        factors = {"cpu": cpu, "memory": memory, "ephemeral_storage": ephemeral_storage}
+        for field, factor in factors.items():
+            name = _NAMES[field]
+            if factor == 1:
+                continue
+            if name not in self._amounts:
+                raise K8sConfigError(f"there is no {field} to scale in {self!r}", where=field)
+            request, limit = (
+                side and (side * factor).rounded_up_to(_STEPS[name]) for side in self._amounts[name]
+            )
+            amounts[name] = (request, limit)
+        return Resources.from_dict(_requirements(amounts))
+
+    def to_dict(self) -> dict[str, dict[str, str]]:
+        """Kubernetes' own form, ``{"requests": {...}, "limits": {...}}``, without empty sides."""
+        return {
+            side: {name: str(amount) for name, amount in named.items()}
+            for side, named in self.checked().items()
+        }
+
+    def checked(self) -> dict[str, dict[str, Quantity]]:
+        """`to_dict` with the amounts as quantities."""
+        sides = {"requests": self.requests, "limits": self.limits}
+        return {side: named for side, named in sides.items() if named}
+
+    def __eq__(self, other: object) -> bool:
+        return self._amounts == other._amounts if isinstance(other, Resources) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._amounts.items()))
+
+    def __bool__(self) -> bool:
+        return bool(self._amounts)
+
+    def __repr__(self) -> str:
+        fields = {field: self._amounts[name] for field, name in _NAMES.items() if name in self._amounts}
+        shown = [f"{field}={_shown(amount)}" for field, amount in fields.items()]
+        if self.extended:
+            others = ", ".join(f"{name!r}: {_shown(amount)}" for name, amount in self.extended.items())
+            shown.append(f"extended={{{others}}}")
+        return f"Resources({', '.join(shown)})"
+
+    def __reduce__(self) -> tuple[object, tuple[dict[str, dict[str, str]]]]:
+        return Resources.from_dict, (self.to_dict(),)
+
+
+def _shown(amount: Amount) -> str:
+    if amount.request is None:
+        return repr(str(amount.limit))
+    return repr((str(amount.request), amount.limit and str(amount.limit)))
+
+
+def _requirements(amounts: Mapping[str, AmountLike]) -> dict[str, dict[str, QuantityLike]]:
+    sides: dict[str, dict[str, QuantityLike]] = {"requests": {}, "limits": {}}
+    for name, amount in amounts.items():
+        request, limit = amount if isinstance(amount, tuple) else (None, amount)
+        if request is not None:
+            sides["requests"][name] = request
+        if limit is not None:
+            sides["limits"][name] = limit
+    return sides
+
+
+def _mapping(extended: Mapping[str, AmountLike] | None) -> Mapping[str, AmountLike]:
+    if extended is None:
+        return {}
+    if not isinstance(extended, Mapping):
+        raise K8sConfigError(
+            f"must map resource names to amounts, such as {{'amd.com/gpu': 1}}, not {extended!r}",
+            where="extended",
+        )
+    return extended
+
+
+def _checked(field: str, name: str, value: AmountLike) -> Amount:
+    """The amount of one resource, or an error that names the field."""
+    try:
+        amount = _amount(value)
+        for side in amount:
+            if side is not None:
+                _CHECKS.get(name, _check_count if "/" in name else _check_bytes)(side)
+        _check_pair(name, amount)
+    except K8sConfigError as error:
+        raise error.within(field) from None
+    return amount
+
+
+def _amount(value: AmountLike) -> Amount:
+    if not isinstance(value, tuple | list):
+        return Amount(None, Quantity(value))
+    if len(value) != 2:
+        raise K8sConfigError(f"{value!r} has {len(value)} parts; write one amount or (request, limit)")
+    request, limit = (None if side is None else Quantity(side) for side in value)
+    if request is None and limit is None:
+        raise K8sConfigError("(None, None) says nothing; leave it out")
+    return Amount(request, limit)
+
+
+def _check_pair(name: str, amount: Amount) -> None:
+    request, limit = amount
+    if limit is not None and not limit:
+        raise K8sConfigError(f"a limit of {limit} leaves the container nothing; leave it out")
+    if request is not None and limit is not None and request > limit:
+        meant = (str(limit), str(request))
+        raise K8sConfigError(f"the request {request} is above the limit {limit}; did you mean {meant}?")
+    if name not in _STEPS and request is not None and request != limit:
+        raise K8sConfigError(
+            f"Kubernetes does not share out {name}: the request must equal the limit; "
+            f"write {limit or request}"
+        )
+
+
+def _check_cpu(cpu: Quantity) -> None:
+    step = _STEPS["cpu"]
+    if cpu and cpu < step:
+        raise K8sConfigError(f"{cpu} is below 1m, the least CPU there is")
+    if not cpu.is_multiple_of(step):
+        raise K8sConfigError(
+            f"{cpu} is finer than 1m, the precision of CPU; write {cpu.rounded_up_to(step).canonical!r}"
+        )
+
+
+def _check_memory(memory: Quantity) -> None:
+    if memory and memory < _LEAST_MEMORY:
+        raise K8sConfigError(
+            f"{_in_bytes(memory)}, less than the 4Mi any container needs; "
+            f"did you mean {_with_unit_meant(memory)}?"
+        )
+    _check_bytes(memory)
+
+
+def _check_bytes(amount: Quantity) -> None:
+    if not amount.is_multiple_of(_ONE):
+        raise K8sConfigError(f"{_in_bytes(amount)}; did you mean {_with_unit_meant(amount)}?")
+
+
+def _check_count(count: Quantity) -> None:
+    if not count:
+        raise K8sConfigError("0 asks for none; leave it out")
+    if not count.is_multiple_of(_ONE):
+        raise K8sConfigError(
+            f"{count} is not whole, and Kubernetes gives out whole devices only; "
+            f"write {count.rounded_up_to(_ONE).canonical}"
+        )
+
+
+_CHECKS = {
+    "cpu": _check_cpu,
+    "memory": _check_memory,
+    "ephemeral-storage": _check_bytes,
+}
+
+
+def _in_bytes(amount: Quantity) -> str:
+    if str(amount).endswith("m"):
+        return f"{amount} is {amount.value:f} bytes (m is a thousandth)"
+    return f"{amount} is {amount.value:f} bytes"
+
+
+def _with_unit_meant(amount: Quantity) -> str:
+    """The text with the unit that was probably meant: ``512m`` and ``512`` are 512Mi, ``64k`` is 64Mi."""
+    number = str(amount).rstrip("numkKMi")
+    unit = "Gi" if str(amount).endswith("M") or number.startswith(("0.", ".")) else "Mi"
+    return repr(f"{number}{unit}")
+
+
+def _check_extended_name(name: str) -> None:
+    if name in _NAMES.values() or name in _NAMES:
+        field = next(field for field, native in _NAMES.items() if name in {field, native})
+        raise K8sConfigError(f"{name!r} is not an extended resource; write {field}=...", where="extended")
+    if name.startswith("hugepages-"):
+        try:
+            Quantity(name.removeprefix("hugepages-"))
+        except K8sConfigError as error:
+            raise K8sConfigError(f"{name!r}: {error.reason}", where="extended") from None
+        return
+    if "/" not in name:
+        raise K8sConfigError(
+            f"{name!r} has no domain; write the name the device plugin gives it, such as 'amd.com/gpu'",
+            where="extended",
+        )
+    if "kubernetes.io/" in name or name.startswith("requests."):
+        raise K8sConfigError(f"{name!r} is reserved for Kubernetes itself", where="extended")
+    check_qualified_name(name, "resource name")

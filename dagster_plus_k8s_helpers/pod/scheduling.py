@@ -1,0 +1,104 @@
+"""Presets for where a pod runs and what it shares with its node: `gpu`, `spot` and `shm`.
+
+Each is a `K8sConfig`, to be merged into another: ``SMALL | gpu(1) | spot("gke")``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
+from dagster_plus_k8s_helpers.pod.config import K8sConfig
+from dagster_plus_k8s_helpers.pod.platforms import GPU_NODES, SPOT_NODES
+from dagster_plus_k8s_helpers.pod.resources import NVIDIA_GPU, Resources
+from dagster_plus_k8s_helpers.pod.toleration import Toleration
+from dagster_plus_k8s_helpers.pod.volumes import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dagster_plus_k8s_helpers.pod.quantity import QuantityLike
+
+__all__ = ["Toleration", "gpu", "shm", "spot"]
+
+T = TypeVar("T")
+
+
+def gpu(
+    count: int = 1,
+    *,
+    product: str | None = None,
+    platform: str = "nvidia",
+    resource: str = NVIDIA_GPU,
+    product_label: str | None = None,
+    node_selector: Mapping[str, str] | None = None,
+    tolerations: Sequence[Toleration] | None = None,
+) -> K8sConfig:
+    """GPUs for the main container: the limit, the node selector and the tolerations together.
+
+    Args:
+        count: Whole GPUs.
+        product: Only this model, spelt as the platform's label spells it: ``"nvidia-l4"`` on GKE,
+            ``"l4"`` on Karpenter, ``"NVIDIA-L4"`` with NVIDIA's feature discovery.
+        platform: ``nvidia`` (NVIDIA's feature discovery, on any cluster), ``gke``, ``eks``, ``eks-auto``,
+            ``karpenter`` or ``aks``.
+        resource: Name of the resource, such as ``nvidia.com/mig-1g.5gb`` or ``amd.com/gpu``.
+        product_label: Key of the label for ``product``, instead of the platform's.
+        node_selector: Instead of the platform's label for GPU nodes; an empty one selects none.
+        tolerations: Instead of the platform's.
+
+    Raises:
+        K8sConfigError: A platform that is not known, or a count that is not whole.
+    """
+    nodes = _known(platform, GPU_NODES)
+    selector = dict(nodes.selector if node_selector is None else node_selector)
+    if product is not None:
+        selector[product_label or nodes.product_label] = product
+    return K8sConfig(
+        resources=Resources(gpu=count) if resource == NVIDIA_GPU else Resources(extended={resource: count}),
+        node_selector=selector or None,
+        tolerations=nodes.tolerations if tolerations is None else tolerations,
+    )
+
+
+def spot(
+    platform: str,
+    *,
+    node_selector: Mapping[str, str] | None = None,
+    tolerations: Sequence[Toleration] | None = None,
+) -> K8sConfig:
+    """Preemptible nodes: the node selector and the tolerations together.
+
+    Args:
+        platform: ``gke``, ``eks``, ``eks-auto``, ``karpenter`` or ``aks``.
+        node_selector: Instead of the platform's label for preemptible nodes.
+        tolerations: Instead of the platform's.
+
+    Raises:
+        K8sConfigError: A platform that is not known.
+    """
+    nodes = _known(platform, SPOT_NODES)
+    return K8sConfig(
+        node_selector=nodes.selector if node_selector is None else node_selector,
+        tolerations=nodes.tolerations if tolerations is None else tolerations,
+    )
+
+
+def shm(size: QuantityLike) -> K8sConfig:
+    """Shared memory of a size, at ``/dev/shm``; container runtimes give 64 MiB otherwise.
+
+    Args:
+        size: Bytes, such as ``"8Gi"``; what is used counts against the memory limit.
+
+    Raises:
+        QuantityError: ``size`` is not a quantity.
+    """
+    return K8sConfig(volumes=[Volume.empty_dir("dshm", "/dev/shm", size_limit=size, medium="Memory")])  # noqa: S108 - the point
+
+
+def _known(platform: str, table: Mapping[str, T]) -> T:
+    if platform not in table:
+        raise K8sConfigError(
+            f"platform {platform!r} is none of {', '.join(sorted(table))}{did_you_mean(platform, table)}"
+        )
+    return table[platform]

@@ -1,0 +1,1 @@
+"""Flight delays out of New York in 2013, as a Dagster+ Hybrid code location."""

@@ -1,0 +1,1 @@
+"""The assets, one file for each idea; definitions.py loads whatever is in this folder."""

@@ -1,0 +1,137 @@
+"""k8s_executor: the stock executor's whole configuration, typed, as defaults a launch can override."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.executor_definition import ExecutorRequirement
+from dagster._core.execution.step_dependency_config import StepDependencyConfig
+from dagster._core.system_config.objects import ResolvedRunConfig
+from dagster_k8s import k8s_job_executor
+
+from dagster_plus_k8s_helpers import K8sConfig, K8sConfigError, Resources, k8s_executor
+
+SMALL = K8sConfig(resources=Resources(cpu=1))
+LARGE = K8sConfig(resources=Resources(cpu=4))
+LIMITED = {"container_config": {"resources": {"limits": {"cpu": "4"}}}}
+
+
+@dg.op
+def one() -> None: ...
+
+
+def resolved(executor: dg.ExecutorDefinition, run_config: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The executor config of a run with this launchpad config."""
+
+    @dg.job(executor_def=executor)
+    def job() -> None:
+        one()
+
+    execution = {"execution": {"config": run_config}} if run_config else {}
+    return dict(ResolvedRunConfig.build(job, execution).execution.execution_engine_config)
+
+
+def said(config: dict[str, Any]) -> dict[str, Any]:
+    """A k8s config as resolved, without the empty sections that Dagster adds."""
+    return {section: value for section, value in config.items() if value}
+
+
+def test_every_setting_becomes_the_stock_executors() -> None:
+    config = resolved(
+        k8s_executor(
+            max_concurrent=20,
+            tag_concurrency_limits=[
+                {"key": "database", "limit": 2},
+                {"key": "tenant", "limit": 1, "value": {"applyLimitPerUniqueValue": True}},
+            ],
+            step_config=LARGE,
+            per_step_config={"train": LARGE, "ml/score": LARGE, dg.AssetKey(["ml", "rank"]): LARGE},
+            namespace="etl",
+            image="project:1",
+            service_account_name="steps",
+            retries="disabled",
+            owner_references=False,
+            require_upstream_step_success=False,
+            load_incluster_config=False,
+            kubeconfig_file="/etc/kubeconfig",
+        )
+    )
+
+    assert said(config.pop("step_k8s_config")) == LIMITED
+    per_step = config.pop("per_step_k8s_config")
+    assert {key: said(value) for key, value in per_step.items()} == dict.fromkeys(
+        ["train", "ml__score", "ml__rank"], LIMITED
+    )
+    assert config == {
+        "max_concurrent": 20,
+        "tag_concurrency_limits": [
+            {"key": "database", "limit": 2},
+            {"key": "tenant", "limit": 1, "value": {"applyLimitPerUniqueValue": True}},
+        ],
+        "job_namespace": "etl",
+        "job_image": "project:1",
+        "service_account_name": "steps",
+        "retries": {"disabled": {}},
+        "enable_owner_references": False,
+        "step_dependency_config": {"require_upstream_step_success": False},
+        "load_incluster_config": False,
+        "kubeconfig_file": "/etc/kubeconfig",
+        "volumes": [],
+        "volume_mounts": [],
+    }
+
+
+def test_without_settings_it_is_the_stock_executor_with_owner_references() -> None:
+    ours, stock = resolved(k8s_executor()), resolved(k8s_job_executor)
+
+    assert ours.pop("step_dependency_config") == {"require_upstream_step_success": True}
+    assert StepDependencyConfig.from_config(None).require_upstream_step_success
+    assert ours == {**stock, "enable_owner_references": True}
+    assert resolved(k8s_executor(kubeconfig_file="/x"))["load_incluster_config"] is False
+
+
+def test_a_launch_can_override_each_default_and_keeps_the_others() -> None:
+    config = resolved(
+        k8s_executor(max_concurrent=20, namespace="etl", step_config=SMALL),
+        {"max_concurrent": 1, "step_k8s_config": LARGE.to_dict()},
+    )
+
+    assert config["max_concurrent"] == 1
+    assert said(config["step_k8s_config"]) == LIMITED
+    assert config["job_namespace"] == "etl"
+
+
+def test_every_field_of_the_stock_executor_can_be_set_at_launch() -> None:
+    stock = k8s_job_executor.config_schema.config_type.fields  # type: ignore[union-attr]
+    ours = k8s_executor(max_concurrent=1).config_schema.config_type.fields  # type: ignore[union-attr]
+
+    assert set(ours) == set(stock)
+    assert ours["max_concurrent"].description == stock["max_concurrent"].description
+
+
+def test_it_asks_of_a_run_what_the_stock_executor_asks() -> None:
+    requirements = k8s_executor().get_requirements({})
+
+    assert requirements == k8s_job_executor.get_requirements({})
+    assert ExecutorRequirement.PERSISTENT_OUTPUTS in requirements
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_concurrent": 0}, "max_concurrent: 0 is below 1; leave it out for no limit"),
+        ({"step_config": {"image": "a"}}, "step_config: must be a K8sConfig, not dict"),
+        ({"per_step_config": {"a": {}}}, "per_step_config['a']: must be a K8sConfig, not dict"),
+        ({"per_step_config": {"a/b": SMALL, "a__b": SMALL}}, "per_step_config['a__b']: the op 'a__b' has an entry already"),
+        ({"kubeconfig_file": "/x", "load_incluster_config": True}, "kubeconfig_file: goes with load_incluster_config=False only"),
+        ({"retries": "sometimes"}, "retries: 'sometimes' is none of enabled, disabled, deferred"),
+        ({"tag_concurrency_limits": [{"key": "a"}]}, "tag_concurrency_limits[0]: must have a key and a limit"),
+    ],
+)  # fmt: skip
+def test_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(K8sConfigError) as refusal:
+        k8s_executor(**settings)
+
+    assert message in str(refusal.value)

@@ -1,0 +1,76 @@
+"""What the package takes from inside Dagster is still there: a failure here says what moved."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster_k8s.executor import K8sStepHandler
+
+import dagster_plus_k8s_helpers
+from dagster_plus_k8s_helpers import DagsterPlusK8sError, _dagster
+
+PACKAGE = Path(dagster_plus_k8s_helpers.__file__).parent
+
+
+def test_private_dagster_is_imported_in_one_module_only() -> None:
+    private = ("dagster._", "dagster_shared")
+    importing = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        for line in path.read_text().splitlines()
+        if line.strip().startswith(("from ", "import ")) and any(name in line for name in private)
+    }
+
+    assert importing == {"_dagster.py"}
+
+
+def test_a_graph_takes_exactly_what_is_passed_when_it_is_rebuilt() -> None:
+    old_name_of_input_assets = {"node_input_source_assets"}
+    parameters = set(inspect.signature(dg.GraphDefinition.__init__).parameters) - {"self", "kwargs"}
+    passed = set(re.findall(r"^ {8}(\w+)=", inspect.getsource(_dagster.rebuilt_graph), re.MULTILINE))
+
+    assert passed == parameters - old_name_of_input_assets | {"positional_inputs"}
+
+
+def test_an_op_keeps_its_tags_where_they_are_set() -> None:
+    @dg.op(tags={"a": "b"})
+    def op() -> None: ...
+
+    assert dict(_dagster.with_op_tags(op, {"c": "d"}).tags) == {"c": "d"}
+    assert dict(op.tags) == {"a": "b"}
+
+
+def test_an_op_that_keeps_its_tags_elsewhere_is_noticed() -> None:
+    class Moved(dg.OpDefinition):  # type: ignore[misc]
+        @property
+        def tags(self) -> dict[str, str]:
+            return {}
+
+    op = Moved(compute_fn=lambda: None, name="moved")
+
+    with pytest.raises(DagsterPlusK8sError, match="keeps the tags of an op in another place"):
+        _dagster.with_op_tags(op, {"a": "b"})
+
+
+@pytest.mark.parametrize(
+    ("owner", "names"),
+    [
+        (dg.AssetsDefinition, ["get_attributes_dict", "is_executable", "specs", "check_keys"]),
+        (dg.AssetSelection, ["from_string", "resolve", "resolve_checks"]),
+        (
+            dg.GraphDefinition,
+            ["node_dict", "dependencies", "input_assets", "composition_fn", "is_subselected"],
+        ),
+        (dg.ScheduleDefinition, ["target"]),
+        (dg.SensorDefinition, ["targets"]),
+        (dg.ExecutorDefinition, ["config_schema", "executor_creation_fn", "apply_config_mapping"]),
+        (dg.AssetKey, ["to_python_identifier"]),
+        (K8sStepHandler, ["_get_container_context"]),
+    ],
+)
+def test_what_dagster_does_not_export_is_there(owner: type, names: list[str]) -> None:
+    assert [name for name in names if not hasattr(owner, name)] == []
