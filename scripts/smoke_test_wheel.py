@@ -19,6 +19,10 @@ assert root not in pathlib.Path(package.__file__).resolve().parents, package.__f
 assert (pathlib.Path(package.__file__).parent / "py.typed").exists()
 for name in package.__all__:
     getattr(package, name)
+config = package.K8sConfig(pod_spec_config={"hostNetwork": True}) | package.gpu(1)
+assert package.K8sConfig.from_tags(config.tags) == config
+import subprocess
+subprocess.run([pathlib.Path(sys.executable).parent / "dagster-plus-k8s", "--version"], check=True)
 print("passed: wheel smoke test of", len(package.__all__), "public names")
 """
 

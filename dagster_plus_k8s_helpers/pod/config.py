@@ -18,10 +18,10 @@ from dagster_plus_k8s_helpers.pod.env import (
 )
 from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS, SECTIONS, Field, Sections, names_to_references
 from dagster_plus_k8s_helpers.pod.merge import merge
+from dagster_plus_k8s_helpers.pod.reading import by_name, sections_from_dict, sections_from_fields, spellings
 from dagster_plus_k8s_helpers.pod.renderings import Renderings
 from dagster_plus_k8s_helpers.pod.resources import Resources
-from dagster_plus_k8s_helpers.pod.rules import RULES
-from dagster_plus_k8s_helpers.pod.schema import KubernetesObject, field_types, read, shown_name, thaw
+from dagster_plus_k8s_helpers.pod.schema import KubernetesObject, thaw
 from dagster_plus_k8s_helpers.pod.toleration import Toleration
 from dagster_plus_k8s_helpers.pod.volumes import Volume, VolumeMount
 
@@ -169,22 +169,9 @@ class K8sConfig(Renderings, Sections):
     FIELDS: ClassVar[Mapping[str, Field[Any]]]
 
     def __init__(self, **fields: Unpack[K8sConfigFields]) -> None:
-        given = _by_name(fields)
+        given = by_name(fields, _SPELLINGS)
         behavior = given.pop("merge_behavior", None)
-        named: dict[str, KubernetesObject] = {}
-        raw: dict[str, KubernetesObject] = {}
-        for name, value in _with_mounts(given).items():
-            if name in self.FIELDS:
-                field = self.FIELDS[name]
-                named.setdefault(field.section, {})[field.key] = _written(name, field, value)
-            else:
-                section = RAW_FIELDS[name]
-                raw[section] = _read_section(name, section, value)
-        sections = {}
-        for section, model in SECTIONS.items():
-            fields_read = read(model, named.get(section, {}), RULES)
-            sections[section] = _union(section, fields_read, raw.get(section, {}))
-        self._set(sections, behavior)
+        self._set(sections_from_fields(given, self.FIELDS), behavior)
 
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> K8sConfig:
@@ -195,22 +182,7 @@ class K8sConfig(Renderings, Sections):
         Raises:
             K8sConfigError: Anything that Dagster would ignore, overwrite or refuse, or Kubernetes refuse.
         """
-        if not isinstance(config, Mapping):
-            raise K8sConfigError(f"a k8s config must be a mapping, not {type(config).__name__}")
-        camel_names = {_camel(name): name for name in (*SECTIONS, "merge_behavior", "job_config")}
-        given: dict[str, Any] = {}
-        for key, value in config.items():
-            name = camel_names.get(key, key)
-            if name in given:
-                raise K8sConfigError("is given twice, in snake_case and in camelCase", where=name)
-            given[name] = value
-        behavior = given.pop("merge_behavior", None)
-        _refuse_job_config(given.pop("job_config", {}))
-        sections = {}
-        for name, value in given.items():
-            if name not in SECTIONS:
-                raise _unknown_section(name)
-            sections[name] = _read_section(name, name, value)
+        sections, behavior = sections_from_dict(config, cls.FIELDS)
         return cls._make(sections, behavior)
 
     @classmethod
@@ -253,7 +225,7 @@ class K8sConfig(Renderings, Sections):
             elif name == "merge_behavior":
                 behavior = None
             else:
-                raise UnknownFieldError(name, _ALL_NAMES, of="K8sConfig")
+                raise UnknownFieldError(name, _SPELLINGS.values(), of="K8sConfig")
         return self._make(sections, behavior)
 
     def to_dict(self) -> dict[str, Any]:
@@ -314,102 +286,7 @@ class K8sConfig(Renderings, Sections):
 
 
 K8sConfig.FIELDS = {name: row for name, row in vars(K8sConfig).items() if isinstance(row, Field)}
-_ALL_NAMES = (*K8sConfig.FIELDS, *RAW_FIELDS, "merge_behavior")
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-_CAMEL_NAMES = {_camel(name): name for name in _ALL_NAMES}
-
-
-def _by_name(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What was given, by snake_case names, without what is None."""
-    given: dict[str, Any] = {}
-    for spelling, value in fields.items():
-        name = _CAMEL_NAMES.get(spelling, spelling)
-        if name not in _ALL_NAMES:
-            raise _unknown_field(spelling)
-        if name in given:
-            raise K8sConfigError("is given twice, in snake_case and in camelCase", where=name)
-        if value is not None:
-            given[name] = value
-    return given
-
-
-def _unknown_field(name: str) -> K8sConfigError:
-    for raw, section in RAW_FIELDS.items():
-        if name in field_types(SECTIONS[section]):
-            return K8sConfigError(
-                f"K8sConfig does not name the field {name!r}; write {raw}={{{name!r}: ...}}"
-            )
-    return UnknownFieldError(name, _ALL_NAMES, of="K8sConfig")
-
-
-def _unknown_section(name: str) -> K8sConfigError:
-    if name in K8sConfig.FIELDS:
-        row = K8sConfig.FIELDS[name]
-        return K8sConfigError(
-            f"{name!r} belongs one level further in; write {row.section}: {{{row.key}: ...}}"
-        )
-    return UnknownFieldError(name, (*SECTIONS, "merge_behavior"), of="dagster-k8s/config")
-
-
-def _refuse_job_config(job_config: object) -> None:
-    if job_config:
-        raise K8sConfigError(
-            "Dagster overwrites what it holds; write job_metadata for its metadata and job_spec_config for "
-            "its spec",
-            where="job_config",
-        )
-
-
-def _with_mounts(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields with the mounts of volumes among the volume mounts."""
-    volumes = given.get("volumes", ())
-    if isinstance(volumes, str | Mapping | Volume):
-        raise K8sConfigError(
-            f"must be a list of Volume objects, not {type(volumes).__name__}", where="volumes"
-        )
-    mounts = [mount for volume in volumes if isinstance(volume, Volume) for mount in volume.mounts]
-    return {**given, "volume_mounts": [*mounts, *given.get("volume_mounts", ())]} if mounts else dict(given)
-
-
-def _written(name: str, field: Field[Any], value: object) -> object:
-    try:
-        return field.write(value)
-    except K8sConfigError as error:
-        raise error.within(name) from None
-
-
-def _read_section(name: str, section: str, value: object) -> KubernetesObject:
-    """A section given as a whole, under the name it was given by."""
-    try:
-        return read(SECTIONS[section], value, RULES)
-    except UnknownFieldError as error:
-        raise _elsewhere(section, error).within(name) from None
-    except K8sConfigError as error:
-        raise error.within(name) from None
-
-
-def _elsewhere(section: str, error: UnknownFieldError) -> K8sConfigError:
-    """A better error for a field that exists, but in another section."""
-    if error.where:
-        return error
-    for raw, other in RAW_FIELDS.items():
-        if error.name in field_types(SECTIONS[other]):
-            here = shown_name(SECTIONS[section])
-            return K8sConfigError(f"{here} has no field {error.name!r}; it belongs in {raw}")
-    return error
-
-
-def _union(section: str, named: KubernetesObject, raw: KubernetesObject) -> KubernetesObject:
-    for key in raw:
-        if key in named:
-            raise K8sConfigError(f"is given twice, as a field of its own and in {section}", where=key)
-    return {**named, **raw}
+_SPELLINGS = spellings(*K8sConfig.FIELDS, *RAW_FIELDS, "merge_behavior")
 
 
 def _hashable(value: object) -> object:

@@ -1,0 +1,149 @@
+"""From what users write to the checked sections of a config, with errors that say where things belong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
+from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS, SECTIONS, Field
+from dagster_plus_k8s_helpers.pod.rules import RULES
+from dagster_plus_k8s_helpers.pod.schema import KubernetesObject, field_types, read, shown_name
+from dagster_plus_k8s_helpers.pod.volumes import Volume
+
+__all__ = ["by_name", "sections_from_dict", "sections_from_fields", "spellings"]
+
+Fields: TypeAlias = Mapping[str, Field[Any]]
+
+
+def spellings(*names: str) -> dict[str, str]:
+    """From each name in snake_case and in camelCase to the name."""
+    return {spelling: name for name in names for spelling in (name, _camel(name))}
+
+
+def by_name(written: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
+    """What was written, by names instead of spellings, without what is ``None``."""
+    given: dict[str, Any] = {}
+    for spelling, value in written.items():
+        if spelling not in known:
+            raise _unknown_field(spelling, known)
+        name = known[spelling]
+        if name in given:
+            raise K8sConfigError("is given twice, in snake_case and in camelCase", where=name)
+        if value is not None:
+            given[name] = value
+    return given
+
+
+def sections_from_fields(given: Mapping[str, Any], fields: Fields) -> dict[str, KubernetesObject]:
+    """The sections of a config from its fields, named and raw."""
+    named: dict[str, KubernetesObject] = {}
+    raw: dict[str, KubernetesObject] = {}
+    for name, value in _with_mounts(given).items():
+        if name in fields:
+            field = fields[name]
+            named.setdefault(field.section, {})[field.key] = _written(name, field, value)
+        else:
+            raw[RAW_FIELDS[name]] = _read_section(name, RAW_FIELDS[name], value)
+    sections = {}
+    for section, model in SECTIONS.items():
+        read_fields = read(model, named.get(section, {}), RULES)
+        sections[section] = _union(section, read_fields, raw.get(section, {}))
+    return sections
+
+
+def sections_from_dict(config: object, fields: Fields) -> tuple[dict[str, KubernetesObject], Any]:
+    """The sections and the merge behaviour of what ``dagster-k8s/config`` holds, in either case."""
+    if not isinstance(config, Mapping):
+        raise K8sConfigError(f"a k8s config must be a mapping, not {type(config).__name__}")
+    known = spellings(*SECTIONS, "merge_behavior", "job_config")
+    given: dict[Any, Any] = {}
+    for key, value in config.items():
+        name = known.get(key, key)
+        if name in given:
+            raise K8sConfigError("is given twice, in snake_case and in camelCase", where=name)
+        given[name] = value
+    behavior = given.pop("merge_behavior", None)
+    _refuse_job_config(given.pop("job_config", {}))
+    for name in given:
+        if name not in SECTIONS:
+            raise _unknown_section(name, fields)
+    return {name: _read_section(name, name, value) for name, value in given.items()}, behavior
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _unknown_field(name: str, known: Mapping[str, str]) -> K8sConfigError:
+    for raw, section in RAW_FIELDS.items():
+        if name in field_types(SECTIONS[section]):
+            return K8sConfigError(
+                f"K8sConfig does not name the field {name!r}; write {raw}={{{name!r}: ...}}"
+            )
+    return UnknownFieldError(name, known.values(), of="K8sConfig")
+
+
+def _unknown_section(name: str, fields: Fields) -> K8sConfigError:
+    if name in fields:
+        row = fields[name]
+        return K8sConfigError(
+            f"{name!r} belongs one level further in; write {row.section}: {{{row.key}: ...}}"
+        )
+    return UnknownFieldError(str(name), (*SECTIONS, "merge_behavior"), of="dagster-k8s/config")
+
+
+def _refuse_job_config(job_config: object) -> None:
+    if job_config:
+        raise K8sConfigError(
+            "Dagster overwrites what it holds; write job_metadata for its metadata and job_spec_config for "
+            "its spec",
+            where="job_config",
+        )
+
+
+def _with_mounts(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with the mounts of volumes among the volume mounts."""
+    volumes = given.get("volumes", ())
+    if isinstance(volumes, str | Mapping | Volume):
+        raise K8sConfigError(
+            f"must be a list of Volume objects, not {type(volumes).__name__}", where="volumes"
+        )
+    mounts = [mount for volume in volumes if isinstance(volume, Volume) for mount in volume.mounts]
+    return {**given, "volume_mounts": [*mounts, *given.get("volume_mounts", ())]} if mounts else dict(given)
+
+
+def _written(name: str, field: Field[Any], value: object) -> object:
+    try:
+        return field.write(value)
+    except K8sConfigError as error:
+        raise error.within(name) from None
+
+
+def _read_section(name: str, section: str, value: object) -> KubernetesObject:
+    """A section given as a whole, under the name it was given by."""
+    try:
+        return read(SECTIONS[section], value, RULES)
+    except UnknownFieldError as error:
+        raise _elsewhere(section, error).within(name) from None
+    except K8sConfigError as error:
+        raise error.within(name) from None
+
+
+def _elsewhere(section: str, error: UnknownFieldError) -> K8sConfigError:
+    """A better error for a field that exists, but in another section."""
+    if error.where:
+        return error
+    for raw, other in RAW_FIELDS.items():
+        if error.name in field_types(SECTIONS[other]):
+            here = shown_name(SECTIONS[section])
+            return K8sConfigError(f"{here} has no field {error.name!r}; it belongs in {raw}")
+    return error
+
+
+def _union(section: str, named: KubernetesObject, raw: KubernetesObject) -> KubernetesObject:
+    for key in raw:
+        if key in named:
+            raise K8sConfigError(f"is given twice, as a field of its own and in {section}", where=key)
+    return {**named, **raw}
