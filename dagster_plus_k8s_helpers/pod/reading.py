@@ -61,7 +61,7 @@ def sections_from_dict(config: object, fields: Fields) -> tuple[dict[str, Kubern
     for key, value in config.items():
         name = known.get(key, key)
         if name in given:
-            raise K8sConfigError("is given twice, in snake_case and in camelCase", where=name)
+            raise K8sConfigError("is given twice, in snake_case and in camelCase", where=str(name))
         given[name] = value
     behavior = given.pop("merge_behavior", None)
     _refuse_job_config(given.pop("job_config", {}))
