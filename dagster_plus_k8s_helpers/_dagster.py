@@ -20,7 +20,7 @@ from dagster._core.system_config.objects import OpConfig, ResolvedRunConfig
 from dagster._utils.warnings import disable_dagster_warnings
 from dagster_shared.record import replace
 
-from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, SelectionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -113,13 +113,14 @@ def step_handler_of(
     resolved = definition.apply_config_mapping(accepted.value or {})
     if not accepted.success or resolved.value is None:
         return None
-    context = dg.InitExecutorContext(
-        job=InMemoryJob(job),
-        executor_def=definition,
-        executor_config=resolved.value["config"],
-        instance=dg.DagsterInstance.ephemeral(),
-    )
-    handler = getattr(create_executor(definition, context), "_step_handler", None)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.InitExecutorContext(
+            job=InMemoryJob(job),
+            executor_def=definition,
+            executor_config=resolved.value["config"],
+            instance=instance,
+        )
+        handler = getattr(create_executor(definition, context), "_step_handler", None)
     return handler if isinstance(handler, kind) else None
 
 
@@ -161,7 +162,10 @@ def run_of(job: dg.JobDefinition) -> dg.DagsterRun:
 def selection_from_text(text: str) -> dg.AssetSelection:
     """Dagster's selection syntax over every asset, observable sources too, which is a beta parameter."""
     with disable_dagster_warnings():
-        return dg.AssetSelection.from_string(text, include_sources=True)
+        try:
+            return dg.AssetSelection.from_string(text, include_sources=True)
+        except dg.DagsterError as error:
+            raise SelectionError(f"{text!r} is not in Dagster's selection syntax: {error}") from None
 
 
 def with_op_tags(op: dg.OpDefinition, tags: Mapping[str, str]) -> dg.OpDefinition:

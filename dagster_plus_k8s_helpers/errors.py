@@ -47,6 +47,12 @@ class K8sConfigError(DagsterPlusK8sError, ValueError):
     def __reduce__(self) -> tuple[object, tuple[type[Self], str, dict[str, object]]]:
         return _restored, (type(self), str(self), self.__dict__)
 
+    def renamed(self, old: str, new: str) -> Self:
+        """The same error with another name for the outermost part of where it stands."""
+        other = copy.copy(self)
+        K8sConfigError.__init__(other, self.reason, where=new + self.where.removeprefix(old))
+        return other
+
     def within(self, parent: str) -> Self:
         """The same error seen from one level further out."""
         outer = copy.copy(self)
@@ -70,11 +76,14 @@ class UnknownFieldError(K8sConfigError):
 
     Attributes:
         name: The field as it was written.
+        suggests: Whether the message says which field was probably meant.
     """
 
     def __init__(self, name: str, known: Iterable[str], *, of: str, where: str = "") -> None:
-        super().__init__(f"{of} has no field {name!r}{did_you_mean(name, known)}", where=where)
+        suggestion = did_you_mean(name, known)
+        super().__init__(f"{of} has no field {name!r}{suggestion}", where=where)
         self.name = name
+        self.suggests = bool(suggestion)
 
 
 class SelectionError(DagsterPlusK8sError, ValueError):
@@ -92,8 +101,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {by_plain[near[0]]!r}?" if near else ""
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", "").replace("-", "").lower()
+def _plain(name: object) -> str:
+    return str(name).replace("_", "").replace("-", "").lower()
 
 
 def _join(parent: str, child: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -28,6 +29,7 @@ Assets: TypeAlias = dg.AssetsDefinition | dg.SourceAsset | dg.AssetSpec | dg.OpD
 
 # The same original with the same new tags must become the same object, across calls: Dagster refuses two
 # different definitions of one name in a job or repository.
+_LOCK = threading.Lock()
 _REWRITTEN: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
@@ -42,6 +44,8 @@ def rewrite_op_tags(target: Any, update: Update, selection: Selection | None = N
         return _rewrite_definitions(target, update, selection)
     if isinstance(target, Assets):
         return _Rewriter([target], update, selection).rewrite_all()[0]
+    if isinstance(target, str) or not isinstance(target, Iterable):
+        target = [target]
     return _Rewriter(list(target), update, selection).rewrite_all()
 
 
@@ -85,6 +89,11 @@ class _Rewriter:
 
     def __init__(self, items: list[Any], update: Update, selection: Selection | None) -> None:
         for item in items:
+            if not isinstance(item, Assets | _dagster.CacheableAssetsDefinition):
+                raise SelectionError(
+                    f"{type(item).__name__} is neither an asset nor an op; pass Definitions, assets, checks, "
+                    "ops or graphs"
+                )
             if isinstance(item, _dagster.CacheableAssetsDefinition):
                 raise SelectionError(
                     f"the assets of {type(item).__name__} are not known before they load; apply the config "
@@ -99,7 +108,7 @@ class _Rewriter:
     def rewrite_all(self) -> list[Any]:
         rewritten = [self(item) for item in self._items]
         if not any(self._is_selected(item) for item in self._items):
-            found = ", ".join(sorted(str(key) for key in self._keys)[:5])
+            found = ", ".join(sorted(key.to_user_string() for key in self._keys)[:5])
             raise SelectionError(
                 f"the selection {_shown(self._selection)} reaches only assets without an op of their own "
                 f"(external and source assets): {found}"
@@ -134,12 +143,21 @@ def _selected(items: Iterable[Any], selection: Selection | None) -> set[dg.Asset
     assets = [item for item in items if isinstance(item, dg.AssetsDefinition | dg.SourceAsset | dg.AssetSpec)]
     if isinstance(selection, str):
         selection = _dagster.selection_from_text(selection)
+    if not isinstance(selection, dg.AssetSelection | None) and not _is_function(selection):
+        raise SelectionError(
+            f"a selection must be text, an AssetSelection or a function of AssetSpec, not {selection!r}"
+        )
     if isinstance(selection, dg.AssetSelection):
         return _dagster.selected_keys(assets, selection)
     specs = [spec for asset in assets for spec in _specs(asset)]
     chosen = {spec.key for spec in specs if selection is None or selection(spec)}
     checks = {key for asset in assets if isinstance(asset, dg.AssetsDefinition) for key in asset.check_keys}
     return {*chosen, *(key for key in checks if selection is None or key.asset_key in chosen)}
+
+
+def _is_function(selection: object) -> bool:
+    """Whether it can be asked of a spec; an asset is callable too."""
+    return callable(selection) and not isinstance(selection, Assets)
 
 
 def _specs(asset: dg.AssetsDefinition | dg.SourceAsset | dg.AssetSpec) -> list[dg.AssetSpec]:
@@ -216,17 +234,14 @@ def _updated(name: str, tags: Tags, update: Update) -> dict[str, str]:
 
 
 def _once(original: Any, key: str, make: Callable[[], Any]) -> Any:
-    made = _REWRITTEN.setdefault(original, {})
-    if key not in made:
-        made[key] = make()
-    return made[key]
+    with _LOCK:
+        made = _REWRITTEN.setdefault(original, {})
+        if key not in made:
+            made[key] = make()
+        return made[key]
 
 
 def _shown(selection: Selection | None) -> str:
-    return (
-        "of everything"
-        if selection is None
-        else repr(selection)
-        if isinstance(selection, str)
-        else str(selection)
-    )
+    if selection is None:
+        return "(everything)"
+    return repr(selection) if isinstance(selection, str) else str(selection)

@@ -23,6 +23,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "TRAIN = K8sConfig(resources=Resources(cpu=('2', '4'), memory='16Gi')) | gpu(1)\n"
         "SHORT = K8sConfig(ttl_seconds_after_finished=60)\n"
     )
+    (tmp_path / "broken.py").write_text(
+        "from dagster_plus_k8s_helpers import k8s_tags\nTRAIN = k8s_tags(memory='512m')\n"
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "cli_pods", raising=False)
     return tmp_path
@@ -61,7 +64,17 @@ def test_render_prints_a_config_as_yaml(arguments: list[str], rendered: object) 
         (["cli_pods"], "'cli_pods' must be MODULE:NAME, such as my_project.pods:TRAIN"),
         (["cli_pods:TRAN"], "cli_pods has no K8sConfig called 'TRAN'; its configs are TRAIN, SHORT"),
         (["json:loads"], "json has no K8sConfig called 'loads'; it has none"),
-        (["no_such_module:X"], "cannot import 'no_such_module': No module named 'no_such_module'"),
+        (
+            ["no_such_module:X"],
+            "cannot import 'no_such_module': ModuleNotFoundError: No module named 'no_such_module'",
+        ),
+        (["./cli_pods.py:TRAIN"], "cannot import './cli_pods.py'; write it as Python imports it"),
+        (["broken:TRAIN"], "cannot import 'broken': K8sConfigError: memory: 512m is 0.512 bytes"),
+        (["broken:TRAIN"], "(broken.py, line 2)"),
+        (
+            ["cli_pods:TRAIN", "--pods", "both"],
+            "--pods goes with --as container-context and --as helm-values",
+        ),
         (["cli_pods:SHORT", "--as", "pod-spec"], "a pod outside a Job has no ttl_seconds_after_finished"),
         (["cli_pods:SHORT", "--as", "helm-values", "--pods", "both"], "a code server is no Job"),
     ],

@@ -39,7 +39,7 @@ ROWS: list[tuple[str, dict[str, Any], str]] = [
     ("`resources` at the top level", {"resources": {"limits": {"cpu": "1"}}}, "'resources' belongs one level further in; write container_config: {resources: ...}"),
     ("a misspelt `node_selecter`", pod(node_selecter={"pool": "gpu"}), "pod_spec_config: PodSpec has no field 'node_selecter'; did you mean 'node_selector'?"),
     ("`job_config: {metadata: ...}`", {"job_config": {"metadata": {"labels": {"a": "b"}}}}, "job_config: Dagster overwrites what it holds"),
-    ("a label with a space", {"pod_template_spec_metadata": {"labels": {"team": "data science"}}}, "pod_template_spec_metadata.labels: the value 'data science' of label 'team'"),
+    ("a label with a space", {"pod_template_spec_metadata": {"labels": {"team": "data science"}}}, "pod_template_spec_metadata.labels: the value of label 'team', 'data science',"),
     ("a numeric label value", {"pod_template_spec_metadata": {"labels": {"cost": 42}}}, "pod_template_spec_metadata.labels['cost']: must be text, not int; write '42'"),
     ("a toleration with `effect: NoScedule`", pod(tolerations=[{"key": "gpu", "effect": "NoScedule"}]), "pod_spec_config.tolerations[0].effect: 'NoScedule' is none of"),
     ("a toleration with `Exists` and a value", pod(tolerations=[{"key": "gpu", "operator": "Exists", "value": "a"}]), "pod_spec_config.tolerations[0]: operator 'Exists' takes no value"),
@@ -76,6 +76,15 @@ def taken_as_op_tags(config: dict[str, Any]) -> None:
         op()
 
     assert json.loads(op.tags["dagster-k8s/config"]) == config
+
+
+def test_every_row_of_the_readme_is_here() -> None:
+    table = README.read_text().partition("## Refused where it is written")[2].partition("\n## ")[0]
+    written = [
+        line.split(" | ")[0].removeprefix("| ") for line in table.splitlines() if line.startswith("| ")
+    ]
+
+    assert written[1:] == [says for says, _, _ in ROWS]
 
 
 AT_RUN_START = {

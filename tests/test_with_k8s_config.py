@@ -287,3 +287,22 @@ def test_assets_that_are_not_known_yet_are_refused() -> None:
 
     with pytest.raises(SelectionError, match="the assets of Later are not known before they load"):
         with_k8s_config([Later("id")], BENEATH)
+
+
+@pytest.mark.parametrize(
+    ("target", "selection", "message"),
+    [
+        ([plain, op_job], None, "JobDefinition is neither an asset nor an op"),
+        ([plain, dg.define_asset_job("all")], None, "is neither an asset nor an op"),
+        (None, None, "NoneType is neither an asset nor an op"),
+        ("plain", None, "str is neither an asset nor an op"),
+        ([plain], 5, "a selection must be text, an AssetSelection or a function of AssetSpec, not 5"),
+        ([plain], plain, "a selection must be text, an AssetSelection or a function of AssetSpec"),
+        ([plain], "((", "'((' is not in Dagster's selection syntax"),
+    ],
+)
+def test_nonsense_is_refused(target: Any, selection: Any, message: str) -> None:
+    with pytest.raises(SelectionError) as refusal:
+        with_k8s_config(target, BENEATH, selection)
+
+    assert message in str(refusal.value)

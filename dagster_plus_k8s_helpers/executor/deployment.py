@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from dagster_plus_k8s_helpers.errors import DeploymentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import dagster as dg
 
 __all__ = ["Deployment", "DeploymentKind", "current_deployment", "executor_for_deployment", "pick"]
@@ -19,6 +18,8 @@ DeploymentKind: TypeAlias = Literal["local", "branch", "full"]
 """``local``: outside Dagster+; ``branch``: one a pull request has; ``full``: such as prod."""
 
 T = TypeVar("T")
+
+_KINDS = ("local", "branch", "full")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,12 @@ class Deployment:
     git_branch: str | None = None
     git_sha: str | None = None
     pull_request_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise DeploymentError(f"{self.kind!r} is no kind of deployment; write one of {', '.join(_KINDS)}")
+        if (self.kind == "local") != (self.name is None):
+            raise DeploymentError(f"a {self.kind} deployment {'has no' if self.name else 'needs a'} name")
 
     def __str__(self) -> str:
         return "running locally" if self.kind == "local" else f"the {self.kind} deployment {self.name!r}"
@@ -120,6 +127,12 @@ def pick(
     Raises:
         DeploymentError: None of those given applies.
     """
+    if not isinstance(deployment, Deployment):
+        raise DeploymentError(
+            f"deployment={deployment!r} must be a Deployment, such as Deployment('full', 'prod')"
+        )
+    if not isinstance(deployments, Mapping | None):
+        raise DeploymentError(f"deployments={deployments!r} must map names, such as {{'prod': ...}}")
     named = deployments or {}
     by_kind = {"local": local, "branch": branch}.get(deployment.kind)
     candidates = (named.get(deployment.name or ""), by_kind, default)
@@ -135,7 +148,5 @@ def pick(
         *(f"{kind}=..." for kind, value in (("local", local), ("branch", branch)) if value is not None),
         *(f"deployments[{name!r}]" for name in named),
     ]
-    raise DeploymentError(
-        f"no {what} was given for {deployment}: only {' and '.join(given) or 'nothing'}; "
-        f"add {' or '.join(missing)}"
-    )
+    only = f", only {' and '.join(given)}" if given else ""
+    raise DeploymentError(f"no {what} was given for {deployment}{only}; add {' or '.join(missing)}")

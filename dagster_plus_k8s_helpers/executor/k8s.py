@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypeAlias, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 import dagster as dg
 
 from dagster_plus_k8s_helpers import _dagster
-from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from dagster_plus_k8s_helpers.pod.names import check_dns_label, check_dns_subdomain, check_image
 
 __all__ = ["OpName", "TagConcurrencyLimit", "k8s_executor"]
 
@@ -82,22 +81,22 @@ def k8s_executor(
 
     Source: https://docs.dagster.io/integrations/libraries/k8s/dagster-k8s#dagster_k8s.k8s_job_executor
     """
-    if max_concurrent is not None and max_concurrent < 1:
-        raise K8sConfigError(
-            f"{max_concurrent} is below 1; leave it out for no limit", where="max_concurrent"
-        )
+    if max_concurrent is not None:
+        _check_count("max_concurrent", max_concurrent)
     if load_incluster_config and kubeconfig_file is not None:
         raise K8sConfigError("goes with load_incluster_config=False only", where="kubeconfig_file")
     if retries not in _RETRY_MODES:
         raise K8sConfigError(f"{retries!r} is none of {', '.join(_RETRY_MODES)}", where="retries")
     for index, limit in enumerate(tag_concurrency_limits):
-        if not {"key", "limit"} <= set(limit):
-            raise K8sConfigError("must have a key and a limit", where=f"tag_concurrency_limits[{index}]")
+        _check_limit(f"tag_concurrency_limits[{index}]", limit)
+    _check_text("namespace", namespace, check_dns_label)
+    _check_text("image", image, check_image)
+    _check_text("service_account_name", service_account_name, check_dns_subdomain)
     per_step = _by_op_name(per_step_config or {})
     settings: dict[str, object] = {
         "max_concurrent": max_concurrent,
         "tag_concurrency_limits": [dict(limit) for limit in tag_concurrency_limits] or None,
-        "step_k8s_config": _config("step_config", step_config).to_dict() or None,
+        "step_k8s_config": _checked_config("step_config", step_config or K8sConfig()).to_dict() or None,
         "per_step_k8s_config": per_step or None,
         "job_namespace": namespace,
         "job_image": image,
@@ -137,6 +136,32 @@ def _with_default(field: dg.Field, default: object) -> dg.Field:
     )
 
 
+def _check_count(where: str, count: int) -> None:
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise K8sConfigError(f"must be a whole number, not {count!r}", where=where)
+    if count < 1:
+        raise K8sConfigError(f"{count} is below 1; leave it out for no limit", where=where)
+
+
+def _check_limit(where: str, limit: TagConcurrencyLimit) -> None:
+    if not isinstance(limit, Mapping) or not {"key", "limit"} <= set(limit):
+        raise K8sConfigError("must have a key and a limit", where=where)
+    for name in set(limit) - {"key", "limit", "value"}:
+        raise UnknownFieldError(name, ["key", "limit", "value"], of="TagConcurrencyLimit", where=where)
+    _check_count(f"{where}.limit", limit["limit"])
+
+
+def _check_text(where: str, value: str | None, check: Callable[[str], None]) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise K8sConfigError(f"must be text, not {value!r}", where=where)
+    try:
+        check(value)
+    except K8sConfigError as error:
+        raise error.within(where) from None
+
+
 def _by_op_name(configs: Mapping[OpName, K8sConfig]) -> dict[str, Any]:
     by_op: dict[str, Any] = {}
     for key, config in configs.items():
@@ -144,21 +169,22 @@ def _by_op_name(configs: Mapping[OpName, K8sConfig]) -> dict[str, Any]:
         where = f"per_step_config[{key!r}]"
         if op_name in by_op:
             raise K8sConfigError(f"the op {op_name!r} has an entry already", where=where)
-        by_op[op_name] = _config(where, config).to_dict()
+        by_op[op_name] = _checked_config(where, config).to_dict()
     return by_op
 
 
 def _op_name(key: OpName) -> str:
     """The name Dagster gives the op of an asset: ``ml__train`` for the key ``ml/train``."""
-    if isinstance(key, str) and "/" not in key:
-        return key
+    if not isinstance(key, str | dg.AssetKey):
+        raise K8sConfigError(
+            f"the key {key!r} must be an op name or asset key, not {type(key).__name__}",
+            where="per_step_config",
+        )
     asset_key = dg.AssetKey.from_user_string(key) if isinstance(key, str) else key
     return asset_key.to_python_identifier()
 
 
-def _config(where: str, config: K8sConfig | None) -> K8sConfig:
-    if config is None:
-        return K8sConfig()
+def _checked_config(where: str, config: K8sConfig) -> K8sConfig:
     if not isinstance(config, K8sConfig):
         raise K8sConfigError(f"must be a K8sConfig, not {type(config).__name__}", where=where)
     return config

@@ -192,6 +192,8 @@ class K8sConfig(Renderings, Sections):
         Raises:
             K8sConfigError: The tag is not JSON, or `from_dict` refuses what it holds.
         """
+        if not isinstance(tags, Mapping):
+            raise K8sConfigError(f"tags must be a mapping, not {type(tags).__name__}")
         value = tags.get(cls.TAG, {})
         if isinstance(value, str):
             try:
@@ -216,7 +218,8 @@ class K8sConfig(Renderings, Sections):
         """
         sections = {section: dict(value) for section, value in self._sections.items()}
         behavior = self._merge_behavior
-        for name in names:
+        for spelling in names:
+            name = _SPELLINGS.get(spelling, spelling)
             if name in self.FIELDS:
                 sections.get(self.FIELDS[name].section, {}).pop(self.FIELDS[name].key, None)
             elif name in RAW_FIELDS:
@@ -257,6 +260,8 @@ class K8sConfig(Renderings, Sections):
 
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name, field in self.FIELDS.items() if field.is_set(self)}
+        if "claims" in self._section("container_config").get("resources", {}):
+            shown["resources"] = thaw(self._section("container_config")["resources"])
         shown |= {name: raw for name in RAW_FIELDS if (raw := self._raw(name))}
         if self._merge_behavior:
             shown["merge_behavior"] = self._merge_behavior
@@ -279,7 +284,7 @@ class K8sConfig(Renderings, Sections):
         return config
 
     def _set(self, sections: Mapping[str, KubernetesObject], merge_behavior: MergeBehavior | None) -> None:
-        if merge_behavior not in {None, "DEEP", "SHALLOW"}:
+        if merge_behavior not in (None, "DEEP", "SHALLOW"):
             raise K8sConfigError(f"{merge_behavior!r} is neither DEEP nor SHALLOW", where="merge_behavior")
         object.__setattr__(self, "_sections", {name: value for name, value in sections.items() if value})
         object.__setattr__(self, "_merge_behavior", merge_behavior)

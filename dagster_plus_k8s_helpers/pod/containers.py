@@ -6,11 +6,12 @@ https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
+from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.env import EnvFrom, EnvLike, env_to_list
 from dagster_plus_k8s_helpers.pod.immutable import Checked, Immutable
-from dagster_plus_k8s_helpers.pod.rules import RULES
+from dagster_plus_k8s_helpers.pod.rules import check
 from dagster_plus_k8s_helpers.pod.schema import KubernetesObject, read, thaw
 
 if TYPE_CHECKING:
@@ -56,13 +57,21 @@ class Container(Checked, Immutable):
 
     __slots__ = ("_container",)
 
+    MODEL: ClassVar = "V1Container"
+
     _container: KubernetesObject
 
     def __init__(self, name: str, image: str, **fields: Unpack[ContainerFields]) -> None:
         given: dict[str, Any] = {"name": name, "image": image, **fields}
+        for required in ("name", "image"):
+            if not given[required]:
+                raise K8sConfigError(f"a container must have a {required}", where=required)
         if "env" in given:
-            given["env"] = env_to_list(given["env"])
-        object.__setattr__(self, "_container", read("V1Container", given, RULES))
+            try:
+                given["env"] = env_to_list(given["env"])
+            except K8sConfigError as error:
+                raise error.within("env") from None
+        object.__setattr__(self, "_container", read("V1Container", given, check))
 
     @classmethod
     def sidecar(cls, name: str, image: str, **fields: Unpack[ContainerFields]) -> Container:
@@ -77,7 +86,7 @@ class Container(Checked, Immutable):
     def from_dict(cls, container: Mapping[str, Any]) -> Container:
         """From Kubernetes' ``Container``; the inverse of `to_dict`."""
         rest = dict(container)
-        return cls(rest.pop("name"), rest.pop("image"), **rest)
+        return cls(rest.pop("name", ""), rest.pop("image", ""), **rest)
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.names import check_dns_subdomain, check_env_name
 from dagster_plus_k8s_helpers.pod.quantity import Quantity, QuantityLike
+from dagster_plus_k8s_helpers.pod.schema import set_only, thaw
 
 __all__ = [
     "ConfigMapEnvSource",
@@ -47,7 +48,7 @@ class SecretKeyRef:
 
     def to_dict(self) -> dict[str, Any]:
         """Kubernetes' ``EnvVarSource``."""
-        return {"secret_key_ref": _set_only(name=self.name, key=self.key, optional=self.optional)}
+        return {"secret_key_ref": set_only(name=self.name, key=self.key, optional=self.optional)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class ConfigMapKeyRef:
 
     def to_dict(self) -> dict[str, Any]:
         """Kubernetes' ``EnvVarSource``."""
-        return {"config_map_key_ref": _set_only(name=self.name, key=self.key, optional=self.optional)}
+        return {"config_map_key_ref": set_only(name=self.name, key=self.key, optional=self.optional)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class FieldRef:
 
     def to_dict(self) -> dict[str, Any]:
         """Kubernetes' ``EnvVarSource``."""
-        return {"field_ref": _set_only(field_path=self.field_path, api_version=self.api_version)}
+        return {"field_ref": set_only(field_path=self.field_path, api_version=self.api_version)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class ResourceFieldRef:
         """Kubernetes' ``EnvVarSource``."""
         divisor = None if self.divisor is None else str(self.divisor)
         return {
-            "resource_field_ref": _set_only(
+            "resource_field_ref": set_only(
                 resource=self.resource, container_name=self.container_name, divisor=divisor
             )
         }
@@ -130,7 +131,7 @@ class SecretEnvSource:
 
     def to_dict(self) -> dict[str, Any]:
         """Kubernetes' ``EnvFromSource``."""
-        return _set_only(prefix=self.prefix, secret_ref=_set_only(name=self.name, optional=self.optional))
+        return set_only(prefix=self.prefix, secret_ref=set_only(name=self.name, optional=self.optional))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class ConfigMapEnvSource:
 
     def to_dict(self) -> dict[str, Any]:
         """Kubernetes' ``EnvFromSource``."""
-        return _set_only(prefix=self.prefix, config_map_ref=_set_only(name=self.name, optional=self.optional))
+        return set_only(prefix=self.prefix, config_map_ref=set_only(name=self.name, optional=self.optional))
 
 
 EnvSource: TypeAlias = SecretKeyRef | ConfigMapKeyRef | FieldRef | ResourceFieldRef
@@ -169,8 +170,10 @@ _SOURCES: dict[str, type[EnvSource]] = {
 
 def env_to_list(env: EnvLike) -> list[Any]:
     """Kubernetes' list of ``EnvVar``, in the order given."""
-    if isinstance(env, str):
-        raise K8sConfigError("must map names to values, such as {'NAME': 'value'}, not text")
+    if isinstance(env, str) or not isinstance(env, Mapping | Sequence):
+        raise K8sConfigError(
+            f"must map names to values, such as {{'NAME': 'value'}}, not {type(env).__name__}"
+        )
     if not isinstance(env, Mapping):
         return list(env)
     entries: list[Any] = []
@@ -253,8 +256,4 @@ _REQUIRED = {
 
 def _env_source(value_from: Mapping[str, Any]) -> EnvValue:
     ((kind, source),) = value_from.items()
-    return _SOURCES[kind](**source) if kind in _SOURCES else {kind: source}
-
-
-def _set_only(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+    return _SOURCES[kind](**source) if kind in _SOURCES else {kind: thaw(source)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 __all__ = ["Checked", "Immutable"]
 
@@ -25,6 +24,9 @@ class Checked:
 
     __slots__ = ()
 
-    @abstractmethod
+    MODEL: ClassVar[str]
+    """What Kubernetes calls it, as the ``kubernetes`` package spells it: it can stand for nothing else."""
+
     def checked(self) -> dict[str, Any]:
         """What `schema.read` would make of it; a new dictionary."""
+        raise NotImplementedError

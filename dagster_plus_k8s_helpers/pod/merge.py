@@ -9,8 +9,17 @@ from dagster_plus_k8s_helpers.pod.schema import FieldType, KubernetesObject, fie
 
 __all__ = ["merge"]
 
-# Items of these lists hold one of several alternatives, so that the fields of two cannot be mixed.
-_REPLACED_WHOLE = {"V1EnvFromSource", "V1EnvVar", "V1Volume", "V1VolumeMount"}
+# These hold one of several alternatives, so that the fields of two cannot be mixed.
+_REPLACED_WHOLE = {
+    "V1AppArmorProfile",
+    "V1EnvFromSource",
+    "V1EnvVar",
+    "V1LifecycleHandler",
+    "V1Probe",
+    "V1SeccompProfile",
+    "V1Volume",
+    "V1VolumeMount",
+}
 
 
 def merge(model: str, left: KubernetesObject, right: KubernetesObject) -> KubernetesObject:
@@ -31,7 +40,7 @@ def merge(model: str, left: KubernetesObject, right: KubernetesObject) -> Kubern
 
 
 def _merge_field(name: str, field: FieldType, left: Any, right: Any) -> Any:
-    if field.kind == "model":
+    if field.kind == "model" and field.model not in _REPLACED_WHOLE:
         return merge(field.model, left, right)
     if field.kind == "dict":
         return {**left, **right}

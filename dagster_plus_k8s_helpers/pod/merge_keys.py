@@ -26,7 +26,7 @@ MERGE_KEYS: dict[str, tuple[str, ...]] = {
     "host_aliases": ("ip",),
     "image_pull_secrets": ("name",),
     "owner_references": ("uid",),
-    "ports": ("container_port", "protocol"),
+    "ports": ("container_port", "protocol", "host_port"),
     "resource_claims": ("name",),
     "scheduling_gates": ("name",),
     "tolerations": WHOLE,
@@ -40,6 +40,8 @@ MERGE_KEYS: dict[str, tuple[str, ...]] = {
 def identity(field: str, item: object) -> object:
     """What makes an item of the list ``field`` the same as another, as a hashable value."""
     keys = MERGE_KEYS[field]
+    if field == "tolerations" and isinstance(item, dict):
+        item = {"operator": "Equal", **item}  # what Kubernetes reads where nothing is said
     if keys == WHOLE or not isinstance(item, dict):
         return json.dumps(item, sort_keys=True, default=str)
     return tuple(_at(item, key) for key in keys)

@@ -74,12 +74,13 @@ def check_qualified_name(key: str, what: str) -> None:
         )
 
 
-def check_label_value(value: str, key: str) -> None:
+def check_label_value(value: str, key: str, what: str = "value of label") -> None:
     """A label value: empty, or at most 63 of letters, digits, ``-``, ``_`` and ``.``."""
     if value and (len(value) > _LONGEST_LABEL or not _LABEL_NAME.fullmatch(value)):
+        advice = "; longer text belongs in an annotation" if what == "value of label" else ""
         raise K8sConfigError(
-            f"the value {_shown(value)} of label {key!r} must be empty or at most 63 of A-Z, a-z, 0-9, '-', "
-            "'_' and '.', and start and end with a letter or digit; longer text belongs in an annotation"
+            f"the {what} {key!r}, {_shown(value)}, must be empty or at most 63 of A-Z, a-z, 0-9, '-', '_' "
+            f"and '.', and start and end with a letter or digit{advice}"
         )
 
 
@@ -94,7 +95,7 @@ def check_annotations(annotations: Mapping[str, str]) -> None:
     """Keys of annotations, and their size all together (256 KiB)."""
     for key in annotations:
         check_qualified_name(key, "annotation key")
-    size = sum(len(part.encode()) for item in annotations.items() for part in item)
+    size = sum(len(part.encode(errors="replace")) for item in annotations.items() for part in item)
     if size > _MOST_ANNOTATION_BYTES:
         raise K8sConfigError(f"annotations take {size} bytes; Kubernetes takes {_MOST_ANNOTATION_BYTES}")
 

@@ -92,6 +92,8 @@ class Quantity(Immutable):
 
     def rounded_up_to(self, step: Quantity) -> Quantity:
         """The smallest whole number of ``step`` that is not less than this."""
+        if not step:
+            raise QuantityError("cannot round to a multiple of nothing")
         return self._like(-(-self._nanos // step._nanos) * step._nanos)
 
     def __add__(self, other: Quantity) -> Quantity:
@@ -162,7 +164,7 @@ def _text_of(value: object) -> str:
             raise QuantityError(f"an integer of {value.bit_length()} bits is {_TOO_LARGE}")
         return str(value)
     if isinstance(value, float):
-        return _plain_text(Decimal(repr(value)), value, decimals=3)
+        return _plain_text(Decimal(float.__repr__(value)), value, decimals=3)
     if isinstance(value, Decimal):
         return _plain_text(value, value, decimals=9)
     raise QuantityError(f"{value!r} of type {type(value).__name__} is not a quantity; {_ACCEPTED}")
@@ -200,12 +202,13 @@ def _parse(text: str) -> tuple[int, str]:
         family, numerator, ten = _EXPONENT, mantissa, _bounded(int(match["exponent"]))
     else:
         family, numerator, ten = _DECIMAL, mantissa, _DECIMAL_EXPONENTS[suffix]
-    nanos = Fraction(numerator) * Fraction(10) ** (9 + ten - len(fraction))
-    if nanos.denominator != 1:
+    scale = 9 + ten - len(fraction)
+    nanos, finer = (numerator * 10**scale, 0) if scale >= 0 else divmod(numerator, 10**-scale)
+    if finer:
         raise QuantityError(f"{text!r} is finer than 1n, where Kubernetes rounds it up; write fewer digits")
     if nanos > _LARGEST:
         raise QuantityError(f"{text!r} is {_TOO_LARGE}")
-    return int(nanos), family
+    return nanos, family
 
 
 _TOO_LARGE = "above 2**63 - 1 (about 9.2E), where Kubernetes caps a quantity without a word"
@@ -269,7 +272,7 @@ def _canonical(nanos: int, family: str) -> str:
 def _exact(factor: float | Decimal | Fraction) -> Fraction:
     """The factor as written: 1.1 is eleven tenths, not the nearest binary fraction."""
     try:
-        exact = Fraction(repr(factor)) if isinstance(factor, float) else Fraction(factor)
+        exact = Fraction(float.__repr__(factor)) if isinstance(factor, float) else Fraction(factor)
     except (ValueError, OverflowError) as error:
         raise QuantityError(f"cannot scale a quantity by {factor!r}; write a finite number") from error
     if exact < 0:

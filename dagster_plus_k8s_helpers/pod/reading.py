@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS, SECTIONS, Field
-from dagster_plus_k8s_helpers.pod.rules import RULES
+from dagster_plus_k8s_helpers.pod.rules import check
 from dagster_plus_k8s_helpers.pod.schema import KubernetesObject, field_types, read, shown_name
 from dagster_plus_k8s_helpers.pod.volumes import Volume
 
@@ -45,11 +45,13 @@ def sections_from_fields(given: Mapping[str, Any], fields: Fields) -> dict[str, 
             named.setdefault(field.section, {})[field.key] = _written(name, field, value)
         else:
             raw[RAW_FIELDS[name]] = _read_section(name, RAW_FIELDS[name], value)
-    sections = {}
-    for section, model in SECTIONS.items():
-        read_fields = read(model, named.get(section, {}), RULES)
-        sections[section] = _union(section, read_fields, raw.get(section, {}))
-    return sections
+    for section, written in named.items():
+        try:
+            read_fields = read(SECTIONS[section], written, check)
+        except K8sConfigError as error:
+            raise _under_its_name(error, section, fields) from None
+        raw[section] = _union(section, read_fields, raw.get(section, {}))
+    return raw
 
 
 def sections_from_dict(config: object, fields: Fields) -> tuple[dict[str, KubernetesObject], Any]:
@@ -71,18 +73,38 @@ def sections_from_dict(config: object, fields: Fields) -> tuple[dict[str, Kubern
     return {name: _read_section(name, name, value) for name, value in given.items()}, behavior
 
 
+def _under_its_name(error: K8sConfigError, section: str, fields: Fields) -> K8sConfigError:
+    """The error under the name that the user wrote, where Kubernetes has another one for the field."""
+    for name, field in fields.items():
+        if name != field.key and section == field.section and error.where.startswith(field.key):
+            return error.renamed(field.key, name)
+    return error
+
+
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
 def _unknown_field(name: str, known: Mapping[str, str]) -> K8sConfigError:
-    for raw, section in RAW_FIELDS.items():
+    if name in _AMOUNTS:
+        return K8sConfigError(f"K8sConfig does not name {name!r}; write resources=Resources({name}=...)")
+    nearest = UnknownFieldError(name, known.values(), of="K8sConfig")
+    if name in _LOSING or (nearest.suggests and name not in _RAW_NAMES):
+        return nearest
+    for raw, section in _HOMES:
         if name in field_types(SECTIONS[section]):
             return K8sConfigError(
                 f"K8sConfig does not name the field {name!r}; write {raw}={{{name!r}: ...}}"
             )
-    return UnknownFieldError(name, known.values(), of="K8sConfig")
+    return nearest
+
+
+_AMOUNTS = ("cpu", "memory", "gpu", "ephemeral_storage", "extended")
+_LOSING = {"service_account"}
+"""Fields that Kubernetes still has, under a name that loses against the one to write."""
+_HOMES = sorted(RAW_FIELDS.items(), key=lambda item: item[0] != "pod_spec_config")
+_RAW_NAMES = {name for section in SECTIONS.values() for name in field_types(section)}
 
 
 def _unknown_section(name: str, fields: Fields) -> K8sConfigError:
@@ -106,12 +128,15 @@ def _refuse_job_config(job_config: object) -> None:
 def _with_mounts(given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields with the mounts of volumes among the volume mounts."""
     volumes = given.get("volumes", ())
-    if isinstance(volumes, str | Mapping | Volume):
+    if not isinstance(volumes, list | tuple):
         raise K8sConfigError(
             f"must be a list of Volume objects, not {type(volumes).__name__}", where="volumes"
         )
     mounts = [mount for volume in volumes if isinstance(volume, Volume) for mount in volume.mounts]
-    return {**given, "volume_mounts": [*mounts, *given.get("volume_mounts", ())]} if mounts else dict(given)
+    others = given.get("volume_mounts", ())
+    if not mounts or not isinstance(others, list | tuple):
+        return dict(given)
+    return {**given, "volume_mounts": [*mounts, *others]}
 
 
 def _written(name: str, field: Field[Any], value: object) -> object:
@@ -124,7 +149,7 @@ def _written(name: str, field: Field[Any], value: object) -> object:
 def _read_section(name: str, section: str, value: object) -> KubernetesObject:
     """A section given as a whole, under the name it was given by."""
     try:
-        return read(SECTIONS[section], value, RULES)
+        return read(SECTIONS[section], value, check)
     except UnknownFieldError as error:
         raise _elsewhere(section, error).within(name) from None
     except K8sConfigError as error:

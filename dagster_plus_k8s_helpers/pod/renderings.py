@@ -30,8 +30,12 @@ class Renderings(Sections):
 
     @property
     def tags(self) -> dict[str, Any]:
-        """Tags for a job, an op or ``op_tags`` of an asset; none when nothing is said."""
-        config = self.to_dict()
+        """Tags for a job, an op or ``op_tags`` of an asset; none when nothing is said.
+
+        Raises:
+            K8sConfigError: The config has ``args``, which Dagster overwrites in its own pods.
+        """
+        config = self._for_dagster()
         return {self.TAG: config} if config else {}
 
     @property
@@ -98,10 +102,19 @@ class Renderings(Sections):
         metadata: dict[str, Any] = thaw(self._section("pod_template_spec_metadata"))
         return metadata
 
+    def _for_dagster(self) -> dict[str, Any]:
+        """For a pod that runs Dagster itself; in a Pipes pod the arguments are the user's."""
+        if "args" in self._section("container_config"):
+            raise K8sConfigError(
+                "Dagster overwrites the arguments of its own pods; only .pod_spec() can have them",
+                where="container_config.args",
+            )
+        return self.to_dict()
+
     def _for_pod(self, pod: PodKind) -> dict[str, Any]:
         if pod not in {"run", "server"}:
             raise K8sConfigError(f"{pod!r} is neither 'run' nor 'server'")
-        config = self.to_dict()
+        config = self._for_dagster()
         if pod == "server":
             for section in _JOB_SECTIONS:
                 if section in config:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
+from dagster_plus_k8s_helpers.pod.amount_checks import STEPS, check_amount
 from dagster_plus_k8s_helpers.pod.immutable import Checked, Immutable
 from dagster_plus_k8s_helpers.pod.names import check_qualified_name
 from dagster_plus_k8s_helpers.pod.quantity import Quantity, QuantityLike
@@ -34,9 +35,6 @@ AmountLike: TypeAlias = QuantityLike | tuple[QuantityLike | None, QuantityLike |
 """A limit, or a pair ``(request, limit)`` in which ``None`` leaves a side out."""
 
 _NAMES = {"cpu": "cpu", "memory": "memory", "gpu": NVIDIA_GPU, "ephemeral_storage": "ephemeral-storage"}
-_STEPS = {"cpu": Quantity("1m"), "memory": Quantity(1), "ephemeral-storage": Quantity(1)}
-_ONE = Quantity(1)
-_LEAST_MEMORY = Quantity("4Mi")
 
 
 class Resources(Checked, Immutable):
@@ -57,6 +55,8 @@ class Resources(Checked, Immutable):
     """
 
     __slots__ = ("_amounts",)
+
+    MODEL: ClassVar = "V1ResourceRequirements"
 
     _amounts: dict[str, Amount]
 
@@ -87,7 +87,11 @@ class Resources(Checked, Immutable):
         Raises:
             K8sConfigError: Another key than the two, or an amount that the constructor refuses.
         """
-        for key in requirements:
+        if not isinstance(requirements, Mapping):
+            raise K8sConfigError(f"must be a mapping, not {type(requirements).__name__}")
+        for key, side in requirements.items():
+            if not isinstance(side, Mapping):
+                raise K8sConfigError(f"must be a mapping, not {type(side).__name__}", where=str(key))
             if key not in {"requests", "limits"}:
                 raise UnknownFieldError(key, ["requests", "limits"], of="ResourceRequirements")
         requests, limits = requirements.get("requests", {}), requirements.get("limits", {})
@@ -156,10 +160,12 @@ class Resources(Checked, Immutable):
             name = _NAMES[field]
             if factor == 1:
                 continue
+            if not isinstance(factor, int | float | Decimal | Fraction):
+                raise K8sConfigError(f"{factor!r} is no number to scale by", where=field)
             if name not in self._amounts:
                 raise K8sConfigError(f"there is no {field} to scale in {self!r}", where=field)
             request, limit = (
-                side and (side * factor).rounded_up_to(_STEPS[name]) for side in self._amounts[name]
+                side and (side * factor).rounded_up_to(STEPS[name]) for side in self._amounts[name]
             )
             amounts[name] = (request, limit)
         return Resources.from_dict(_requirements(amounts))
@@ -231,7 +237,7 @@ def _checked(field: str, name: str, value: AmountLike) -> Amount:
         amount = _amount(value)
         for side in amount:
             if side is not None:
-                _CHECKS.get(name, _check_count if "/" in name else _check_bytes)(side)
+                check_amount(name, side)
         _check_pair(name, amount)
     except K8sConfigError as error:
         raise error.within(field) from None
@@ -256,68 +262,16 @@ def _check_pair(name: str, amount: Amount) -> None:
     if request is not None and limit is not None and request > limit:
         meant = (str(limit), str(request))
         raise K8sConfigError(f"the request {request} is above the limit {limit}; did you mean {meant}?")
-    if name not in _STEPS and request is not None and request != limit:
+    if name not in STEPS and request is not None and request != limit:
         raise K8sConfigError(
             f"Kubernetes does not share out {name}: the request must equal the limit; "
             f"write {limit or request}"
         )
 
 
-def _check_cpu(cpu: Quantity) -> None:
-    step = _STEPS["cpu"]
-    if cpu and cpu < step:
-        raise K8sConfigError(f"{cpu} is below 1m, the least CPU there is")
-    if not cpu.is_multiple_of(step):
-        raise K8sConfigError(
-            f"{cpu} is finer than 1m, the precision of CPU; write {cpu.rounded_up_to(step).canonical!r}"
-        )
-
-
-def _check_memory(memory: Quantity) -> None:
-    if memory and memory < _LEAST_MEMORY:
-        raise K8sConfigError(
-            f"{_in_bytes(memory)}, less than the 4Mi any container needs; "
-            f"did you mean {_with_unit_meant(memory)}?"
-        )
-    _check_bytes(memory)
-
-
-def _check_bytes(amount: Quantity) -> None:
-    if not amount.is_multiple_of(_ONE):
-        raise K8sConfigError(f"{_in_bytes(amount)}; did you mean {_with_unit_meant(amount)}?")
-
-
-def _check_count(count: Quantity) -> None:
-    if not count:
-        raise K8sConfigError("0 asks for none; leave it out")
-    if not count.is_multiple_of(_ONE):
-        raise K8sConfigError(
-            f"{count} is not whole, and Kubernetes gives out whole devices only; "
-            f"write {count.rounded_up_to(_ONE).canonical}"
-        )
-
-
-_CHECKS = {
-    "cpu": _check_cpu,
-    "memory": _check_memory,
-    "ephemeral-storage": _check_bytes,
-}
-
-
-def _in_bytes(amount: Quantity) -> str:
-    if str(amount).endswith("m"):
-        return f"{amount} is {amount.value:f} bytes (m is a thousandth)"
-    return f"{amount} is {amount.value:f} bytes"
-
-
-def _with_unit_meant(amount: Quantity) -> str:
-    """The text with the unit that was probably meant: ``512m`` and ``512`` are 512Mi, ``64k`` is 64Mi."""
-    number = str(amount).rstrip("numkKMi")
-    unit = "Gi" if str(amount).endswith("M") or number.startswith(("0.", ".")) else "Mi"
-    return repr(f"{number}{unit}")
-
-
 def _check_extended_name(name: str) -> None:
+    if not isinstance(name, str):
+        raise K8sConfigError(f"the name {name!r} must be text", where="extended")
     if name in _NAMES.values() or name in _NAMES:
         field = next(field for field, native in _NAMES.items() if name in {field, native})
         raise K8sConfigError(f"{name!r} is not an extended resource; write {field}=...", where="extended")

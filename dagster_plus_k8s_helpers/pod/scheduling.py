@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
+from dagster_plus_k8s_helpers.pod.amount_checks import check_size
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.platforms import GPU_NODES, SPOT_NODES
+from dagster_plus_k8s_helpers.pod.quantity import Quantity
 from dagster_plus_k8s_helpers.pod.resources import NVIDIA_GPU, Resources
 from dagster_plus_k8s_helpers.pod.toleration import Toleration
 from dagster_plus_k8s_helpers.pod.volumes import Volume
@@ -51,11 +53,18 @@ def gpu(
         K8sConfigError: A platform that is not known, or a count that is not whole.
     """
     nodes = _known(platform, GPU_NODES)
+    if count is None:
+        raise K8sConfigError("must be a number of GPUs, not None", where="count")
+    if not resource.startswith("nvidia.com/") and (node_selector is None or tolerations is None):
+        raise K8sConfigError(
+            f"the platform {platform!r} labels and taints NVIDIA's nodes; say node_selector and tolerations "
+            f"for {resource}, if empty ones"
+        )
     selector = dict(nodes.selector if node_selector is None else node_selector)
     if product is not None:
         selector[product_label or nodes.product_label] = product
     return K8sConfig(
-        resources=Resources(gpu=count) if resource == NVIDIA_GPU else Resources(extended={resource: count}),
+        resources=Resources.from_dict({"limits": {resource: count}}),
         node_selector=selector or None,
         tolerations=nodes.tolerations if tolerations is None else tolerations,
     )
@@ -93,12 +102,16 @@ def shm(size: QuantityLike) -> K8sConfig:
     Raises:
         QuantityError: ``size`` is not a quantity.
     """
+    try:
+        check_size(Quantity(size))
+    except K8sConfigError as error:
+        raise error.within("size") from None
     return K8sConfig(volumes=[Volume.empty_dir("dshm", "/dev/shm", size_limit=size, medium="Memory")])  # noqa: S108 - the point
 
 
 def _known(platform: str, table: Mapping[str, T]) -> T:
-    if platform not in table:
+    if not isinstance(platform, str) or platform not in table:
         raise K8sConfigError(
-            f"platform {platform!r} is none of {', '.join(sorted(table))}{did_you_mean(platform, table)}"
+            f"platform {platform!r} is none of {', '.join(sorted(table))}{did_you_mean(str(platform), table)}"
         )
     return table[platform]

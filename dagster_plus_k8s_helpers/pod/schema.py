@@ -8,6 +8,7 @@ import to stay cheap.
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +23,9 @@ from dagster_plus_k8s_helpers.pod.merge_keys import check_unique
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
 __all__ = [
+    "Check",
     "FieldType",
     "KubernetesObject",
-    "Rule",
     "field_types",
     "read",
     "shown_name",
@@ -35,8 +36,8 @@ __all__ = [
 KubernetesObject: TypeAlias = dict[str, Any]
 """A Kubernetes object as JSON: what a field holds is known from the table only."""
 
-Rule: TypeAlias = Callable[[KubernetesObject], None]
-"""Says what is wrong with the values of one object, by raising K8sConfigError."""
+Check: TypeAlias = Callable[[str, KubernetesObject], None]
+"""Says what is wrong with the values of one object of a model, by raising K8sConfigError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,14 @@ def field_types(model: str) -> Mapping[str, FieldType]:
     return {name: _field_type(camel, kind) for name, (camel, kind) in _table()[model].items()}
 
 
-def read(model: str, value: object, rules: Mapping[str, Rule]) -> KubernetesObject:
+def read(model: str, value: object, check: Check) -> KubernetesObject:
     """``value`` as an object of ``model``, checked and in snake_case.
 
     Args:
         model: Name of the model in the ``kubernetes`` package, such as ``V1Container``.
         value: The object; a `Checked` one is taken as it is, and any other with a ``to_dict`` method stands
             for what that returns.
-        rules: What to check beyond names and types, by model.
+        check: What to check beyond names and types.
 
     Raises:
         UnknownFieldError: A field does not exist, at any depth.
@@ -70,6 +71,8 @@ def read(model: str, value: object, rules: Mapping[str, Rule]) -> KubernetesObje
             rule refuses it.
     """
     if isinstance(value, Checked):
+        if model != value.MODEL:
+            raise K8sConfigError(f"must be a {shown_name(model)}, not a {type(value).__name__}")
         return value.checked()
     given = plain(value)
     if not isinstance(given, dict | Mapping):
@@ -83,12 +86,11 @@ def read(model: str, value: object, rules: Mapping[str, Rule]) -> KubernetesObje
         if name in result:
             raise K8sConfigError(f"is given twice, as {name!r} and as {types[name].camel!r}", where=name)
         try:
-            result[name] = _read_value(types[name], item, rules)
+            result[name] = _read_value(types[name], item, check)
             check_unique(name, result[name])
         except K8sConfigError as error:
             raise error.within(name) from None
-    if model in rules:
-        rules[model](result)
+    check(model, result)
     return result
 
 
@@ -141,19 +143,19 @@ def _field_type(camel: str, kind: str) -> FieldType:
     return FieldType(camel, kind)
 
 
-def _read_value(field: FieldType, value: object, rules: Mapping[str, Rule]) -> object:
+def _read_value(field: FieldType, value: object, check: Check) -> object:
     if value is None:
         raise K8sConfigError("is null, which does not unset what a lower layer says; leave it out")
     if field.kind == "model":
-        return read(field.model, value, rules)
+        return read(field.model, value, check)
     if field.kind == "list":
-        return _read_list(field, value, rules)
+        return _read_list(field, value, check)
     if field.kind == "dict":
-        return _read_dict(field, value, rules)
+        return _read_dict(field, value, check)
     if field.kind == "quantity":
         return Quantity(value)  # type: ignore[arg-type] # Quantity refuses what it cannot take
     if field.kind == "object":
-        return plain(value)
+        return copy.deepcopy(plain(value))
     wanted = _PYTHON_TYPES[field.kind]
     if isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
         return value
@@ -174,20 +176,20 @@ def _as_text(value: float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _read_list(field: FieldType, value: object, rules: Mapping[str, Rule]) -> list[object]:
+def _read_list(field: FieldType, value: object, check: Check) -> list[object]:
     assert field.of is not None  # noqa: S101 - the table gives every list what it holds
     if not isinstance(value, list | tuple | Sequence) or isinstance(value, str):
         raise K8sConfigError(f"must be a list, not {type(value).__name__}")
     items: list[object] = []
     for index, item in enumerate(value):
         try:
-            items.append(_read_value(field.of, item, rules))
+            items.append(_read_value(field.of, item, check))
         except K8sConfigError as error:
             raise error.within(f"[{index}]") from None
     return items
 
 
-def _read_dict(field: FieldType, value: object, rules: Mapping[str, Rule]) -> dict[str, object]:
+def _read_dict(field: FieldType, value: object, check: Check) -> dict[str, object]:
     assert field.of is not None  # noqa: S101 - the table gives every dict what it holds
     if not isinstance(value, dict | Mapping):
         raise K8sConfigError(f"must be a mapping, not {type(value).__name__}")
@@ -196,7 +198,7 @@ def _read_dict(field: FieldType, value: object, rules: Mapping[str, Rule]) -> di
         if not isinstance(key, str):
             raise K8sConfigError(f"the key {key!r} must be text; write {str(key)!r}")
         try:
-            result[key] = _read_value(field.of, item, rules)
+            result[key] = _read_value(field.of, item, check)
         except K8sConfigError as error:
             raise error.within(f"[{key!r}]") from None
     return result
@@ -208,3 +210,12 @@ def _to_camel_value(field: FieldType, value: Any) -> Any:
     if field.kind == "list" and field.of is not None:
         return [_to_camel_value(field.of, item) for item in value]
     return thaw(value)
+
+
+def set_only(**fields: Any) -> KubernetesObject:
+    """An object of the fields that are not ``None``."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def no_check(_model: str, _value: KubernetesObject) -> None:
+    """For `read`: names and types will do."""

@@ -5,12 +5,14 @@ Source: https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-tolera
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.pod.immutable import Checked
 from dagster_plus_k8s_helpers.pod.names import check_label_value, check_qualified_name
+from dagster_plus_k8s_helpers.pod.schema import no_check, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +50,10 @@ class Toleration(Checked):
     def __post_init__(self) -> None:
         if self.operator is None:
             object.__setattr__(self, "operator", "Exists" if self.value is None else "Equal")
+        seconds = self.toleration_seconds
+        texts = (self.key, self.value, self.operator, self.effect)
+        if any(not isinstance(text, str | None) for text in texts) or not isinstance(seconds, int | None):
+            read("V1Toleration", self.to_dict(), no_check)  # says which, and what to write
         check_toleration(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,6 +61,8 @@ class Toleration(Checked):
         return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
 
     checked = to_dict
+
+    MODEL: ClassVar = "V1Toleration"
 
     @classmethod
     def from_dict(cls, toleration: Mapping[str, Any]) -> Toleration:
@@ -65,9 +73,9 @@ class Toleration(Checked):
 def check_toleration(toleration: Mapping[str, Any]) -> None:
     """Refuses what the API server refuses."""
     key, value = toleration.get("key"), toleration.get("value")
-    operator, effect = toleration.get("operator", "Equal"), toleration.get("effect")
+    operator, effect = toleration.get("operator") or "Equal", toleration.get("effect")
     _check_one_of("operator", operator, _OPERATORS)
-    if effect is not None:
+    if effect:
         _check_one_of("effect", effect, _EFFECTS)
     if key:
         check_qualified_name(key, "taint key")
@@ -75,8 +83,10 @@ def check_toleration(toleration: Mapping[str, Any]) -> None:
         raise K8sConfigError("a toleration without a key tolerates everything and needs operator='Exists'")
     if value and operator == "Exists":
         raise K8sConfigError(f"operator 'Exists' takes no value; drop the value {value!r} or write 'Equal'")
+    if operator in {"Lt", "Gt"} and not re.fullmatch(r"-?[0-9]+", value or ""):
+        raise K8sConfigError(f"operator {operator!r} compares numbers; {value!r} is none", where="value")
     if value:
-        check_label_value(value, key or "")
+        check_label_value(value, key or "", what="value of taint")
     if toleration.get("toleration_seconds") is not None and effect != "NoExecute":
         raise K8sConfigError("toleration_seconds has a meaning with effect='NoExecute' only")
 

@@ -5,15 +5,14 @@ Source: https://kubernetes.io/docs/concepts/storage/volumes/
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.names import check_dns_label
 from dagster_plus_k8s_helpers.pod.quantity import Quantity, QuantityLike
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from dagster_plus_k8s_helpers.pod.schema import set_only
 
 __all__ = ["Volume", "VolumeMount", "check_volume", "check_volume_mount"]
 
@@ -96,7 +95,7 @@ class Volume:
             medium: ``"Memory"`` for a tmpfs, which counts against the memory limit.
         """
         size = None if size_limit is None else str(Quantity(size_limit))
-        return _volume(name, {"empty_dir": _set_only(medium=medium, size_limit=size)}, mount_path)
+        return _volume(name, {"empty_dir": set_only(medium=medium, size_limit=size)}, mount_path)
 
     @classmethod
     def secret(
@@ -119,7 +118,7 @@ class Volume:
             default_mode: Permissions, such as ``0o400``.
             optional: Whether the pod may start without the Secret.
         """
-        source = _set_only(
+        source = set_only(
             secret_name=secret_name or name,
             items=_key_paths(items),
             default_mode=default_mode,
@@ -148,7 +147,7 @@ class Volume:
             default_mode: Permissions, such as ``0o444``.
             optional: Whether the pod may start without the ConfigMap.
         """
-        source = _set_only(
+        source = set_only(
             name=config_map_name or name,
             items=_key_paths(items),
             default_mode=default_mode,
@@ -173,7 +172,7 @@ class Volume:
             claim_name: Name of the PersistentVolumeClaim.
             read_only: Whether the pod may only read it.
         """
-        source = _set_only(claim_name=claim_name or name, read_only=read_only)
+        source = set_only(claim_name=claim_name or name, read_only=read_only)
         return _volume(name, {"persistent_volume_claim": source}, mount_path, read_only=read_only)
 
     @classmethod
@@ -193,7 +192,7 @@ class Volume:
             mount_path: Absolute path in the container.
             type: What must be there, such as ``Directory`` or ``DirectoryOrCreate``.
         """
-        return _volume(name, {"host_path": _set_only(path=path, type=type)}, mount_path)
+        return _volume(name, {"host_path": set_only(path=path, type=type)}, mount_path)
 
     @classmethod
     def projected(
@@ -213,7 +212,7 @@ class Volume:
                 ``{"service_account_token": {"path": "token", "audience": "vault"}}``.
             default_mode: Permissions, such as ``0o400``.
         """
-        source = _set_only(sources=list(sources), default_mode=default_mode)
+        source = set_only(sources=_listed("sources", sources), default_mode=default_mode)
         return _volume(name, {"projected": source}, mount_path, read_only=True)
 
     @classmethod
@@ -235,8 +234,8 @@ class Volume:
             attributes: What the driver wants to know (``volumeAttributes``).
             read_only: Whether the pod may only read it.
         """
-        known = None if attributes is None else dict(attributes)
-        source = _set_only(driver=driver, read_only=read_only, volume_attributes=known)
+        known = None if attributes is None else _mapped("attributes", attributes)
+        source = set_only(driver=driver, read_only=read_only, volume_attributes=known)
         return _volume(name, {"csi": source}, mount_path, read_only=read_only)
 
     @classmethod
@@ -258,8 +257,8 @@ class Volume:
             storage_class_name: Storage class; the cluster's default when left out.
             access_modes: Kubernetes' access modes.
         """
-        spec = _set_only(
-            access_modes=list(access_modes),
+        spec = set_only(
+            access_modes=_listed("access_modes", access_modes),
             resources={"requests": {"storage": str(Quantity(storage))}},
             storage_class_name=storage_class_name,
         )
@@ -300,9 +299,21 @@ def _volume(
     return volume if mount_path is None else volume.mounted_at(mount_path, read_only=read_only)
 
 
+def _listed(where: str, items: Sequence[Any]) -> list[Any]:
+    if isinstance(items, str) or not isinstance(items, Sequence):
+        raise K8sConfigError(f"must be a list, not {type(items).__name__}", where=where)
+    return list(items)
+
+
+def _mapped(where: str, items: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(items, Mapping):
+        raise K8sConfigError(f"must be a mapping, not {type(items).__name__}", where=where)
+    return dict(items)
+
+
 def _key_paths(items: Mapping[str, str] | None) -> list[dict[str, str]] | None:
-    return None if items is None else [{"key": key, "path": path} for key, path in items.items()]
-
-
-def _set_only(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+    return (
+        None
+        if items is None
+        else [{"key": key, "path": path} for key, path in _mapped("items", items).items()]
+    )

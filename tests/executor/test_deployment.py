@@ -82,18 +82,18 @@ def test_the_most_specific_executor_given_is_picked(
         (
             Deployment("local"),
             {},
-            "no executor was given for running locally: only nothing; add local=... or default=...",
+            "no executor was given for running locally; add local=... or default=...",
         ),
         (
             Deployment("branch", "b"),
             {"local": LOCAL},
-            "no executor was given for the branch deployment 'b': only local=...; add deployments={'b': ...} or "
+            "no executor was given for the branch deployment 'b', only local=...; add deployments={'b': ...} or "
             "branch=... or default=...",
         ),
         (
             Deployment("full", "data"),
             {"branch": BRANCHES, "deployments": {"prod": PRODUCTION}},
-            "no executor was given for the full deployment 'data': only branch=... and deployments['prod']; add "
+            "no executor was given for the full deployment 'data', only branch=... and deployments['prod']; add "
             "deployments={'data': ...} or default=...",
         ),
     ],
@@ -105,6 +105,26 @@ def test_a_deployment_nothing_was_given_for_is_named(
         executor_for_deployment(**given, deployment=deployment)
 
     assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Deployment("prod"), "'prod' is no kind of deployment; write one of local, branch, full"),
+        (lambda: Deployment("full"), "a full deployment needs a name"),
+        (lambda: Deployment("local", "prod"), "a local deployment has no name"),
+        (
+            lambda: executor_for_deployment(default=DEFAULT, deployment="prod"),
+            "deployment='prod' must be a Deployment",
+        ),
+        (lambda: executor_for_deployment(deployments=[DEFAULT]), "must map names, such as {'prod': ...}"),
+    ],
+)
+def test_nonsense_is_refused(make: Any, message: str) -> None:
+    with pytest.raises(DeploymentError) as refusal:
+        make()
+
+    assert message in str(refusal.value)
 
 
 def test_definitions_load_without_a_cluster_and_without_a_kubeconfig(tmp_path: Any) -> None:

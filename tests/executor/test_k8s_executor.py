@@ -47,7 +47,12 @@ def test_every_setting_becomes_the_stock_executors() -> None:
                 {"key": "tenant", "limit": 1, "value": {"applyLimitPerUniqueValue": True}},
             ],
             step_config=LARGE,
-            per_step_config={"train": LARGE, "ml/score": LARGE, dg.AssetKey(["ml", "rank"]): LARGE},
+            per_step_config={
+                "train": LARGE,
+                "ml/score": LARGE,
+                "a.b": LARGE,
+                dg.AssetKey(["ml", "rank"]): LARGE,
+            },
             namespace="etl",
             image="project:1",
             service_account_name="steps",
@@ -62,7 +67,7 @@ def test_every_setting_becomes_the_stock_executors() -> None:
     assert said(config.pop("step_k8s_config")) == LIMITED
     per_step = config.pop("per_step_k8s_config")
     assert {key: said(value) for key, value in per_step.items()} == dict.fromkeys(
-        ["train", "ml__score", "ml__rank"], LIMITED
+        ["train", "ml__score", "a_b", "ml__rank"], LIMITED
     )
     assert config == {
         "max_concurrent": 20,
@@ -126,6 +131,13 @@ def test_it_asks_of_a_run_what_the_stock_executor_asks() -> None:
         ({"per_step_config": {"a": {}}}, "per_step_config['a']: must be a K8sConfig, not dict"),
         ({"per_step_config": {"a/b": SMALL, "a__b": SMALL}}, "per_step_config['a__b']: the op 'a__b' has an entry already"),
         ({"kubeconfig_file": "/x", "load_incluster_config": True}, "kubeconfig_file: goes with load_incluster_config=False only"),
+        ({"max_concurrent": 2.5}, "max_concurrent: must be a whole number, not 2.5"),
+        ({"namespace": "A B"}, "namespace: name 'A B' must be at most 63"),
+        ({"namespace": 5}, "namespace: must be text, not 5"),
+        ({"image": "Team/A"}, "image: 'Team/A' is not an image reference"),
+        ({"per_step_config": {5: SMALL}}, "per_step_config: the key 5 must be an op name or asset key, not int"),
+        ({"tag_concurrency_limits": [{"key": "a", "limit": 1, "valu": "b"}]}, "tag_concurrency_limits[0]: TagConcurrencyLimit has no field 'valu'; did you mean 'value'?"),
+        ({"tag_concurrency_limits": [{"key": "a", "limit": 0}]}, "tag_concurrency_limits[0].limit: 0 is below 1"),
         ({"retries": "sometimes"}, "retries: 'sometimes' is none of enabled, disabled, deferred"),
         ({"tag_concurrency_limits": [{"key": "a"}]}, "tag_concurrency_limits[0]: must have a key and a limit"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def test_the_typed_keywords_are_exactly_the_fields() -> None:
 
     assert set(K8sConfigFields.__annotations__) == fields == set(EVERY_FIELD)
     for name in fields:
-        assert f"        {name}: " in (K8sConfig.__doc__ or ""), f"{name} is not documented"
+        assert re.search(rf"^\s+{name}: ", K8sConfig.__doc__ or "", re.MULTILINE), f"{name} is not documented"
 
 
 def test_what_is_set_can_be_read_back() -> None:
@@ -145,6 +146,33 @@ def test_typed_values_and_raw_ones_mix() -> None:
     assert config.tolerations == (Toleration("a"),)
 
 
+def test_what_is_read_or_was_passed_in_cannot_change_a_config() -> None:
+    passed = {"key_ref": "x"}
+    config = K8sConfig(
+        env={"A": {"file_key_ref": {"key": "k", "path": "p", "volume_name": "v"}}},
+        container_config={"liveness_probe": {"http_get": {"port": "http"}}},
+    )
+    before = hash(config)
+
+    config.env["A"]["file_key_ref"]["key"] = "other"  # type: ignore[index]
+    passed.clear()
+
+    assert hash(config) == before
+    assert config.env["A"]["file_key_ref"]["key"] == "k"  # type: ignore[index]
+
+
+def test_claims_of_devices_stay_with_the_resources() -> None:
+    config = K8sConfig(resources={"claims": [{"name": "gpu"}], "limits": {"cpu": 1}})
+
+    assert config.resources == Resources(cpu=1)
+    assert eval(repr(config), PUBLIC) == config
+    assert K8sConfig.from_dict(config.to_dict()) == config
+    assert (config | K8sConfig(resources=Resources(cpu=2))).to_dict()["container_config"]["resources"] == {
+        "claims": [{"name": "gpu"}],
+        "limits": {"cpu": "2"},
+    }
+
+
 def test_without_says_nothing_in_the_named_fields() -> None:
     bare = EVERYTHING.without(*EVERY_FIELD)
 
@@ -199,6 +227,21 @@ def test_without_says_nothing_in_the_named_fields() -> None:
             {"security_context": {"run_as_user": 1, "capabilities": {"add": ["A"]}}},
             {"security_context": {"capabilities": {"add": ["B"]}}},
             {"security_context": {"run_as_user": 1, "capabilities": {"add": ["B"]}}},
+        ),
+        (
+            {"container_config": {"liveness_probe": {"http_get": {"port": 1}}}},
+            {"container_config": {"liveness_probe": {"exec": {"command": ["a"]}}}},
+            {"container_config": {"liveness_probe": {"exec": {"command": ["a"]}}}},
+        ),
+        (
+            {"pod_security_context": {"seccomp_profile": {"type": "Localhost", "localhost_profile": "a"}}},
+            {"pod_security_context": {"seccomp_profile": {"type": "RuntimeDefault"}}},
+            {"pod_security_context": {"seccomp_profile": {"type": "RuntimeDefault"}}},
+        ),
+        (
+            {"tolerations": [{"key": "a", "value": "b"}]},
+            {"tolerations": [Toleration("a", "b")]},
+            {"tolerations": [Toleration("a", "b")]},
         ),
         ({"merge_behavior": "SHALLOW"}, {"image": "a"}, {"merge_behavior": "SHALLOW", "image": "a"}),
         ({"active_deadline_seconds": 1}, {"active_deadline_seconds": 2}, {"active_deadline_seconds": 2}),

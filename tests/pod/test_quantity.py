@@ -6,6 +6,7 @@ import pickle
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +63,7 @@ def accepted(text: str) -> bool:
         (2, Decimal(2), "2"),
         (0.25, Decimal("0.25"), "250m"),
         (0.1, Decimal("0.1"), "100m"),
+        (np.float64(0.5), Decimal("0.5"), "500m"),
         (2.0, Decimal(2), "2"),
         (Decimal("1.5"), Decimal("1.5"), "1500m"),
         (Decimal("1E+3"), Decimal(1000), "1k"),

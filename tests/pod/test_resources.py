@@ -27,6 +27,7 @@ from dagster_plus_k8s_helpers import K8sConfigError, Quantity, Resources, Unknow
         (Resources(ephemeral_storage="10Gi"), {"limits": {"ephemeral-storage": "10Gi"}}),
         (Resources(extended={"amd.com/gpu": 2}), {"limits": {"amd.com/gpu": "2"}}),
         (Resources(extended={"hugepages-2Mi": "64Mi"}), {"limits": {"hugepages-2Mi": "64Mi"}}),
+        (Resources(memory="1.3Gi"), {"limits": {"memory": "1.3Gi"}}),
         (Resources(), {}),
     ],
 )
@@ -76,7 +77,19 @@ def test_equality_is_that_of_the_amounts() -> None:
         ({"memory": "0.5M"}, "did you mean '0.5Gi'?"),
         ({"memory": "64k"}, "did you mean '64Mi'?"),
         ({"memory": "64Ki"}, "did you mean '64Mi'?"),
-        ({"memory": "5000000000.5"}, "memory: 5000000000.5 is 5000000000.5 bytes; did you mean"),
+        (
+            {"memory": "1048577"},
+            "1048577 is 1048577 bytes, less than the 4Mi any container needs; write the number with a unit",
+        ),
+        (
+            {"memory": "0.1Ki"},
+            "0.1Ki is 102.4 bytes, less than the 4Mi any container needs; did you mean '0.1Gi'?",
+        ),
+        (
+            {"memory": "9000000000m"},
+            "9000000000m is 9000000 bytes (m is a thousandth); write the number with a unit such as Mi or Gi",
+        ),
+        ({"ephemeral_storage": "10"}, "ephemeral_storage: 10 is 10 bytes; did you mean '10Mi'?"),
         (
             {"memory": ("4Gi", "2Gi")},
             "memory: the request 4Gi is above the limit 2Gi; did you mean ('2Gi', '4Gi')?",

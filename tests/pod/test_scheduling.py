@@ -90,6 +90,10 @@ def test_shared_memory_is_a_volume_in_memory_of_that_size() -> None:
         (lambda: spot("azure"), "platform 'azure' is none of aks, eks, eks-auto, gke, karpenter"),
         (lambda: gpu(0), "gpu: 0 asks for none; leave it out"),
         (lambda: gpu(0.5), "gpu: 0.5 is not whole"),
+        (lambda: gpu(None), "count: must be a number of GPUs, not None"),
+        (lambda: spot(None), "platform None is none of aks"),
+        (lambda: shm("512m"), "size: 512m is 0.512 bytes (m is a thousandth); did you mean '512Mi'?"),
+        (lambda: shm(8), "size: 8 is 8 bytes; did you mean '8Mi'?"),
         (lambda: shm("8GB"), "'8GB' is not a Kubernetes quantity; write '8Gi' or '8G'"),
     ],
 )  # fmt: skip
@@ -98,3 +102,17 @@ def test_refused(make: object, message: str) -> None:
         make()  # type: ignore[operator]
 
     assert message in str(refusal.value)
+
+
+def test_another_vendors_gpu_needs_its_own_nodes() -> None:
+    with pytest.raises(
+        K8sConfigError,
+        match=r"labels and taints NVIDIA's nodes; say node_selector and tolerations for amd.com/gpu",
+    ):
+        gpu(1, resource="amd.com/gpu")
+
+    config = gpu(1, resource="amd.com/gpu", node_selector={}, tolerations=[Toleration("amd.com/gpu")])
+
+    assert config == K8sConfig(
+        resources=Resources(extended={"amd.com/gpu": 1}), tolerations=[Toleration("amd.com/gpu")]
+    )
