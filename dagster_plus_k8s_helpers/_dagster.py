@@ -15,8 +15,10 @@ from dagster._config import process_config
 from dagster._core.definitions.assets.definition.cacheable_assets_definition import CacheableAssetsDefinition
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.events import DagsterEvent
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.system_config.objects import OpConfig, ResolvedRunConfig
+from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.warnings import disable_dagster_warnings
 from dagster_shared.record import replace
 
@@ -32,16 +34,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CacheableAssetsDefinition",
+    "DagsterEvent",
     "LateExecutorDefinition",
     "Step",
     "config_fields",
     "create_executor",
+    "deserialize_value",
     "merged_container_context",
     "op_of_source_asset",
     "rebuilt_graph",
     "run_of",
     "selected_keys",
     "selection_from_text",
+    "serialize_value",
     "step_handler_of",
     "steps_of",
     "with_definitions",

@@ -5,7 +5,7 @@ DagsterPlusK8sError
 │   ├── QuantityError               text that is not a Kubernetes quantity
 │   └── UnknownFieldError           a field that does not exist, with the nearest one that does
 ├── SelectionError (ValueError)     a selection that reaches nothing the config could apply to
-└── DeploymentError                 a deployment for which no executor was given
+└── DeploymentError                 a deployment for which nothing was given
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class SelectionError(DagsterPlusK8sError, ValueError):
 
 
 class DeploymentError(DagsterPlusK8sError):
-    """A deployment for which no executor was given."""
+    """A deployment for which no executor, or no secrets, were given."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -3,11 +3,13 @@
 
     python example_project/demo.py
 
-Nothing is imitated: first Dagster runs the project's own jobs, in a temporary folder; what follows are the
-manifests that ``dagster_k8s`` builds for the same jobs in the deployment "prod". It talks to no cluster.
+Nothing is imitated: first Dagster runs the project's own jobs, in a temporary folder, and one step takes its
+secret from a real server (OpenBao) that the demo starts and stops; what follows are the manifests that
+``dagster_k8s`` builds for the same jobs in the deployment "prod". It talks to no cluster.
 """
 
 import os
+import secrets
 import sys
 import tempfile
 import uuid
@@ -35,6 +37,7 @@ from dagster_plus_k8s_helpers.plan.manifests import Manifest, run_manifest, step
 
 sys.path.insert(0, str(Path(__file__).parent))  # the project itself need not be installed
 
+from demo_vault import vault_with
 from flight_delays import pods
 from flight_delays.definitions import definitions_for
 
@@ -73,7 +76,6 @@ def main() -> bool:
 
 def materialize(console: Console, total: int) -> bool:
     """Runs every job, with a line for each step as it ends; whether every step and check succeeded."""
-    home = definitions_for(HOME)
     succeeded = True
     progress = Progress(
         SpinnerColumn(finished_text="[green]✓[/]"),
@@ -84,7 +86,9 @@ def materialize(console: Console, total: int) -> bool:
         TimeElapsedColumn(),
         console=console,
     )
-    with tempfile.TemporaryDirectory() as folder, progress:
+    key = {"signing_key": secrets.token_hex(32)}
+    with tempfile.TemporaryDirectory() as folder, vault_with("model-registry", key) as vault, progress:
+        home = definitions_for(HOME, development_secrets=vault)
         instance = dg.DagsterInstance.ephemeral(folder)
         task = progress.add_task("", total=total)
 

@@ -1,4 +1,4 @@
-"""Which deployment this code runs in, and picking an executor by it."""
+"""Which deployment this code runs in, and picking an executor or secrets by it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from dagster_plus_k8s_helpers.errors import DeploymentError
 if TYPE_CHECKING:
     import dagster as dg
 
-__all__ = ["Deployment", "DeploymentKind", "current_deployment", "executor_for_deployment", "pick"]
+    from dagster_plus_k8s_helpers.secrets.resource import SecretsResource
+
+__all__ = [
+    "Deployment",
+    "DeploymentKind",
+    "current_deployment",
+    "executor_for_deployment",
+    "secrets_for_deployment",
+]
 
 DeploymentKind: TypeAlias = Literal["local", "branch", "full"]
 """``local``: outside Dagster+; ``branch``: one a pull request has; ``full``: such as prod."""
@@ -103,7 +111,7 @@ def executor_for_deployment(
     Raises:
         DeploymentError: None of those given applies here.
     """
-    return pick(
+    return _pick(
         "executor",
         deployment or current_deployment(),
         local=local,
@@ -113,7 +121,40 @@ def executor_for_deployment(
     )
 
 
-def pick(
+def secrets_for_deployment(
+    *,
+    local: SecretsResource | None = None,
+    branch: SecretsResource | None = None,
+    deployments: Mapping[str, SecretsResource] | None = None,
+    default: SecretsResource | None = None,
+    deployment: Deployment | None = None,
+) -> SecretsResource:
+    """The secrets for the deployment in which these definitions load: the most specific ones given.
+
+    ``secrets_for_deployment(local=EnvSecrets(env_file=".env"), default=VaultSecrets(...))``. None of them
+    connects to anything before a value is asked for.
+
+    Args:
+        local: Outside Dagster+: ``dagster dev``, tests, CI.
+        branch: In every branch deployment that ``deployments`` does not name.
+        deployments: By the name of the deployment: ``{"prod": ...}``.
+        default: Wherever none of the others applies.
+        deployment: Where to suppose we are, instead of `current_deployment`.
+
+    Raises:
+        DeploymentError: None of those given applies here.
+    """
+    return _pick(
+        "secrets resource",
+        deployment or current_deployment(),
+        local=local,
+        branch=branch,
+        deployments=deployments,
+        default=default,
+    )
+
+
+def _pick(
     what: str,
     deployment: Deployment,
     *,

@@ -1,13 +1,29 @@
 """The code location: what Dagster loads, on a laptop and in the cluster alike."""
 
+from pathlib import Path
+
 import dagster as dg
 
-from dagster_plus_k8s_helpers import Deployment, current_deployment, executor_for_deployment, k8s_executor
+from dagster_plus_k8s_helpers import (
+    Deployment,
+    EnvSecrets,
+    SecretsResource,
+    VaultKubernetesAuth,
+    VaultSecrets,
+    current_deployment,
+    executor_for_deployment,
+    k8s_executor,
+    secrets_for_deployment,
+)
 from flight_delays import assets, checks, jobs, pods, schedules
 from flight_delays.scripts import Scripts
 
+DEVELOPMENT_SECRETS = EnvSecrets(env_file=str(Path(__file__).parent / "development.env"))
 
-def definitions_for(deployment: Deployment) -> dg.Definitions:
+
+def definitions_for(
+    deployment: Deployment, development_secrets: SecretsResource = DEVELOPMENT_SECRETS
+) -> dg.Definitions:
     """Everything, as it is in one deployment; a test asks for prod's without being there."""
     at_home = deployment.kind == "local"
     return dg.Definitions(
@@ -25,6 +41,14 @@ def definitions_for(deployment: Deployment) -> dg.Definitions:
             "io_manager": dg.FilesystemIOManager(base_dir=None if at_home else pods.STORAGE_PATH),
             # A pod is not enough: tests may run in one that belongs to the CI.
             "scripts": Scripts(in_cluster=deployment.in_cluster and not at_home),
+            # Each pod logs in with the token of its own service account: no credential to hand out.
+            "secrets": secrets_for_deployment(
+                local=development_secrets,
+                default=VaultSecrets(
+                    url=dg.EnvVar("VAULT_ADDR"), auth=VaultKubernetesAuth(role="flight-delays")
+                ),
+                deployment=deployment,
+            ),
         },
     )
 

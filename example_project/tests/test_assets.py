@@ -1,12 +1,17 @@
 """Every asset and check, run once as `dagster dev` would run them."""
 
+import hmac
+
 import dagster as dg
 import numpy as np
 import pytest
 from flight_delays import ridge
+from flight_delays.assets.model import DelayModel
+from flight_delays.assets.signature import model_signature
 from flight_delays.definitions import definitions_for
 
-from dagster_plus_k8s_helpers import Deployment
+from dagster_plus_k8s_helpers import Deployment, VaultKubernetesAuth, VaultSecrets
+from dagster_plus_k8s_helpers.testing import FakeSecrets
 
 # Dagster's own Pipes clients use what Dagster marks as a preview.
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.PreviewWarning")
@@ -76,3 +81,31 @@ def test_ridge_finds_the_line_it_was_given() -> None:
     assert fit.weights == pytest.approx([3, -2, 0], abs=0.01)
     assert fit.predict(features) == pytest.approx(target, abs=0.2)
     assert np.array_equal(fit.weights, ridge.fit(features, target, penalty=0).weights)
+
+
+def test_the_model_is_signed_with_the_development_key(
+    night: dg.ExecuteInProcessResult,
+) -> None:
+    weights = night.output_for_node("delay_model").fit.weights.tobytes()
+
+    expected = hmac.new(b"for-development-only", weights, "sha256").hexdigest()
+
+    assert night.output_for_node("model_signature") == expected
+
+
+def test_another_key_signs_otherwise() -> None:
+    model = DelayModel(ridge.Fit(0.0, np.ones(2, "float32"), "CPU"), ("a", "b"), 1.0, 2.0)
+    context = dg.build_asset_context()
+    one, other = (
+        model_signature(context, model, FakeSecrets(secrets={"model-registry": {"signing_key": key}}))
+        for key in ("one", "other")
+    )
+
+    assert one != other
+
+
+def test_prod_takes_its_secrets_from_vault() -> None:
+    secrets = (definitions_for(Deployment("full", "prod")).resources or {})["secrets"]
+
+    assert isinstance(secrets, VaultSecrets)
+    assert secrets.auth == VaultKubernetesAuth(role="flight-delays")

@@ -19,6 +19,7 @@ STEPS = {
     "flights_with_weather_no_duplicates": pods.LARGE,
     "delay_model": pods.TRAIN,
     "delay_model_beats_the_mean": pods.SMALL,
+    "model_signature": pods.SMALL,
     "monthly_report": pods.SMALL,
 }
 

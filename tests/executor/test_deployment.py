@@ -9,7 +9,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dagster_plus_k8s_helpers import Deployment, DeploymentError, current_deployment, executor_for_deployment
+from dagster_plus_k8s_helpers import (
+    Deployment,
+    DeploymentError,
+    EnvSecrets,
+    FileSecrets,
+    current_deployment,
+    executor_for_deployment,
+    secrets_for_deployment,
+)
 
 PROD = {
     "DAGSTER_CLOUD_DEPLOYMENT_NAME": "prod",
@@ -148,3 +156,13 @@ assert "dagster_k8s" in sys.modules
     environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "KUBECONFIG": str(tmp_path / "missing")}
 
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_secrets_are_picked_as_executors_are() -> None:
+    home, vault = EnvSecrets(), FileSecrets(directory="/etc/secrets")
+
+    assert secrets_for_deployment(local=home, default=vault, deployment=Deployment("local")) is home
+    assert secrets_for_deployment(local=home, default=vault, deployment=Deployment("full", "prod")) is vault
+    assert secrets_for_deployment(local=home) is home
+    with pytest.raises(DeploymentError, match="no secrets resource was given for the branch deployment 'b'"):
+        secrets_for_deployment(local=home, deployment=Deployment("branch", "b"))

@@ -1,0 +1,122 @@
+"""``AwsSecrets``: secrets from AWS Secrets Manager, through dagster-aws' own client resource."""
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from dagster_plus_k8s_helpers.secrets.aws.assume_role import client_with_role
+from dagster_plus_k8s_helpers.secrets.aws.connection import AwsConnection
+from dagster_plus_k8s_helpers.secrets.cached import CachedSecretsResource
+from dagster_plus_k8s_helpers.secrets.errors import SecretRefError, SecretsConfigError
+from dagster_plus_k8s_helpers.secrets.ref import SecretRef
+from dagster_plus_k8s_helpers.secrets.resource import known
+from dagster_plus_k8s_helpers.secrets.value import SecretValue
+
+if TYPE_CHECKING:
+    from dagster_aws.secretsmanager import SecretsManagerResource as Client
+else:
+    # Importing dagster_aws takes longer than dagster itself, and without the extra "aws" it is not there.
+    # A ResourceDependency is checked by what it can do, below, not by its class.
+    Client = Any
+
+__all__ = ["AwsSecrets"]
+
+
+class AwsSecrets(CachedSecretsResource):
+    """Secrets of AWS Secrets Manager. Needs the extra ``aws``.
+
+    ``client`` is a ``dagster_aws.secretsmanager.SecretsManagerResource``: its region, profile, keys,
+    endpoint and TLS settings apply, and without keys boto3's chain does (IRSA, Pod Identity). A reference
+    names a secret by name or ARN; its fields are those of the JSON object in it; its version is a
+    version id or a stage, such as AWSPREVIOUS.
+    """
+
+    client: dg.ResourceDependency[Client]
+    prefix: str = Field(
+        default="", description="Put before every name that is not an ARN, such as prod/dagster/."
+    )
+    assume_role_arn: str | None = Field(
+        default=None, description="A role to assume first, for the secrets of another account."
+    )
+    external_id: str | None = Field(
+        default=None, description="The external id that the role's trust policy asks for."
+    )
+    role_session_name: str = Field(
+        default="dagster-plus-k8s-helpers", description="The session's name in CloudTrail."
+    )
+    timeout: float = Field(
+        default=30.0, description="Seconds for one call; the retries within it are the client's."
+    )
+
+    @property
+    def backend(self) -> str:  # noqa: D102  (inherited)
+        region = getattr(self.client, "region_name", None)
+        return "AWS Secrets Manager" + (f" in {region}" if region and known(region) else "")
+
+    def check_settings(self) -> None:  # noqa: D102  (inherited)
+        super().check_settings()
+        role = known(self.assume_role_arn)
+        problem = ""
+        if not callable(getattr(self.client, "get_client", None)) and not _is_partial(self.client):
+            problem = (
+                f"client is a {type(self.client).__name__}: "
+                "write dagster_aws.secretsmanager.SecretsManagerResource(region_name=...)"
+            )
+        elif role is not None and not re.fullmatch(r"arn:[\w-]+:iam::\d{12}:role/\S+", role):
+            problem = f"assume_role_arn={role!r} is not the ARN of an IAM role"
+        elif self.external_id is not None and self.assume_role_arn is None:
+            problem = "external_id is for assume_role_arn, which is not given"
+        elif not 0 < self.timeout < float("inf"):
+            problem = f"timeout={self.timeout:g} is not a number of seconds above 0"
+        if problem:
+            raise SecretsConfigError(problem, backend="AwsSecrets")
+
+    def get_by_tag(self, key: str, value: str | None = None) -> dict[str, SecretValue]:
+        """Every secret with a tag, whole, by name (less the prefix, under which it looks).
+
+        Two kinds of call: ListSecrets, a page of 100 at a time, then the values, 20 a call, from then on
+        in the cache. The role needs secretsmanager:ListSecrets.
+
+        Args:
+            key: The tag's key, exactly.
+            value: Its value, exactly; None takes any.
+
+        Raises:
+            SecretsError: As for :meth:`get`.
+        """
+        if not key:
+            raise SecretRefError("the key of a tag is not empty", backend=self.backend)
+        refs = [SecretRef(name) for name in self._aws().names_with_tag(key, value)]
+        values = self.get_many(refs)
+        return {ref.name: values[str(ref)] for ref in refs}
+
+    def connect(self) -> AwsConnection:  # noqa: D102  (inherited)
+        client, role = self.client, self.assume_role_arn
+        external_id, session_name = self.external_id, self.role_session_name
+
+        def make_client() -> Any:
+            if role is None:
+                return client.get_client()
+            return client_with_role(client, role_arn=role, external_id=external_id, session_name=session_name)
+
+        note = dg.get_dagster_logger("secrets").info
+        return AwsConnection(make_client, prefix=self.prefix, timeout=self.timeout, note=note)
+
+    def identity(self) -> object:
+        """The environment that boto3's chain goes by."""
+        names = sorted(name for name in os.environ if name.startswith("AWS_") or name == "HOME")
+        return {name: os.environ[name] for name in names}
+
+    def _aws(self) -> AwsConnection:
+        connection = self._shared().connection
+        if not isinstance(connection, AwsConnection):
+            raise TypeError(type(connection).__name__)
+        return connection
+
+
+def _is_partial(resource: object) -> bool:
+    # SecretsManagerResource.configure_at_launch(): Dagster makes it a client before the run.
+    return type(resource).__name__ == "PartialResource"

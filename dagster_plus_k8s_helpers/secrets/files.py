@@ -1,0 +1,124 @@
+"""Secrets as files: a directory as Kubernetes mounts a Secret, a field a file."""
+
+import errno
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from dagster_plus_k8s_helpers.secrets.errors import (
+    SecretAccessDenied,
+    SecretNotFound,
+    SecretRefError,
+    SecretsBackendUnavailable,
+    SecretsConfigError,
+    SecretsError,
+)
+from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret, refuse_version
+from dagster_plus_k8s_helpers.secrets.ref import SecretRef
+from dagster_plus_k8s_helpers.secrets.resource import SecretsResource, known
+from dagster_plus_k8s_helpers.secrets.value import SecretValue
+
+__all__ = ["FileSecrets"]
+
+# What the API server takes for a whole Secret; a larger file is not one.
+_MAX_BYTES = 1024 * 1024
+# A projected volume changes about once a minute; twice within one read is already unheard of.
+_ATTEMPTS = 5
+
+
+class FileSecrets(SecretsResource):
+    """Files that Kubernetes mounts from Secrets, read anew at each call, so a rotation counts at once.
+
+    ``warehouse#password`` is the file ``DIRECTORY/warehouse/password``, byte for byte: a line break at
+    its end belongs to the value. A secret without a field may be a single file. Fields that are read in
+    one call belong together, also while the kubelet swaps the volume's content (its ``..data`` link).
+    """
+
+    directory: str = Field(description="Where the Secrets are mounted, one directory each.")
+
+    @property
+    def backend(self) -> str:  # noqa: D102  (inherited)
+        return f"files under {self.directory}"
+
+    def check_settings(self) -> None:  # noqa: D102  (inherited)
+        directory = known(self.directory)
+        if directory is not None and not Path(directory).is_absolute():
+            raise SecretsConfigError(
+                f"directory={directory!r} is not absolute", check="Write the volume's mountPath"
+            )
+
+    def fetch(self, refs: Sequence[SecretRef]) -> Answers:  # noqa: D102  (inherited)
+        if not Path(self.directory).is_dir():
+            raise SecretsConfigError(
+                "there is no such directory", check="Is the volume mounted there?", backend=self.backend
+            )
+        return {ref: self._answer(ref) for ref in refs}
+
+    def _answer(self, ref: SecretRef) -> FetchedSecret | SecretsError:
+        refuse_version(ref, self.backend)
+        if {"..", ".", ""} & set(ref.name.split("/")):
+            raise SecretRefError(
+                "the name is a path below the directory, without '..', '.' or a '/' at an end",
+                backend=self.backend,
+                ref=str(ref),
+            )
+        path = Path(self.directory, ref.name)
+        try:
+            if path.is_dir():
+                fields = {name: SecretValue(data, source=self.backend) for name, data in _files(path).items()}
+                return FetchedSecret(source=self.backend, fields=fields)
+            whole = SecretValue(_content(path), source=self.backend)
+            return FetchedSecret(source=self.backend, whole=whole)
+        except OSError as failure:
+            return self._failure(failure, ref)
+
+    def _failure(self, failure: OSError, ref: SecretRef) -> SecretsError:
+        kind: type[SecretsError] = SecretsBackendUnavailable
+        what, check = f"it cannot be read ({failure.strerror or failure})", ""
+        if failure.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            kind, what = SecretNotFound, "there is no such file or directory"
+            check = "Is the Secret mounted, and under this name?"
+        elif failure.errno in (errno.EACCES, errno.EPERM):
+            kind, what = SecretAccessDenied, "this process may not read it"
+            check = "See the volume's defaultMode and the pod's runAsUser and fsGroup"
+        return kind(what, check=check, backend=self.backend, ref=str(ref))
+
+
+def _files(directory: Path) -> dict[str, bytes]:
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _files_now(directory)
+        except FileNotFoundError:
+            # The kubelet has swapped the content in the middle: read the new one.
+            continue
+    return _files_now(directory)
+
+
+def _files_now(directory: Path) -> dict[str, bytes]:
+    # Kubernetes keeps the files in a dated directory and swaps the link ..data to it in one step.
+    # Following that link once is what keeps the fields of one call together.
+    data = directory / "..data"
+    root = Path(os.path.realpath(data)) if data.exists() else directory
+    return {
+        entry.name: _content(entry)
+        for entry in sorted(root.iterdir())
+        if not entry.name.startswith("..") and not entry.is_dir()
+    }
+
+
+def _content(path: Path) -> bytes:
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        data = file.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {_MAX_BYTES} bytes, the most that a Kubernetes Secret holds")
+    return data
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    # A named pipe would otherwise block until somebody writes to it. Windows has neither.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -1,0 +1,253 @@
+"""The calls that every backend answers: ``SecretsResource``.
+
+No ``from __future__ import annotations`` in modules that define resources: Dagster finds nested
+resources by looking at the annotations themselves.
+"""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+from pydantic import ConfigDict, ValidationError
+
+from dagster_plus_k8s_helpers.errors import did_you_mean
+from dagster_plus_k8s_helpers.secrets import redact
+from dagster_plus_k8s_helpers.secrets.errors import (
+    SecretRefError,
+    SecretsConfigError,
+    SecretsError,
+    SecretValueError,
+)
+from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret, fields_of, select
+from dagster_plus_k8s_helpers.secrets.ref import SecretRef
+from dagster_plus_k8s_helpers.secrets.value import SecretValue
+
+__all__ = ["CheckedResource", "SecretsResource"]
+
+
+class CheckedResource(dg.ConfigurableResource[Any], ABC):
+    """A resource whose settings are checked when it is made, and again once EnvVars have values.
+
+    Raises:
+        SecretsConfigError: A setting that cannot work, or that there is not. It says which, and never
+            what its value was.
+    """
+
+    # Dagster ignores unknown settings; a misspelt one would be dropped in silence.
+    model_config = ConfigDict(extra="forbid")
+
+    def __init__(self, **data: object) -> None:
+        problem = self._initialised(data)
+        if problem is not None:
+            raise problem
+        self.check_settings()
+
+    def check_settings(self) -> None:
+        """Raise SecretsConfigError for settings that cannot work; by default all can.
+
+        A setting given as an EnvVar has no value yet: see :func:`known`.
+        """
+
+    def _initialised(self, data: Mapping[str, object]) -> SecretsConfigError | None:
+        try:
+            super().__init__(**data)
+        except ValidationError as invalid:
+            known_names = type(self).model_fields
+            problems = (
+                f"{'.'.join(map(str, error['loc'])) or 'settings'}: {error['msg']}"
+                + (
+                    did_you_mean(str(error["loc"][0]), known_names)
+                    if error["type"] == "extra_forbidden"
+                    else ""
+                )
+                for error in invalid.errors(include_input=False, include_url=False, include_context=False)
+            )
+            return SecretsConfigError("; ".join(problems), backend=type(self).__name__)
+        return None
+
+
+def known(value: str | None) -> str | None:
+    """A text setting, or None while it is an EnvVar that Dagster has not resolved."""
+    return None if isinstance(value, dg.EnvVar) else value
+
+
+class SecretsResource(CheckedResource, ABC):
+    """Secrets, wherever they are kept; any other resource can take one as a dependency.
+
+    A backend implements :attr:`backend` and :meth:`fetch`; everything else is the same on all of them.
+    A reference is a :class:`SecretRef` or its text: ``name``, ``name#field``, ``name#field@version``.
+    """
+
+    @property
+    @abstractmethod
+    def backend(self) -> str:
+        """How messages name this backend, such as ``Vault at https://vault:8200``."""
+
+    @abstractmethod
+    def fetch(self, refs: Sequence[SecretRef]) -> Answers:
+        """Read whole secrets (the references have no field), in as few calls as the backend allows.
+
+        Returns:
+            For each reference the secret, or the error that says why there is none.
+
+        Raises:
+            SecretsError: Nothing could be read at all.
+        """
+
+    def get(self, ref: str | SecretRef, *, refresh: bool = False) -> SecretValue:
+        """One value. Never None.
+
+        Args:
+            ref: The secret, or one field of it.
+            refresh: Ask the backend even if the value is in the cache.
+
+        Raises:
+            SecretNotFound: There is no such secret or version.
+            SecretFieldNotFound: It lacks the field; the message lists those it has.
+            SecretsError: Anything else, each under its own name: see ``secrets/errors.py``.
+        """
+        ref = SecretRef.of(ref)
+        return select(self._one(ref, refresh=refresh), ref)
+
+    def get_many(self, refs: Iterable[str | SecretRef], *, refresh: bool = False) -> dict[str, SecretValue]:
+        """Several values by reference, in as few calls as the backend allows.
+
+        Args:
+            refs: References; the keys of the result are their texts.
+            refresh: Ask the backend even for values in the cache.
+
+        Raises:
+            SecretsError: For the first reference without a value; notes on it name the others.
+        """
+        if isinstance(refs, (str, SecretRef)):
+            raise SecretRefError("get_many() takes a list of references", check="For one, call get()")
+        wanted = {str(ref): SecretRef.of(ref) for ref in refs}
+        answers = self._lookup(list(dict.fromkeys(ref.secret for ref in wanted.values())), refresh=refresh)
+        found: dict[str, SecretValue] = {}
+        failures: list[SecretsError] = []
+        for text, ref in wanted.items():
+            picked = _picked(answers[ref.secret], ref)
+            if isinstance(picked, SecretsError):
+                failures.append(picked)
+            else:
+                found[text] = picked
+        if failures:
+            first, *others = failures
+            for other in others:
+                first.add_note(f"Also: {other}")
+            raise first
+        return found
+
+    def get_all(self, name: str | SecretRef, *, refresh: bool = False) -> dict[str, SecretValue]:
+        """Every field of one secret.
+
+        Raises:
+            SecretFieldNotFound: The secret is plain text or binary.
+            SecretsError: As for :meth:`get`.
+        """
+        ref = SecretRef.of(name)
+        if ref.field is not None:
+            raise SecretRefError(
+                "get_all() takes a secret, not one field of it", check="Call get()", ref=str(ref)
+            )
+        return dict(fields_of(self._one(ref, refresh=refresh), ref))
+
+    def as_env(self, variables: Mapping[str, str | SecretRef]) -> dict[str, str]:
+        """Revealed values by variable name, for a subprocess or a Pipes pod; ``os.environ`` is untouched.
+
+        Args:
+            variables: Reference by environment variable name.
+
+        Raises:
+            SecretValueError: A value that no environment variable can hold: binary, or with a NUL in it.
+            SecretsError: As for :meth:`get_many`.
+        """
+        for name in variables:
+            if not name or "=" in name or "\0" in name:
+                raise SecretRefError(f"{name!r} is not a name for an environment variable")
+        values = self.get_many(variables.values())
+        return {
+            name: _environment_text(values[str(ref)], name, self.backend, ref)
+            for name, ref in variables.items()
+        }
+
+    @contextmanager
+    def in_environment(self, variables: Mapping[str, str | SecretRef]) -> Iterator[None]:
+        """``os.environ`` with these variables in it for a while; restored whatever happens.
+
+        The environment belongs to the whole process: other threads see the variables too. Prefer
+        :meth:`as_env` where the values can be handed over.
+
+        Args:
+            variables: Reference by environment variable name.
+
+        Raises:
+            SecretsError: As for :meth:`as_env`; nothing is set then.
+        """
+        values = self.as_env(variables)
+        before = {name: os.environ.get(name) for name in values}
+        try:
+            os.environ.update(values)
+            yield
+        finally:
+            for name, old in before.items():
+                if old is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = old
+
+    def invalidate(self, ref: str | SecretRef | None = None) -> None:
+        """Forget a cached secret, every version of it, or all of them; nothing to do without a cache.
+
+        Args:
+            ref: The secret (a field or version in it is ignored), or None for everything.
+        """
+        if ref is not None:
+            SecretRef.of(ref)
+
+    def _lookup(self, refs: Sequence[SecretRef], *, refresh: bool) -> Answers:  # noqa: ARG002  (see cached.py)
+        answers = self.fetch(refs)
+        redact.notice(value for secret in answers.values() for value in _values(secret))
+        return answers
+
+    def _one(self, ref: SecretRef, *, refresh: bool) -> FetchedSecret:
+        answer = self._lookup([ref.secret], refresh=refresh)[ref.secret]
+        if isinstance(answer, SecretsError):
+            raise answer.about(str(ref))
+        return answer
+
+
+def _values(answer: FetchedSecret | SecretsError) -> list[SecretValue]:
+    return [] if isinstance(answer, SecretsError) else answer.values()
+
+
+def _picked(answer: FetchedSecret | SecretsError, ref: SecretRef) -> SecretValue | SecretsError:
+    if isinstance(answer, SecretsError):
+        return answer.about(str(ref))
+    try:
+        return select(answer, ref)
+    except SecretsError as failure:
+        return failure
+
+
+def _environment_text(value: SecretValue, name: str, backend: str, ref: str | SecretRef) -> str:
+    text = value.reveal()
+    if "\0" in text or not _encodable(text):
+        raise SecretValueError(
+            f"it holds a NUL or half a surrogate pair, which the environment variable {name} cannot",
+            backend=backend,
+            ref=str(ref),
+        )
+    return text
+
+
+def _encodable(text: str) -> bool:
+    # os.environ would raise the same error, which quotes the text.
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,231 @@
+"""Requests to Vault: hvac's adapters on a session that retries under one deadline.
+
+The statuses that are retried, and what 412, 472 and 473 mean: https://developer.hashicorp.com/vault/api-docs
+and https://developer.hashicorp.com/vault/api-docs/system/health.
+"""
+
+from __future__ import annotations
+
+import http.client
+import random
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+
+from dagster_plus_k8s_helpers.secrets.deadline import Deadline, call_within
+from dagster_plus_k8s_helpers.secrets.errors import (
+    SecretsBackendSealed,
+    SecretsBackendUnavailable,
+    SecretsError,
+    SecretsThrottled,
+)
+from dagster_plus_k8s_helpers.secrets.vault.answer import error_text, json_object
+
+if TYPE_CHECKING:
+    from hvac.adapters import JSONAdapter, RawAdapter
+
+__all__ = ["VaultTransport"]
+
+# 412: a replica that has not caught up; 472, 473: replication standbys; 504 comes from load balancers.
+_RETRIED = frozenset({412, 429, 472, 473, 500, 502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 307, 308})
+_MOST_REDIRECTS = 3
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """One attempt without a usable answer; ``pause`` is what Retry-After asked for."""
+
+    reason: str
+    kind: type[SecretsBackendUnavailable] = SecretsBackendUnavailable
+    pause: float = 0.0
+    hopeless: bool = False
+
+
+class VaultTransport:
+    """The way to one Vault; thread-safe.
+
+    Args:
+        url: Scheme, host and port.
+        namespace: Vault Enterprise's or OpenBao's namespace, or None.
+        attempt_timeout: Seconds one attempt may take.
+        ca_cert: Path of the CA certificates that the server's is checked against; None for the system's.
+        client_cert: Paths of a client certificate and its key, or None.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        namespace: str | None = None,
+        attempt_timeout: float = 10.0,
+        ca_cert: str | None = None,
+        client_cert: tuple[str, str] | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.backend = f"Vault at {self.url}"
+        self.attempt_timeout = attempt_timeout
+        self._namespace = namespace
+        self._verify: bool | str = ca_cert or True
+        self._cert = client_cert
+        self._session = requests.Session()
+        # As many sockets as get_many() has threads, and some for others.
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=16)
+        self._session.mount(self.url, adapter)
+
+    def raw(self, deadline: Deadline, token: str | None) -> RawAdapter:
+        """An hvac adapter that hands back every final response, whatever its status.
+
+        Its calls raise SecretsBackendUnavailable when there is none before the deadline.
+        """
+        from hvac.adapters import RawAdapter
+
+        adapter: RawAdapter = RawAdapter(ignore_exceptions=True, **self._adapter_settings(deadline, token))
+        return adapter
+
+    def json(self, deadline: Deadline, token: str | None = None) -> JSONAdapter:
+        """An hvac adapter for its login methods: JSON answers, and hvac's exceptions for refusals."""
+        from hvac.adapters import JSONAdapter
+
+        adapter: JSONAdapter = JSONAdapter(**self._adapter_settings(deadline, token))
+        return adapter
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._session.close()
+
+    def _adapter_settings(self, deadline: Deadline, token: str | None) -> dict[str, Any]:
+        return {
+            "base_uri": self.url,
+            "token": token,
+            "namespace": self._namespace,
+            "session": _RetryingSession(self, deadline),
+        }
+
+    def attempt(self, deadline: Deadline, **request: Any) -> requests.Response | _Failed:
+        """One try. It returns what went wrong, so that no exception is on its way when ours is raised."""
+        seconds = min(self.attempt_timeout, deadline.left())
+        try:
+            response = call_within(seconds, lambda: self._send(seconds, **request))
+        except (requests.exceptions.Timeout, TimeoutError):
+            return _Failed(f"no answer within {seconds:.1f} s")
+        except requests.exceptions.SSLError as failure:
+            untrusted = "CERTIFICATE_VERIFY_FAILED" in str(failure)
+            reason = (
+                "its certificate is not trusted (see ca_cert)" if untrusted else "the TLS handshake failed"
+            )
+            return _Failed(reason, hopeless=untrusted)
+        # ValueError and the like: what a header or an answer that is no HTTP raises, with its text inside.
+        except (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError) as failure:
+            return _Failed(_reason(failure))
+        return _judged(response)
+
+    def _send(self, seconds: float, **request: Any) -> requests.Response:
+        settings = {"verify": self._verify, "cert": self._cert, **request}
+        settings.update(timeout=seconds, allow_redirects=False)
+        response = self._session.request(**settings)
+        for _ in range(_MOST_REDIRECTS):
+            if response.status_code not in _REDIRECTS:
+                break
+            # A standby sends clients to the active server; the token goes along, but never in the clear.
+            target = urljoin(settings["url"], response.headers.get("Location", ""))
+            if urlsplit(settings["url"]).scheme == "https" and urlsplit(target).scheme != "https":
+                break
+            settings["url"] = target
+            response = self._session.request(**settings)
+        return response
+
+
+class _RetryingSession:
+    """Stands where hvac expects a ``requests.Session``; hvac reads the first three attributes."""
+
+    verify = None
+    cert = None
+    proxies = None
+
+    def __init__(self, transport: VaultTransport, deadline: Deadline) -> None:
+        self._transport = transport
+        self._deadline = deadline
+
+    def request(self, **request: Any) -> requests.Response:
+        request = {name: value for name, value in request.items() if value is not None}
+        if request.get("verify") is True:
+            del request["verify"]
+        attempts = 0
+        while True:
+            outcome = self._transport.attempt(self._deadline, **request)
+            if isinstance(outcome, requests.Response):
+                return outcome
+            pause = max(outcome.pause, _pause(attempts))
+            attempts += 1
+            if outcome.hopeless or pause >= self._deadline.left():
+                raise self._failure(outcome, attempts)
+            time.sleep(pause)
+
+    def _failure(self, last: _Failed, attempts: int) -> SecretsError:
+        waiting = f"; it asks to wait {last.pause:g} s" if last.pause else ""
+        checks = {
+            SecretsBackendSealed: "Somebody has to unseal it",
+            SecretsThrottled: "See its rate-limit quotas, or read more in one get_many()",
+        }
+        return last.kind(
+            f"{last.reason}{waiting} ({attempts} attempts, deadline {self._deadline.seconds:g} s)",
+            check=checks.get(last.kind, "Is the address right, and reachable from this pod?"),
+            backend=self._transport.backend,
+        )
+
+
+def _judged(response: requests.Response) -> requests.Response | _Failed:
+    status = response.status_code
+    if status in _REDIRECTS:
+        return _Failed("it redirects too often, or from https to http", hopeless=True)
+    if status not in _RETRIED:
+        # A proxy that cuts an answer short leaves half a JSON behind; that is no answer.
+        if response.ok and response.content and json_object(response) is None:
+            return _Failed(f"its answer (status {status}) is not JSON")
+        return response
+    pause = _retry_after(response.headers.get("Retry-After", ""))
+    text = error_text(response)
+    reason = f"status {status}{f' ({text})' if text else ''}"
+    if status == http.HTTPStatus.TOO_MANY_REQUESTS:
+        return _Failed(f"too many requests: {reason}", SecretsThrottled, pause)
+    if status == http.HTTPStatus.SERVICE_UNAVAILABLE and "sealed" in text:
+        return _Failed("it is sealed", SecretsBackendSealed, pause)
+    return _Failed(reason, pause=pause)
+
+
+def _pause(attempts: int) -> float:
+    longest: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempts)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311  (spread, not secrecy)
+
+
+def _retry_after(text: str) -> float:
+    """Seconds that a Retry-After header asks for; it holds a number or a date (RFC 9110, 10.2.3)."""
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _reason(failure: BaseException) -> str:
+    """The system's word for it, such as "Connection refused"; never the text of the exception itself."""
+    seen: list[BaseException] = [failure]
+    for error in seen:
+        if isinstance(error, OSError) and error.strerror and not isinstance(error, requests.RequestException):
+            return error.strerror
+        nearby = (error.__cause__, error.__context__, getattr(error, "reason", None), *error.args)
+        seen.extend(item for item in nearby if isinstance(item, BaseException) and item not in seen)
+    return f"the connection failed ({type(failure).__name__})"

@@ -1,0 +1,69 @@
+"""Helpers for the tests of your own project."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from dagster_plus_k8s_helpers.secrets.errors import SecretNotFound, SecretsConfigError, SecretsError
+from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret
+from dagster_plus_k8s_helpers.secrets.ref import SecretRef
+from dagster_plus_k8s_helpers.secrets.resource import SecretsResource
+from dagster_plus_k8s_helpers.secrets.value import SecretValue
+
+__all__ = ["FakeSecrets"]
+
+
+class FakeSecrets(SecretsResource):
+    """Secrets from a dictionary, with every call of the real backends.
+
+    ``FakeSecrets(secrets={"warehouse": {"password": "x"}, "crm": "token", "key": b"raw"})``
+
+    Args:
+        secrets: By name, or by ``name@version``: a mapping of fields, a text (a JSON object in it has
+            fields), bytes, or a :class:`SecretsError` to raise, so that trouble can be tested too.
+
+    Attributes:
+        reads: Every reference that was read, in order, as text.
+    """
+
+    secrets: dg.ResourceDependency[dict[str, Any]]
+    _reads: list[str] = PrivateAttr(default_factory=list)
+
+    @property
+    def backend(self) -> str:  # noqa: D102  (inherited)
+        return "FakeSecrets"
+
+    @property
+    def reads(self) -> list[str]:
+        """Every reference that was read, in order, as text."""
+        return list(self._reads)
+
+    def check_settings(self) -> None:  # noqa: D102  (inherited)
+        if not isinstance(self.secrets, Mapping):
+            raise SecretsConfigError("secrets is not a dictionary of secrets by name", backend="FakeSecrets")
+        for name, secret in self.secrets.items():
+            SecretRef.parse(name)
+            if not isinstance(secret, (str, bytes, Mapping, SecretsError)):
+                raise SecretsConfigError(
+                    f"{name} is a {type(secret).__name__}",
+                    check="Write a dictionary of fields, a text, bytes, or a SecretsError",
+                    backend="FakeSecrets",
+                )
+
+    def fetch(self, refs: Sequence[SecretRef]) -> Answers:  # noqa: D102  (inherited)
+        self._reads.extend(map(str, refs))
+        by_ref = {SecretRef.parse(name): secret for name, secret in self.secrets.items()}
+        return {ref: self._answer(by_ref.get(ref), ref) for ref in refs}
+
+    def _answer(self, secret: object, ref: SecretRef) -> FetchedSecret | SecretsError:
+        if isinstance(secret, SecretsError):
+            return secret
+        if isinstance(secret, str):
+            return FetchedSecret.from_text(secret, source=self.backend)
+        if isinstance(secret, bytes):
+            return FetchedSecret(source=self.backend, whole=SecretValue(secret, source=self.backend))
+        if isinstance(secret, Mapping):
+            return FetchedSecret.from_mapping(secret, source=self.backend)
+        return SecretNotFound("there is no such secret", backend=self.backend, ref=str(ref))

@@ -1,0 +1,279 @@
+"""Dynamic credentials of a real PostgreSQL, from OpenBao's database engine."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import textwrap
+import time
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from dagster_plus_k8s_helpers.secrets import (
+    SecretAccessDenied,
+    SecretLeaseEnded,
+    SecretNotFound,
+    SecretRefError,
+    VaultSecrets,
+    VaultTokenAuth,
+    VaultUserpassAuth,
+)
+from tests.secrets.faults import FaultyProxy
+from tests.secrets.servers import HttpServer, json_answer, postgres, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from dagster_plus_k8s_helpers.secrets import VaultLease
+    from tests.secrets.servers import OpenBao
+
+    RaisesCleanly = Callable[..., AbstractContextManager[Any]]
+
+CREATE = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';"
+
+
+@pytest.fixture(scope="module")
+def database(bao: OpenBao) -> Iterator[str]:
+    """The socket directory of the server behind ``database/creds/...``."""
+    with postgres() as socket_dir:
+        bao.write("sys/mounts/database", type="database")
+        bao.write(
+            "database/config/warehouse",
+            plugin_name="postgresql-database-plugin",
+            allowed_roles="*",
+            connection_url=f"postgresql://{{{{username}}}}@/postgres?host={socket_dir}",
+            username="postgres",
+        )
+        for role, ttl, maximum in (("etl", "60s", "120s"), ("short", "3s", "60s"), ("fleeting", "1s", "2s")):
+            bao.write(
+                f"database/roles/{role}",
+                db_name="warehouse",
+                creation_statements=[CREATE],
+                default_ttl=ttl,
+                max_ttl=maximum,
+            )
+        yield socket_dir
+        bao.call("PUT", "sys/leases/revoke-prefix/database/creds")
+        bao.call("DELETE", "sys/mounts/database")
+
+
+def vault(bao: OpenBao, url: str = "") -> VaultSecrets:
+    return VaultSecrets(
+        url=url or bao.url, auth=VaultTokenAuth(token=bao.token), timeout=5.0, attempt_timeout=1.0
+    )
+
+
+def works(socket_dir: str, user: str) -> bool:
+    try:
+        with psycopg.connect(host=socket_dir, user=user, dbname="postgres") as connection:
+            return connection.execute("SELECT 42").fetchone() == (42,)
+    except psycopg.OperationalError:
+        return False
+
+
+def test_credentials_work_while_they_are_held_and_not_after(bao: OpenBao, database: str) -> None:
+    with vault(bao).lease("database/creds/etl") as creds:
+        user = creds["username"].reveal()
+        password = creds["password"].reveal()
+        assert sorted(creds) == ["password", "username"]
+        assert len(creds) == 2
+        assert works(database, user)
+        assert 50 < creds.seconds_left <= 60
+        assert password not in repr(creds)
+        assert "database/creds/etl" in repr(creds)
+        with pytest.raises(KeyError):
+            creds["token"]
+
+    assert not works(database, user)
+    assert creds.revocation_error is None
+    with pytest.raises(SecretLeaseEnded):
+        creds["password"]
+
+
+def test_an_exception_in_the_block_revokes_too_and_comes_through(bao: OpenBao, database: str) -> None:
+    users: list[str] = []
+
+    def fail() -> None:
+        with vault(bao).lease("database/creds/etl") as creds:
+            users.append(creds["username"].reveal())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not works(database, users[0])
+
+
+def test_a_short_lease_is_renewed_in_the_background(bao: OpenBao, database: str) -> None:
+    with vault(bao).lease("database/creds/short") as creds:
+        user = creds["username"].reveal()
+        ends = creds._ends
+        time.sleep(4)  # longer than the TTL: that is what is being tested
+
+        assert creds._ends > ends
+        assert works(database, user)
+        assert creds["username"].reveal() == user
+
+
+def test_failed_renewals_are_survived_until_the_lease_really_ends(
+    bao: OpenBao, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FaultyProxy(bao.url) as proxy, vault(bao, proxy.url).lease("database/creds/short") as creds:
+        user = creds["username"].reveal()
+        proxy.fault = "refuse"
+        wait_until(lambda: "trying again" in caplog.text or creds.seconds_left < 0.5, "no renewal was tried")
+        proxy.fault = "none"
+        ends = creds._ends
+        wait_until(lambda: creds._ends > ends, "the lease was not renewed")
+
+        assert works(database, user)
+        assert creds["username"].reveal() == user
+
+
+def test_a_lease_that_ends_says_so(bao: OpenBao, database: str, caplog: pytest.LogCaptureFixture) -> None:
+    with vault(bao).lease("database/creds/fleeting") as creds:
+        user = creds["username"].reveal()
+        wait_until(lambda: not creds.seconds_left, "the lease did not end")
+        with pytest.raises(SecretLeaseEnded, match="database/creds/fleeting"):
+            creds["password"]
+        wait_until(lambda: not works(database, user), "the credentials still work")
+
+    assert "The lease has ended" in caplog.text
+
+
+@pytest.mark.usefixtures("database")
+def test_a_lease_revoked_by_somebody_else_is_noticed_at_the_next_renewal(
+    bao: OpenBao, caplog: pytest.LogCaptureFixture
+) -> None:
+    with vault(bao).lease("database/creds/short") as creds:
+        bao.call("PUT", "sys/leases/revoke", {"lease_id": creds.lease_id, "sync": True})
+        wait_until(lambda: not creds.seconds_left, "nothing was noticed")
+
+    assert "does not renew the lease" in caplog.text
+
+
+@pytest.mark.usefixtures("database")
+def test_a_failed_revocation_is_reported_and_hides_nothing(
+    bao: OpenBao, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_plus_k8s_helpers.secrets.vault.lease._REVOKE_WITHIN", 0.5)
+    with FaultyProxy(bao.url) as proxy:
+        with vault(bao, proxy.url).lease("database/creds/etl") as creds:
+            password = creds["password"].reveal()
+            proxy.fault = "refuse"
+
+        assert creds.revocation_error is not None
+        assert f"vault lease revoke {creds.lease_id}" in caplog.text
+        assert password not in caplog.text
+    bao.call("PUT", "sys/leases/revoke", {"lease_id": creds.lease_id})
+
+
+@pytest.mark.usefixtures("database")
+def test_a_revocation_that_vault_refuses_is_reported(bao: OpenBao) -> None:
+    bao.policy("no-revoke", 'path "database/creds/etl" { capabilities = ["read"] }')
+    token = bao.token_with("no-revoke", no_default_policy=True)
+    secrets = VaultSecrets(url=bao.url, auth=VaultTokenAuth(token=token))
+    with secrets.lease("database/creds/etl") as creds:
+        pass
+
+    assert creds.revocation_error is not None
+
+
+@pytest.mark.usefixtures("database")
+def test_what_is_no_lease_is_refused(bao: OpenBao, raises_cleanly: RaisesCleanly) -> None:
+    bao.put_secret("stored", password="hunter22")
+    narrow = VaultSecrets(url=bao.url, auth=VaultTokenAuth(token=bao.token_with("default")))
+    for secrets, path, kind in (
+        (vault(bao), "secret/data/stored", SecretRefError),
+        (vault(bao), "", SecretRefError),
+        (vault(bao), "database/../sys/mounts", SecretRefError),
+        (vault(bao), "database/creds/nobody", SecretNotFound),
+        (vault(bao), "nowhere/creds/etl", SecretNotFound),
+        (narrow, "database/creds/etl", SecretAccessDenied),
+    ):
+        with raises_cleanly(kind, "hunter22", bao.token), secrets.lease(path):
+            pass
+
+
+def test_parameters_are_posted() -> None:
+    def answer(method: str, path: str, _: object, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        if path == "/v1/kubernetes/creds/pods":
+            assert (method, body) == ("POST", b'{"kubernetes_namespace": "runs"}')
+            data = {"service_account_token": "abc"}
+            return json_answer(
+                200, {"lease_id": "l/1", "lease_duration": 60, "renewable": False, "data": data}
+            )
+        return json_answer(200, {"data": {}})
+
+    with HttpServer(answer) as server:
+        secrets = VaultSecrets(url=server.url, auth=VaultTokenAuth(token="t"))
+        with secrets.lease("kubernetes/creds/pods", data={"kubernetes_namespace": "runs"}) as creds:
+            assert creds["service_account_token"].reveal() == "abc"
+        revoked = [request for request in server.requests if request[1] == "/v1/sys/leases/revoke"]
+
+    assert len(revoked) == 1
+
+
+def test_a_long_lease_keeps_its_short_token_alive(bao: OpenBao, database: str) -> None:
+    if "userpass/" not in bao.call("GET", "sys/auth")["data"]:
+        bao.write("sys/auth/userpass", type="userpass")
+    bao.write(
+        "auth/userpass/users/leasing", password="correct-horse", token_policies=["read-all"], token_ttl="3s"
+    )
+    secrets = VaultSecrets(url=bao.url, auth=VaultUserpassAuth(username="leasing", password="correct-horse"))
+    with secrets.lease("database/creds/etl") as creds:
+        time.sleep(4)  # longer than the token's TTL: Vault revokes a token's leases with it
+
+        assert works(database, creds["username"].reveal())
+
+
+SCRIPT = """
+    import os, sys, time
+    from dagster_plus_k8s_helpers.secrets import VaultSecrets, VaultTokenAuth
+    secrets = VaultSecrets(url=sys.argv[1], auth=VaultTokenAuth(token=sys.argv[2]))
+    block = secrets.lease("database/creds/etl")
+    lease = block.__enter__()
+    print(lease["username"].reveal(), flush=True)
+    if sys.argv[3] == "fork" and os.fork() == 0:
+        sys.exit(0)
+    if sys.argv[3] == "fork":
+        os.wait()
+        print("held" if lease["username"] else "", flush=True)
+        time.sleep(60)
+"""
+
+
+def test_the_interpreters_exit_revokes(bao: OpenBao, database: str) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), bao.url, bao.token, "exit"]
+    user = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert user
+    assert not works(database, user)
+
+
+def test_a_forked_childs_exit_does_not_revoke_its_parents_lease(bao: OpenBao, database: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(SCRIPT), bao.url, bao.token, "fork"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        user = process.stdout.readline().strip()
+        try:
+            assert process.stdout.readline().strip() == "held"
+            assert works(database, user)
+        finally:
+            process.kill()
+
+
+@pytest.mark.usefixtures("database")
+def test_revoking_twice_is_once(bao: OpenBao, caplog: pytest.LogCaptureFixture) -> None:
+    held: list[VaultLease] = []
+    with caplog.at_level(logging.ERROR), vault(bao).lease("database/creds/etl") as creds:
+        creds.revoke()
+        held.append(creds)
+
+    assert held[0].revocation_error is None
+    assert not caplog.records
+    assert creds == held[0]
+    assert len({creds, held[0]}) == 1

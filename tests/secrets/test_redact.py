@@ -1,0 +1,221 @@
+"""Masking fetched values in what the process writes."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+import traceback
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import dagster as dg
+import pytest
+
+from dagster_plus_k8s_helpers.secrets import mask_secrets, redact, redact_hooks, redact_secrets
+from dagster_plus_k8s_helpers.testing import FakeSecrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.secrets.servers import OpenBao
+
+SECRET = "h\"ünter22's\\password"
+PEM = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\nEFAASCBKcwggSjAgEAAoIBAQ\n-----END KEY-----\n"
+
+
+@pytest.fixture
+def redacting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Redaction for one test: what it replaces in the process is put back afterwards."""
+    from dagster._core.events import DagsterEvent
+
+    monkeypatch.setattr(redact, "_state", redact._State())
+    monkeypatch.setattr(redact_hooks, "_installed", False)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    monkeypatch.setattr(DagsterEvent, "__new__", DagsterEvent.__new__)
+    factory = logging.getLogRecordFactory()
+    redact_secrets()
+    yield
+    logging.setLogRecordFactory(factory)
+
+
+def fetch(*values: str | bytes) -> None:
+    FakeSecrets(secrets={f"s{n}": value for n, value in enumerate(values)}).get_many(
+        f"s{n}" for n in range(len(values))
+    )
+
+
+def test_nothing_is_masked_before_it_is_asked_for() -> None:
+    fetch("not-asked-for")
+
+    assert mask_secrets("not-asked-for") == "not-asked-for"
+
+
+@pytest.mark.usefixtures("redacting")
+@pytest.mark.parametrize(
+    "written",
+    [
+        SECRET,
+        repr(SECRET),
+        repr({"p": SECRET}),
+        json.dumps({"p": SECRET}),
+        json.dumps({"p": SECRET}, ensure_ascii=False),
+        f"https://user:{quote(SECRET, safe='')}@host",
+        base64.b64encode(SECRET.encode()).decode(),
+        repr(SECRET.encode()),
+    ],
+)
+def test_a_value_is_masked_however_it_is_written(written: str) -> None:
+    fetch(SECRET)
+
+    masked = mask_secrets(f"before {written} after")
+
+    assert masked.startswith("before ")
+    assert masked.endswith(" after")
+    assert "********" in masked
+    assert "ünter22" not in masked
+    assert "password" not in masked
+
+
+@pytest.mark.usefixtures("redacting")
+def test_several_lines_short_values_binary_and_values_inside_others() -> None:
+    fetch(PEM, "abc", "", b"\xff\x00\xfe\x01\x02", "long-password", "long-password-of-the-admin")
+
+    assert mask_secrets(PEM) == "********"
+    assert "MIIEvQ" not in mask_secrets(f"a line: {PEM.splitlines()[1]}")
+    assert mask_secrets("abc is short") == "abc is short"
+    assert mask_secrets(f"{base64.b64encode(bytes([255, 0, 254, 1, 2])).decode()}") != "/wD+AQI="
+    assert mask_secrets("long-password-of-the-admin") == "********"
+
+
+@pytest.mark.usefixtures("redacting")
+def test_a_value_fetched_before_and_still_held_is_masked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redact._state, "active", False)
+    held = FakeSecrets(secrets={"early": "fetched-early"}).get("early")
+    assert mask_secrets("fetched-early") == "fetched-early"
+
+    redact_secrets()
+
+    assert mask_secrets(held.reveal()) == "********"
+
+
+@pytest.mark.usefixtures("redacting")
+def test_log_records_are_masked_in_message_arguments_exception_and_stack() -> None:
+    fetch("hunter22-in-the-log")
+    told = io.StringIO()
+    logger = logging.getLogger("redaction-test")
+    logger.addHandler(logging.StreamHandler(told))
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    kept: list[logging.LogRecord] = []
+    logger.addFilter(lambda record: kept.append(record) or True)  # type: ignore[func-returns-value]
+
+    logger.info("plain %s", "hunter22-in-the-log")
+    logger.info("innocent %s", "words")
+    logger.info("does not fit %s")
+    try:
+        raise ValueError("hunter22-in-the-log")  # noqa: TRY301  (what is being tested)
+    except ValueError:
+        logger.exception("went wrong", stack_info=True)
+
+    assert "hunter22-in-the-log" not in told.getvalue().replace('"hunter22-in-the-log"', "")
+    assert "ValueError: ********" in told.getvalue()
+    assert kept[0].getMessage() == "plain ********"
+    assert (kept[1].msg, kept[1].args) == ("innocent %s", ("words",))
+    assert told.getvalue().count("hunter22") == 0
+
+
+@pytest.mark.usefixtures("redacting")
+def test_streams_are_masked_and_otherwise_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    fetch("hunter22-on-screen")
+    redact_secrets()
+
+    print("shown: hunter22-on-screen")
+    sys.stdout.writelines(["hunter22-on-screen", "\n"])
+    length = sys.stderr.write("hunter22-on-screen")
+    sys.stdout.flush()
+    traceback.print_exception(ValueError("hunter22-on-screen"))
+
+    captured = capsys.readouterr()
+    assert captured.out == "shown: ********\n********\n"
+    assert captured.err == "********ValueError: ********\n"
+    assert length == len("hunter22-on-screen")
+    assert sys.stdout.encoding.lower() == "utf-8"
+
+
+@pytest.mark.usefixtures("redacting")
+def test_dagsters_own_keys_survive_a_secret_of_the_same_name() -> None:
+    fetch("orders", "result", "dagster", "default_group")
+
+    @dg.asset
+    def orders() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"note": "about orders", "rows": 3})
+
+    @dg.asset(deps=[orders])
+    def report() -> int:
+        return 1
+
+    result = dg.materialize([orders, report])
+
+    assert result.success
+    (materialization,) = result.asset_materializations_for_node("orders")
+    assert materialization.asset_key == dg.AssetKey("orders")
+    assert materialization.metadata["note"].value == "about ********"
+    assert materialization.metadata["rows"].value == 3
+
+
+def test_a_real_multiprocess_run_stores_no_secret_anywhere(bao: OpenBao, tmp_path: Path) -> None:
+    """Event log, compute logs, run storage: whatever Dagster wrote to disk, searched byte by byte."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    secret = "hunter22-on-disk"
+    bao.put_secret("talk", password=secret)
+    token = bao.token_with("read-all")
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(home),
+        "TALK_VAULT": bao.url,
+        "TALK_TOKEN": token,
+        "NO_COLOR": "1",
+    }
+    script = """
+        import dagster as dg
+
+        job = dg.build_reconstructable_job("tests.secrets.redaction_job", "talk_job")
+        with dg.DagsterInstance.get() as instance, dg.execute_job(job, instance) as result:
+            print("finished", result.success, result.is_node_success("quiet"))
+    """
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert "finished False True" in run.stdout, run.stderr[-2000:]
+    written = [path for path in home.rglob("*") if path.is_file()]
+    for hidden in (secret, token):
+        assert hidden not in run.stdout
+        assert hidden not in run.stderr
+        assert [path for path in written if hidden.encode() in path.read_bytes()] == []
+    told = b"".join(path.read_bytes() for path in written).decode(errors="replace")
+    for expected in (
+        "logged ********",
+        "dagster logger ********",
+        "printed ********",
+        "stderr ********",
+        "described ********",
+        "failed with ********",
+        "cause ********",
+    ):
+        assert expected in told

@@ -1,0 +1,231 @@
+"""Reading OpenBao's key-value engines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dagster_plus_k8s_helpers.secrets import (
+    SecretAccessDenied,
+    SecretDeleted,
+    SecretNotFound,
+    SecretRef,
+    SecretRefError,
+    SecretsBackendUnavailable,
+    SecretsConfigError,
+    VaultCertAuth,
+    VaultSecrets,
+    VaultTokenAuth,
+)
+from tests.secrets.servers import HttpServer, json_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from tests.secrets.servers import OpenBao
+
+    RaisesCleanly = Callable[..., AbstractContextManager[Any]]
+
+
+@pytest.fixture
+def secrets(bao: OpenBao) -> VaultSecrets:
+    return VaultSecrets(url=bao.url, auth=VaultTokenAuth(token=bao.token), cache_ttl=0.0, timeout=10.0)
+
+
+def test_versions_of_kv2(bao: OpenBao, secrets: VaultSecrets) -> None:
+    bao.put_secret("versions", password="one")
+    bao.put_secret("versions", password="two")
+
+    assert secrets.get("versions#password").reveal() == "two"
+    assert secrets.get("versions#password@1").reveal() == "one"
+    assert secrets.get(SecretRef("versions", version="2")).reveal() == "two"
+    with pytest.raises(SecretNotFound, match="at version 7"):
+        secrets.get("versions#password@7")
+    for wrong in ("0", "-1", "1.0", "one", "٣"):
+        with pytest.raises(SecretRefError, match="not a KV version number"):
+            secrets.get(SecretRef("versions", version=wrong))
+
+
+def test_deletion_undeletion_and_destruction(
+    bao: OpenBao, secrets: VaultSecrets, raises_cleanly: RaisesCleanly
+) -> None:
+    bao.put_secret("gone", password="hunter22")
+
+    bao.call("DELETE", "secret/data/gone")
+    with raises_cleanly(SecretDeleted, "hunter22") as caught:
+        secrets.get("gone#password")
+    assert "undelete" in str(caught.value)
+    bao.write("secret/undelete/gone", versions=[1])
+    assert secrets.get("gone#password").reveal() == "hunter22"
+    bao.call("PUT", "secret/destroy/gone", {"versions": [1]})
+    with raises_cleanly(SecretDeleted, "hunter22") as caught:
+        secrets.get("gone#password")
+    assert "destroyed" in str(caught.value)
+    bao.call("DELETE", "secret/metadata/gone")
+    with raises_cleanly(SecretNotFound, "hunter22"):
+        secrets.get("gone#password")
+
+
+def test_kv1_is_found_out(bao: OpenBao) -> None:
+    bao.write("sys/mounts/kv1", type="kv", options={"version": "1"})
+    bao.write("kv1/a/b", password="one", port=5432)
+    secrets = VaultSecrets(url=bao.url, auth=VaultTokenAuth(token=bao.token), mount="kv1")
+
+    assert secrets.get("a/b#password").reveal() == "one"
+    assert secrets.get("a/b#port").reveal() == "5432"
+    with pytest.raises(SecretRefError, match="keeps no versions"):
+        secrets.get("a/b#password@1")
+    with pytest.raises(SecretNotFound):
+        secrets.get("a")
+
+
+def test_the_version_of_the_engine_is_asked_for_once(bao: OpenBao) -> None:
+    bao.put_secret("once", password="x")
+    asked: list[str] = []
+
+    def answer(method: str, path: str, *_: object) -> tuple[int, dict[str, str], bytes]:
+        asked.append(path)
+        return json_answer(200, bao.call(method, path.removeprefix("/v1/")))
+
+    with HttpServer(answer) as server:
+        secrets = VaultSecrets(url=server.url, auth=VaultTokenAuth(token=bao.token), cache_ttl=0.0)
+        for _ in range(3):
+            secrets.get_many(["once#password", "once#password"])
+
+    assert asked.count("/v1/sys/internal/ui/mounts/secret") == 1
+    assert asked.count("/v1/secret/data/once") == 3
+    assert len(asked) == 5  # and one look at the token
+
+
+def test_odd_names_reach_the_server_as_they_are(bao: OpenBao, secrets: VaultSecrets) -> None:
+    name = "team a/größe+50% ü?x=y&z:1"
+    bao.put_secret("team%20a/gr%C3%B6%C3%9Fe+50%25%20%C3%BC%3Fx=y&z:1", **{"pass#word": "odd", "e@x": "at"})
+
+    assert secrets.get(SecretRef(name, "pass#word")).reveal() == "odd"
+    assert secrets.get(rf"{name}#e\@x").reveal() == "at"
+
+
+@pytest.mark.parametrize("name", ["../sys/mounts", "a/../../b", "a//b", "/a", "a/", "."])
+def test_a_name_that_would_leave_the_mount_is_refused(secrets: VaultSecrets, name: str) -> None:
+    with pytest.raises(SecretRefError, match="path below the mount"):
+        secrets.get(name)
+
+
+def test_many_secrets_and_a_mount_of_several_parts(bao: OpenBao) -> None:
+    bao.mount_kv("team/kv")
+    names = [f"many/{number}" for number in range(30)]
+    for name in names:
+        bao.put_secret(name, mount="team/kv", value=name)
+    secrets = VaultSecrets(url=f"{bao.url}/", auth=VaultTokenAuth(token=bao.token), mount="/team/kv/")
+
+    values = secrets.get_many(names)
+
+    assert {ref: value.reveal() for ref, value in values.items()} == {name: name for name in names}
+
+
+def test_namespaces(bao: OpenBao) -> None:
+    bao.write("sys/namespaces/team-a")
+    bao.mount_kv("secret", namespace="team-a")
+    bao.call("POST", "secret/data/warehouse", {"data": {"password": "of team a"}}, namespace="team-a")
+    auth = VaultTokenAuth(token=bao.token)
+
+    secrets = VaultSecrets(url=bao.url, auth=auth, namespace="team-a")
+    assert secrets.get("warehouse#password").reveal() == "of team a"
+    assert "namespace team-a" in secrets.backend
+    with pytest.raises(SecretNotFound):
+        VaultSecrets(url=bao.url, auth=auth).get("warehouse#password")
+
+
+def test_a_policy_that_denies_is_told_from_a_missing_mount_and_another_engine(
+    bao: OpenBao, raises_cleanly: RaisesCleanly
+) -> None:
+    bao.policy("narrow", 'path "secret/data/open" { capabilities = ["read"] }')
+    bao.put_secret("open", password="x")
+    bao.put_secret("shut", password="y")
+    token = bao.token_with("narrow")
+
+    def vault(**settings: object) -> VaultSecrets:
+        return VaultSecrets(url=bao.url, auth=VaultTokenAuth(token=token), **settings)
+
+    assert vault().get("open#password").reveal() == "x"
+    with raises_cleanly(SecretAccessDenied, token) as caught:
+        vault().get("shut#password")
+    assert "reading secret/shut" in str(caught.value)
+    with raises_cleanly(SecretAccessDenied, token) as caught:
+        vault(mount="no-such-mount").get("a")
+    assert "no mount 'no-such-mount'" in str(caught.value)
+    with raises_cleanly(SecretsConfigError) as caught:
+        VaultSecrets(url=bao.url, auth=VaultTokenAuth(token=bao.token), mount="cubbyhole").get("a")
+    assert "type 'cubbyhole', not kv" in str(caught.value)
+
+
+def test_tls_with_an_own_ca_and_a_client_certificate(
+    bao: OpenBao, tls: dict[str, Path], raises_cleanly: RaisesCleanly
+) -> None:
+    bao.put_secret("tls", password="x")
+    auth = VaultTokenAuth(token=bao.token)
+    files = {"client_cert": str(tls["client_cert"]), "client_key": str(tls["client_key"])}
+
+    secrets = VaultSecrets(url=bao.tls_url, auth=auth, ca_cert=str(tls["ca"]), **files)
+    assert secrets.get("tls#password").reveal() == "x"
+    with raises_cleanly(SecretsBackendUnavailable, bao.token) as caught:
+        VaultSecrets(url=bao.tls_url, auth=auth, timeout=30.0).get("tls#password")
+    assert "not trusted (see ca_cert) (1 attempts" in str(caught.value)
+    with raises_cleanly(SecretsBackendUnavailable, bao.token):
+        VaultSecrets(
+            url=bao.tls_url, auth=auth, ca_cert="/no/such.pem", timeout=0.3, attempt_timeout=0.3
+        ).get("a")
+    with raises_cleanly(SecretsBackendUnavailable, bao.token):
+        VaultSecrets(url=bao.url.replace("http", "https"), auth=auth, timeout=0.3, attempt_timeout=0.3).get(
+            "a"
+        )
+
+
+def test_the_client_certificate_reaches_the_server(bao: OpenBao, tls: dict[str, Path]) -> None:
+    bao.put_secret("tls", password="x")
+    if "cert/" not in bao.call("GET", "sys/auth")["data"]:
+        bao.write("sys/auth/cert", type="cert")
+    bao.write("auth/cert/certs/any", certificate=tls["ca"].read_text(), token_policies=["read-all"])
+    auth = VaultCertAuth(client_cert=str(tls["client_cert"]), client_key=str(tls["client_key"]), name="any")
+
+    secrets = VaultSecrets(url=bao.tls_url, auth=auth, ca_cert=str(tls["ca"]))
+
+    assert secrets.get("tls#password").reveal() == "x"
+
+
+def test_a_redirect_to_the_active_server_is_followed_with_the_token_but_never_out_of_tls(
+    bao: OpenBao, tls: dict[str, Path], raises_cleanly: RaisesCleanly
+) -> None:
+    bao.put_secret("redirected", password="x")
+
+    def standby(_: str, path: str, *__: object) -> tuple[int, dict[str, str], bytes]:
+        return 307, {"Location": f"{bao.url}{path}"}, b""
+
+    with HttpServer(standby) as server:
+        auth = VaultTokenAuth(token=bao.token)
+        assert VaultSecrets(url=server.url, auth=auth).get("redirected#password").reveal() == "x"
+
+    def loop(_: str, path: str, *__: object) -> tuple[int, dict[str, str], bytes]:
+        return 307, {"Location": path}, b""
+
+    with HttpServer(loop) as server, raises_cleanly(SecretsBackendUnavailable, bao.token) as caught:
+        VaultSecrets(url=server.url, auth=VaultTokenAuth(token=bao.token)).get("a")
+    assert "redirects too often" in str(caught.value)
+
+    with HttpServer(lambda *_: json_answer(200, {})) as plain:
+
+        def downgrade(_: str, path: str, *__: object) -> tuple[int, dict[str, str], bytes]:
+            return 307, {"Location": f"{plain.url}{path}"}, b""
+
+        with (
+            HttpServer(downgrade, tls=tls) as server,
+            raises_cleanly(SecretsBackendUnavailable, bao.token) as caught,
+        ):
+            VaultSecrets(url=server.url, auth=VaultTokenAuth(token=bao.token), ca_cert=str(tls["ca"])).get(
+                "a"
+            )
+        assert "from https to http" in str(caught.value)
+        assert plain.requests == []
