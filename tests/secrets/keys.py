@@ -85,12 +85,33 @@ def _certificate(
         .not_valid_before(now - dt.timedelta(minutes=5))
         .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        # Python 3.13 and later trust no certificate without the key identifiers, nor a CA without its usage.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key((issuer_key or key).public_key()),
+            critical=False,
+        )
+        .add_extension(_usage(signs=issuer is None), critical=True)
     )
     if issuer is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False).add_extension(
             x509.SubjectAlternativeName(names if name == "localhost" else names[:1]), critical=False
         )
     return key, builder.sign(issuer_key or key, hashes.SHA256())
+
+
+def _usage(*, signs: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _part(data: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import random
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -118,11 +119,14 @@ class VaultTransport:
         except (requests.exceptions.Timeout, TimeoutError):
             return _Failed(f"no answer within {seconds:.1f} s")
         except requests.exceptions.SSLError as failure:
-            untrusted = "CERTIFICATE_VERIFY_FAILED" in str(failure)
-            reason = (
-                "its certificate is not trusted (see ca_cert)" if untrusted else "the TLS handshake failed"
+            refused = re.search(
+                r"CERTIFICATE_VERIFY_FAILED\] certificate verify failed: ([\w ,-]+)", str(failure)
             )
-            return _Failed(reason, hopeless=untrusted)
+            if refused is None:
+                return _Failed("the TLS handshake failed")
+            return _Failed(
+                f"its certificate is not trusted: {refused[1].strip()} (see ca_cert)", hopeless=True
+            )
         # ValueError and the like: what a header or an answer that is no HTTP raises, with its text inside.
         except (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError) as failure:
             return _Failed(_reason(failure))
