@@ -1,6 +1,7 @@
 """Helpers for the tests of your own project."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -10,7 +11,7 @@ from dagster_plus_k8s_helpers.secrets.errors import SecretNotFound, SecretsConfi
 from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret
 from dagster_plus_k8s_helpers.secrets.ref import SecretRef
 from dagster_plus_k8s_helpers.secrets.resource import SecretsResource
-from dagster_plus_k8s_helpers.secrets.value import SecretValue
+from dagster_plus_k8s_helpers.secrets.value import MASK, SecretValue
 
 __all__ = ["FakeSecrets"]
 
@@ -51,6 +52,16 @@ class FakeSecrets(SecretsResource):
                     check="Write a dictionary of fields, a text, bytes, or a SecretsError",
                     backend="FakeSecrets",
                 )
+            for field, value in secret.items() if isinstance(secret, Mapping) else ():
+                if not isinstance(field, str) or not _is_json(value):
+                    raise SecretsConfigError(
+                        f"{name}#{field} is a {type(value).__name__}",
+                        check="Write a text, or what JSON can hold; a binary secret has no fields",
+                        backend="FakeSecrets",
+                    )
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        yield "secrets", dict.fromkeys(self.secrets, MASK)
 
     def fetch(self, refs: Sequence[SecretRef]) -> Answers:  # noqa: D102  (inherited)
         self._reads.extend(map(str, refs))
@@ -67,3 +78,11 @@ class FakeSecrets(SecretsResource):
         if isinstance(secret, Mapping):
             return FetchedSecret.from_mapping(secret, source=self.backend)
         return SecretNotFound("there is no such secret", backend=self.backend, ref=str(ref))
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True

@@ -14,7 +14,7 @@ from dagster_plus_k8s_helpers.secrets.errors import (
     SecretsConfigError,
     SecretsError,
 )
-from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret, refuse_version
+from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret, no_versions
 from dagster_plus_k8s_helpers.secrets.ref import SecretRef
 from dagster_plus_k8s_helpers.secrets.resource import SecretsResource, known
 from dagster_plus_k8s_helpers.secrets.value import SecretValue
@@ -27,7 +27,8 @@ class EnvSecrets(SecretsResource):
 
     ``warehouse#password`` is the variable ``WAREHOUSE_PASSWORD``, ``crm`` is ``CRM``: upper case, with
     ``_`` for every character that a variable name cannot hold. ``get_all("warehouse")`` is every variable
-    that begins with ``WAREHOUSE_``, under lower-case field names. A set but empty variable is a value.
+    that begins with ``WAREHOUSE_``, under lower-case field names; a secret called ``warehouse_prod`` shares
+    them. A set but empty variable is a value.
     """
 
     env_file: str | None = Field(
@@ -54,12 +55,12 @@ class EnvSecrets(SecretsResource):
         return {ref: self._answer(ref, variables) for ref in refs}
 
     def _answer(self, ref: SecretRef, variables: Mapping[str, str]) -> FetchedSecret | SecretsError:
-        refuse_version(ref, self.backend)
+        refusal = no_versions(ref, self.backend)
+        if refusal is not None:
+            return refusal
         name = self.prefix + re.sub(r"[^A-Za-z0-9]", "_", ref.name).upper()
         fields = {
-            variable.removeprefix(f"{name}_").lower(): SecretValue(
-                value, source=f"{self.backend} ({variable})"
-            )
+            variable.removeprefix(f"{name}_").lower(): _value(value, f"{self.backend} ({variable})")
             for variable, value in variables.items()
             if variable.startswith(f"{name}_") and variable != f"{name}_"
         }
@@ -74,8 +75,17 @@ class EnvSecrets(SecretsResource):
         return FetchedSecret(
             source=self.backend,
             fields=_AnySpelling(fields),
-            whole=None if whole is None else SecretValue(whole, source=f"{self.backend} ({name})"),
+            whole=None if whole is None else _value(whole, f"{self.backend} ({name})"),
         )
+
+
+def _value(text: str, source: str) -> SecretValue:
+    """The value of a variable; Python stands in for bytes that are not UTF-8 with half surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return SecretValue(os.fsencode(text), source=source)
+    return SecretValue(text, source=source)
 
 
 class _AnySpelling(dict[str, SecretValue]):
@@ -115,3 +125,5 @@ def _text_of(path: Path) -> tuple[str, str]:
         return "", f"it cannot be read ({failure.strerror})"
     except UnicodeDecodeError:
         return "", "it is not UTF-8 text"
+    except ValueError:
+        return "", "its name holds a character that no path can have"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.secrets.errors import (
@@ -17,7 +17,7 @@ from dagster_plus_k8s_helpers.secrets.value import SecretValue
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.secrets.ref import SecretRef
 
-__all__ = ["Answers", "FetchedSecret", "fields_of", "refuse_version", "select"]
+__all__ = ["Answers", "FetchedSecret", "fields_of", "no_versions", "select"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,13 @@ class FetchedSecret:
         source: The backend, as error messages and :attr:`SecretValue.source` name it.
         fields: Its fields, or None when it is not made of fields.
         whole: Its one text or binary value, or None when it has only fields.
+        unreadable: Fields that are there and cannot be read, with the reason: raised when one is asked for.
     """
 
     source: str
     fields: Mapping[str, SecretValue] | None = None
     whole: SecretValue | None = None
+    unreadable: Mapping[str, SecretsError] = field(default_factory=dict)
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, object], *, source: str) -> FetchedSecret:
@@ -62,24 +64,28 @@ def select(secret: FetchedSecret, ref: SecretRef) -> SecretValue:
 
     Raises:
         SecretFieldNotFound: It has no such field, or several and none is named.
+        SecretsError: It has the field, but could not read it.
     """
+    if ref.field is not None and ref.field in secret.unreadable:
+        raise secret.unreadable[ref.field].about(str(ref))
     if ref.field is None:
         if secret.whole is not None:
             return secret.whole
         fields = secret.fields or {}
-        if len(fields) == 1:
-            return next(iter(fields.values()))
+        names = {**fields, **secret.unreadable}
+        if len(names) == 1:
+            return next(iter(fields_of(secret, ref).values()))
         raise SecretFieldNotFound(
-            f"the reference names no field and the secret has {len(fields)}",
-            check=f"Write {ref}#FIELD, with one of: {_names(fields)}; or call get_all()",
+            f"the reference names no field and the secret has {len(names)}",
+            check=f"Write {ref}#FIELD, with one of: {_names(names)}; or call get_all()",
             backend=secret.source,
             ref=str(ref),
         )
-    value = fields_of(secret, ref).get(ref.field)
+    value = _fields_or_refusal(secret, ref).get(ref.field)
     if value is None:
         raise SecretFieldNotFound(
             f"it has no field {ref.field!r}",
-            check=f"Its fields: {_names(secret.fields or {})}",
+            check=f"Its fields: {_names({**(secret.fields or {}), **secret.unreadable})}",
             backend=secret.source,
             ref=str(ref),
         )
@@ -91,7 +97,14 @@ def fields_of(secret: FetchedSecret, ref: SecretRef) -> Mapping[str, SecretValue
 
     Raises:
         SecretFieldNotFound: The secret is plain text or binary.
+        SecretsError: One of the fields could not be read.
     """
+    for failure in secret.unreadable.values():
+        raise failure.about(str(ref))
+    return _fields_or_refusal(secret, ref)
+
+
+def _fields_or_refusal(secret: FetchedSecret, ref: SecretRef) -> Mapping[str, SecretValue]:
     if secret.fields is None:
         raise SecretFieldNotFound(
             "it is plain text or binary, not a JSON object, and has no fields",
@@ -102,19 +115,16 @@ def fields_of(secret: FetchedSecret, ref: SecretRef) -> Mapping[str, SecretValue
     return secret.fields
 
 
-def refuse_version(ref: SecretRef, backend: str) -> None:
-    """For a backend that keeps no versions.
-
-    Raises:
-        SecretRefError: The reference asks for a version; serving the current one would be a lie.
-    """
-    if ref.version is not None:
-        raise SecretRefError(
-            "this backend keeps no versions",
-            check=r"Leave @version away; an @ inside a name is written \@",
-            backend=backend,
-            ref=str(ref),
-        )
+def no_versions(ref: SecretRef, backend: str) -> SecretRefError | None:
+    """The refusal of a version by a backend that keeps none; serving the current one would be a lie."""
+    if ref.version is None:
+        return None
+    return SecretRefError(
+        "this backend keeps no versions",
+        check=r"Leave @version away; an @ inside a name is written \@",
+        backend=backend,
+        ref=str(ref),
+    )
 
 
 def _fields(data: Mapping[str, object], source: str) -> dict[str, SecretValue]:

@@ -16,7 +16,7 @@ from dagster_plus_k8s_helpers.secrets.errors import (
     SecretsConfigError,
     SecretsError,
 )
-from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret, refuse_version
+from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret, no_versions
 from dagster_plus_k8s_helpers.secrets.ref import SecretRef
 from dagster_plus_k8s_helpers.secrets.resource import SecretsResource, known
 from dagster_plus_k8s_helpers.secrets.value import SecretValue
@@ -51,34 +51,59 @@ class FileSecrets(SecretsResource):
             )
 
     def fetch(self, refs: Sequence[SecretRef]) -> Answers:  # noqa: D102  (inherited)
-        if not Path(self.directory).is_dir():
-            raise SecretsConfigError(
-                "there is no such directory", check="Is the volume mounted there?", backend=self.backend
-            )
+        problem = _problem_of(self.directory)
+        if problem:
+            raise SecretsConfigError(problem, check="Is the volume mounted there?", backend=self.backend)
         return {ref: self._answer(ref) for ref in refs}
 
     def _answer(self, ref: SecretRef) -> FetchedSecret | SecretsError:
-        refuse_version(ref, self.backend)
-        if {"..", ".", ""} & set(ref.name.split("/")):
-            raise SecretRefError(
-                "the name is a path below the directory, without '..', '.' or a '/' at an end",
+        refusal = no_versions(ref, self.backend)
+        if refusal is not None:
+            return refusal
+        # Names that begin with two dots are the kubelet's own, such as ..data.
+        if any(part in {".", ""} or part.startswith("..") for part in ref.name.split("/")):
+            return SecretRefError(
+                "the name is a path below the directory, without '.', a part that begins with '..', or a '/' "
+                "at an end",
                 backend=self.backend,
                 ref=str(ref),
             )
         path = Path(self.directory, ref.name)
         try:
             if path.is_dir():
-                fields = {name: SecretValue(data, source=self.backend) for name, data in _files(path).items()}
-                return FetchedSecret(source=self.backend, fields=fields)
+                return self._directory(path, ref)
             whole = SecretValue(_content(path), source=self.backend)
             return FetchedSecret(source=self.backend, whole=whole)
         except OSError as failure:
-            return self._failure(failure, ref)
+            return self._failure(failure, ref, exists=os.path.lexists(path))
 
-    def _failure(self, failure: OSError, ref: SecretRef) -> SecretsError:
+    def _directory(self, path: Path, ref: SecretRef) -> FetchedSecret | SecretsError:
+        contents = _files(path)
+        if not contents:
+            return SecretNotFound(
+                "its directory is empty",
+                check="Kubernetes mounts an optional Secret so that does not exist",
+                backend=self.backend,
+                ref=str(ref),
+            )
+        return FetchedSecret(
+            source=self.backend,
+            fields={
+                name: SecretValue(content, source=self.backend)
+                for name, content in contents.items()
+                if isinstance(content, bytes)
+            },
+            unreadable={
+                name: self._failure(content, ref, exists=True)
+                for name, content in contents.items()
+                if isinstance(content, OSError)
+            },
+        )
+
+    def _failure(self, failure: OSError, ref: SecretRef, *, exists: bool) -> SecretsError:
         kind: type[SecretsError] = SecretsBackendUnavailable
         what, check = f"it cannot be read ({failure.strerror or failure})", ""
-        if failure.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        if failure.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG) and not exists:
             kind, what = SecretNotFound, "there is no such file or directory"
             check = "Is the Secret mounted, and under this name?"
         elif failure.errno in (errno.EACCES, errno.EPERM):
@@ -87,26 +112,44 @@ class FileSecrets(SecretsResource):
         return kind(what, check=check, backend=self.backend, ref=str(ref))
 
 
-def _files(directory: Path) -> dict[str, bytes]:
+def _problem_of(directory: str) -> str:
+    try:
+        mode = Path(directory).stat().st_mode
+    except OSError as failure:
+        return f"the directory cannot be read ({failure.strerror})"
+    return "" if stat.S_ISDIR(mode) else "it is not a directory"
+
+
+def _files(directory: Path) -> dict[str, bytes | OSError]:
+    """What each file holds, or why it cannot be read; one bad file takes none of the others away."""
     for _ in range(_ATTEMPTS - 1):
         try:
-            return _files_now(directory)
+            contents = _files_now(directory)
         except FileNotFoundError:
-            # The kubelet has swapped the content in the middle: read the new one.
             continue
+        if not any(isinstance(content, FileNotFoundError) for content in contents.values()):
+            return contents
+        # Else the kubelet has swapped the content in the middle: read the new one.
     return _files_now(directory)
 
 
-def _files_now(directory: Path) -> dict[str, bytes]:
+def _files_now(directory: Path) -> dict[str, bytes | OSError]:
     # Kubernetes keeps the files in a dated directory and swaps the link ..data to it in one step.
     # Following that link once is what keeps the fields of one call together.
     data = directory / "..data"
     root = Path(os.path.realpath(data)) if data.exists() else directory
     return {
-        entry.name: _content(entry)
+        entry.name: _content_or_failure(entry)
         for entry in sorted(root.iterdir())
         if not entry.name.startswith("..") and not entry.is_dir()
     }
+
+
+def _content_or_failure(path: Path) -> bytes | OSError:
+    try:
+        return _content(path)
+    except OSError as failure:
+        return failure
 
 
 def _content(path: Path) -> bytes:

@@ -8,7 +8,7 @@ import os
 import threading
 import weakref
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from dagster_plus_k8s_helpers.secrets.value import MASK
 
@@ -33,8 +33,9 @@ def redact_secrets() -> None:
     URL quoting and base64 write it; a value of several lines, by its longer lines as well.
 
     Not masked: values under 4 characters, which are not searched for; what a subprocess or C code
-    writes to the file descriptors directly; a value that a program has changed in another way. It is
-    a net under mistakes, not a licence to log.
+    writes to the file descriptors directly, or a program to ``sys.stdout.buffer``; a value that comes in
+    two writes, or in the ``extra`` of a log record; a value that a program has changed in another way, such
+    as the base64 of ``user:password``. It is a net under mistakes, not a licence to log.
 
     Call it where the definitions are made, so that each step process does. Calling it again does
     nothing. The values are kept in memory from then on, also when a resource has been torn down.
@@ -43,8 +44,8 @@ def redact_secrets() -> None:
 
     with _lock:
         _state.active = True
+        install(mask_secrets)
     _remember(list(_alive.values()))
-    install(mask_secrets)
 
 
 def mask_secrets(text: str) -> str:
@@ -105,7 +106,7 @@ def _needles(value: SecretValue) -> Iterator[str]:
         yield repr(piece)[1:-1]
         yield json.dumps(piece)[1:-1]
         yield json.dumps(piece, ensure_ascii=False)[1:-1]
-        yield quote(piece, safe="")
+        yield from (quote(piece, safe=""), quote(piece), quote_plus(piece))
 
 
 def _forget_parent() -> None:

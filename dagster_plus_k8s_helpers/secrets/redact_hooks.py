@@ -10,19 +10,16 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import threading
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from dagster_plus_k8s_helpers._dagster import DagsterEvent, deserialize_value, serialize_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["MaskingStream", "install"]
 
-
-_lock = threading.Lock()
 _installed = False
 
 # Free text in the serialised form of Dagster's events. Everything else (step keys, asset keys, output
@@ -32,17 +29,16 @@ _TREE_KEYS = frozenset({"stack", "data", "records"})
 
 
 def install(mask: Callable[[str], str]) -> None:
-    """Mask records and events from now on, and the streams that ``sys`` holds now."""
+    """Mask records and events from now on, and the streams that ``sys`` holds now; one thread at a time."""
     global _installed  # noqa: PLW0603  (once a process is what it means)
-    with _lock:
-        if not _installed:
-            _mask_log_records(mask)
-            _mask_dagster_events(mask)
-            _installed = True
-        for name in ("stdout", "stderr"):
-            stream = getattr(sys, name)
-            if stream is not None and not isinstance(stream, MaskingStream):
-                setattr(sys, name, MaskingStream(stream, mask))
+    if not _installed:
+        _mask_log_records(mask)
+        _mask_dagster_events(mask)
+        _installed = True
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, MaskingStream):
+            setattr(sys, name, MaskingStream(stream, mask))
 
 
 class MaskingStream:
@@ -60,6 +56,16 @@ class MaskingStream:
     def writelines(self, lines: Iterable[str]) -> None:
         """Write masked lines."""
         self._stream.writelines(self._mask(line) for line in lines)
+
+    def __enter__(self) -> Self:
+        self._stream.__enter__()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._stream.close()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stream)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -114,10 +120,8 @@ def _mask_dagster_events(mask: Callable[[str], str]) -> None:
 def _masked_data(data: Any, mask: Callable[[str], str]) -> Any:
     if data is None:
         return None
-    text = serialize_value(data)
-    if mask(text) == text:
-        return data
-    tree = json.loads(text)
+    # Into each text, not the JSON as a whole: there a backslash of a value is written twice.
+    tree = json.loads(serialize_value(data))
     masked = _masked_tree(tree, mask)
     return data if masked == tree else deserialize_value(json.dumps(masked))
 

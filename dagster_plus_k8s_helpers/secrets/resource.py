@@ -122,7 +122,7 @@ class SecretsResource(CheckedResource, ABC):
         Raises:
             SecretsError: For the first reference without a value; notes on it name the others.
         """
-        if isinstance(refs, (str, SecretRef)):
+        if isinstance(refs, (str, SecretRef)) or not isinstance(refs, Iterable):
             raise SecretRefError("get_many() takes a list of references", check="For one, call get()")
         wanted = {str(ref): SecretRef.of(ref) for ref in refs}
         answers = self._lookup(list(dict.fromkeys(ref.secret for ref in wanted.values())), refresh=refresh)
@@ -165,14 +165,20 @@ class SecretsResource(CheckedResource, ABC):
             SecretValueError: A value that no environment variable can hold: binary, or with a NUL in it.
             SecretsError: As for :meth:`get_many`.
         """
+        if not isinstance(variables, Mapping):
+            raise SecretRefError(
+                "as_env() takes references by variable name",
+                check='Write {"PGPASSWORD": "warehouse#password"}',
+            )
         for name in variables:
-            if not name or "=" in name or "\0" in name:
+            if not isinstance(name, str) or not name or "=" in name or not _fits_environment(name):
                 raise SecretRefError(f"{name!r} is not a name for an environment variable")
         values = self.get_many(variables.values())
-        return {
-            name: _environment_text(values[str(ref)], name, self.backend, ref)
-            for name, ref in variables.items()
-        }
+        for name, ref in variables.items():
+            problem = _environment_problem(values[str(ref)], name)
+            if problem:
+                raise SecretValueError(problem, backend=self.backend, ref=str(ref))
+        return {name: values[str(ref)].reveal() for name, ref in variables.items()}
 
     @contextmanager
     def in_environment(self, variables: Mapping[str, str | SecretRef]) -> Iterator[None]:
@@ -233,21 +239,22 @@ def _picked(answer: FetchedSecret | SecretsError, ref: SecretRef) -> SecretValue
         return failure
 
 
-def _environment_text(value: SecretValue, name: str, backend: str, ref: str | SecretRef) -> str:
-    text = value.reveal()
-    if "\0" in text or not _encodable(text):
-        raise SecretValueError(
-            f"it holds a NUL or half a surrogate pair, which the environment variable {name} cannot",
-            backend=backend,
-            ref=str(ref),
-        )
-    return text
+def _environment_problem(value: SecretValue, name: str) -> str:
+    """Why no environment variable can hold a value; the text is in no frame when that is raised."""
+    try:
+        fits = _fits_environment(value.reveal())
+    except SecretValueError:
+        return f"it is binary, which the environment variable {name} cannot hold"
+    return (
+        ""
+        if fits
+        else f"it holds a NUL or half a surrogate pair, which the environment variable {name} cannot"
+    )
 
 
-def _encodable(text: str) -> bool:
+def _fits_environment(text: str) -> bool:
     # os.environ would raise the same error, which quotes the text.
     try:
-        os.fsencode(text)
+        return b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:
         return False
-    return True

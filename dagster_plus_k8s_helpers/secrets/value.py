@@ -91,6 +91,9 @@ class SecretValue:
             check="Return the SecretRef (or its text) and read the secret in the step that needs it",
         )
 
+    def __getstate__(self) -> NoReturn:
+        self.__reduce_ex__(2)
+
     def __fspath__(self) -> NoReturn:
         # Dagster's metadata takes any os.PathLike; being one is what lets this class answer for itself
         # there, where the stock answer would advise wrapping the value in a MetadataValue.

@@ -172,7 +172,7 @@ def test_another_resource_takes_any_backend_as_a_dependency(secrets: SecretsReso
     assert result.output_for_node("orders") == "connected as größe with hunter22"
 
 
-@pytest.mark.parametrize("name", ["", "A=B", "A\0B"])
+@pytest.mark.parametrize("name", ["", "A=B", "A\0B", "A\ud800", 5])
 def test_a_name_no_variable_can_have_is_refused(name: str) -> None:
     with pytest.raises(SecretRefError, match="environment variable"):
         FakeSecrets(secrets={"a": "x"}).as_env({name: "a"})
@@ -252,7 +252,91 @@ def test_a_version_is_refused_where_there_are_none(backend: SecretsResource) -> 
         backend.get("a@3")
 
 
-@pytest.mark.parametrize("name", ["../etc/passwd", "/etc/passwd", "a/../../b", "a//b", "a/", "./a"])
+def test_one_refused_reference_of_many_is_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AAA_P", "x")
+
+    with pytest.raises(SecretRefError) as caught:
+        ChainedSecrets(backends=[EnvSecrets()]).get_many(["aaa#p", "bbb#q@2"])
+
+    assert "'bbb#q@2'" in str(caught.value)
+    assert "aaa" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, ["warehouse#password"]])
+def test_what_is_no_mapping_of_references_is_refused(wrong: Any) -> None:
+    fake = FakeSecrets(secrets={"warehouse": {"password": "x"}})
+
+    with pytest.raises(SecretRefError, match="by variable name"):
+        fake.as_env(wrong)
+    if not isinstance(wrong, list):
+        with pytest.raises(SecretRefError, match="takes a list of references"):
+            fake.get_many(wrong)
+
+
+def test_a_variable_that_is_no_utf8_keeps_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environb, b"RAW_KEY", b"\xff\xfeabc")
+
+    assert EnvSecrets().get("raw#key").reveal_bytes() == b"\xff\xfeabc"
+
+
+@pytest.mark.parametrize("path", ["a\0b", "a\ud800", "/"])
+def test_an_env_file_no_path_can_name_is_refused(path: str) -> None:
+    with pytest.raises(SecretsConfigError, match="Name an existing UTF-8 file"):
+        EnvSecrets(env_file=path).get("a")
+
+
+@pytest.mark.parametrize("field", [b"raw", object(), {1, 2}])
+def test_a_fake_refuses_a_field_no_secret_can_have(field: object) -> None:
+    with pytest.raises(SecretsConfigError, match=r"FakeSecrets: w#k is a \w+\. Write a text"):
+        FakeSecrets(secrets={"w": {"k": field}})
+
+
+def test_a_fake_shows_no_values() -> None:
+    assert repr(FakeSecrets(secrets={"w": {"k": "hunter22"}})) == "FakeSecrets(secrets={'w': '********'})"
+
+
+def test_a_file_that_cannot_be_read_takes_no_other_away_and_is_not_looked_for_elsewhere(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "w"
+    folder.mkdir()
+    (folder / "ok").write_text("new")
+    (folder / "dangling").symlink_to(folder / "nowhere")
+    os.mkfifo(folder / "pipe")
+    chain = ChainedSecrets(
+        backends=[FileSecrets(directory=str(tmp_path)), FakeSecrets(secrets={"w": {"dangling": "OLD"}})]
+    )
+
+    assert chain.get("w#ok").reveal() == "new"
+    for field in ("dangling", "pipe"):
+        with pytest.raises(SecretsBackendUnavailable, match=f"secret 'w#{field}': it cannot be read"):
+            chain.get(f"w#{field}")
+    with pytest.raises(SecretsBackendUnavailable):
+        chain.get_all("w")
+    with pytest.raises(SecretFieldNotFound, match="Its fields: 'dangling', 'ok', 'pipe'"):
+        chain.get("w#other")
+
+
+def test_an_optional_secret_that_does_not_exist_is_not_found(tmp_path: Path) -> None:
+    (tmp_path / "optional").mkdir()
+
+    with pytest.raises(SecretNotFound, match="its directory is empty"):
+        FileSecrets(directory=str(tmp_path)).get("optional#field")
+
+
+def test_a_directory_that_may_not_be_looked_at_says_so(tmp_path: Path) -> None:
+    for directory, told in (
+        ("/" + "a" * 300, "File name too long"),
+        (str(tmp_path / "f"), "not a directory"),
+    ):
+        (tmp_path / "f").write_text("")
+        with pytest.raises(SecretsConfigError, match=told):
+            FileSecrets(directory=directory).get("x")
+
+
+@pytest.mark.parametrize(
+    "name", ["../etc/passwd", "/etc/passwd", "a/../../b", "a//b", "a/", "./a", "a/..data"]
+)
 def test_files_stay_under_their_directory(tmp_path: Path, name: str) -> None:
     with pytest.raises(SecretRefError, match="path below the directory"):
         FileSecrets(directory=str(tmp_path)).get(name)

@@ -7,17 +7,19 @@ import io
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 import traceback
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import dagster as dg
 import pytest
 
 from dagster_plus_k8s_helpers.secrets import mask_secrets, redact, redact_hooks, redact_secrets
+from dagster_plus_k8s_helpers.secrets.redact_hooks import MaskingStream
 from dagster_plus_k8s_helpers.testing import FakeSecrets
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ def test_nothing_is_masked_before_it_is_asked_for() -> None:
         f"https://user:{quote(SECRET, safe='')}@host",
         base64.b64encode(SECRET.encode()).decode(),
         repr(SECRET.encode()),
+        quote(SECRET),
+        quote_plus(SECRET),
     ],
 )
 def test_a_value_is_masked_however_it_is_written(written: str) -> None:
@@ -169,6 +173,55 @@ def test_dagsters_own_keys_survive_a_secret_of_the_same_name() -> None:
     assert materialization.asset_key == dg.AssetKey("orders")
     assert materialization.metadata["note"].value == "about ********"
     assert materialization.metadata["rows"].value == 3
+
+
+@pytest.mark.usefixtures("redacting")
+@pytest.mark.parametrize("value", ['p\\w"d-long', "line one\nline two", "tab\there", "größe\\42"])
+def test_a_value_that_json_escapes_is_masked_in_what_dagster_stores(value: str) -> None:
+    fetch(value)
+
+    @dg.asset
+    def noted() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"plain": value, "repr": repr(value), "json": {"deep": [value]}})
+
+    @dg.asset
+    def failing() -> None:
+        raise KeyError(value)
+
+    result = dg.materialize([noted, failing], raise_on_error=False)
+
+    stored = [dg.serialize_value(event) for event in result.all_events]
+    for form in (value, repr(value)[1:-1], json.dumps(value)[1:-1]):
+        for text in (form, json.dumps(form)[1:-1], json.dumps(json.dumps(form)[1:-1])[1:-1]):
+            assert not [event for event in stored if text in event]
+    (materialization,) = result.asset_materializations_for_node("noted")
+    assert materialization.metadata["plain"].value == "********"
+    assert materialization.metadata["json"].value == {"deep": ["********"]}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
+def test_a_forked_child_can_mask_though_its_parent_was_doing_so() -> None:
+    with redact._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)
+            redact_secrets()
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_masked_stream_is_a_context_and_iterates_like_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "text"
+    file.write_text("one\ntwo\n")
+
+    with MaskingStream(file.open(), mask_secrets) as stream:
+        lines = list(stream)
+
+    assert lines == ["one\n", "two\n"]
+    assert stream.closed
 
 
 def test_a_real_multiprocess_run_stores_no_secret_anywhere(bao: OpenBao, tmp_path: Path) -> None:

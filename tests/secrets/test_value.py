@@ -68,6 +68,11 @@ def test_it_is_not_pickled(value: SecretValue, protocol: int) -> None:
         pickle.dumps(value, protocol)
 
 
+def test_its_state_is_not_handed_out(value: SecretValue) -> None:
+    with pytest.raises(SecretValueError, match="not pickled"):
+        value.__getstate__()
+
+
 def test_it_is_not_json(value: SecretValue) -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
         json.dumps({"password": value})

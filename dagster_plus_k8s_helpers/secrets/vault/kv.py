@@ -22,7 +22,7 @@ from dagster_plus_k8s_helpers.secrets.errors import (
     SecretsConfigError,
     SecretsError,
 )
-from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret, refuse_version
+from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret, no_versions
 from dagster_plus_k8s_helpers.secrets.vault.answer import child, error_text, json_object
 
 if TYPE_CHECKING:
@@ -79,14 +79,16 @@ class VaultConnection:
         backend = self.session.backend
         # A ".." would be resolved on the way and leave the mount; Vault itself has no such names.
         if {"..", ".", ""} & set(ref.name.split("/")):
-            raise SecretRefError(
+            return SecretRefError(
                 "the name is a path below the mount, without '..', '.', '//' or a '/' at an end",
                 backend=backend,
                 ref=str(ref),
             )
         name = quote(ref.name, safe="/")
         if self._version_of_mount(deadline) == 1:
-            refuse_version(ref, backend)
+            refusal = no_versions(ref, backend)
+            if refusal is not None:
+                return refusal
             response = self.session.request("get", f"/v1/{self._mount}/{name}", deadline)
             fields = (json_object(response) or {}).get("data")
         else:
