@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 from pydantic import BaseModel, Field
@@ -16,10 +16,12 @@ from dagster_plus_k8s_helpers.secrets.resource import SecretsResource
 from dagster_plus_k8s_helpers.secrets.shared import Connection, Shared, settings_digest, shared
 from dagster_plus_k8s_helpers.secrets.value import SecretValue
 
-__all__ = ["CachedSecretsResource"]
+__all__ = ["CachedSecretsResource", "known_number"]
 
 # Where an instance keeps its Shared: in its __dict__, as a pydantic private attribute costs 3 µs a read.
 _SLOT = "_shared_connection"
+# EnvVar.int() makes a number that raises at any use of it, and whose class Dagster does not name in public.
+_IntEnvVar: type[int] = type(dg.EnvVar.int("ANY"))
 
 
 class CachedSecretsResource(SecretsResource, ABC):
@@ -55,7 +57,8 @@ class CachedSecretsResource(SecretsResource, ABC):
             ("max_stale", self.max_stale, 0),
             ("cache_size", self.cache_size, 1),
         ):
-            if not least <= value < float("inf"):
+            number = known_number(value)
+            if number is not None and not least <= number < float("inf"):
                 raise SecretsConfigError(
                     f"{name}={value} is not a number from {least} up", backend=type(self).__name__
                 )
@@ -109,19 +112,38 @@ class CachedSecretsResource(SecretsResource, ABC):
         policy = CachePolicy(self.cache_ttl, self.max_stale, self.cache_size)
         return Shared(self.connect(), policy, warn=dg.get_dagster_logger("secrets").warning)
 
+    def _initialised(self, data: Mapping[str, object]) -> SecretsConfigError | None:
+        for name, value in data.items():
+            field = type(self).model_fields.get(name)
+            if isinstance(value, _IntEnvVar) and field is not None and field.annotation is float:
+                return SecretsConfigError(
+                    f"{name} is a number with a fraction, which Dagster reads from no environment variable",
+                    check="Write a number, or float(os.environ[...]) where the definitions are made",
+                    backend=type(self).__name__,
+                )
+        return super()._initialised(data)
+
     def __getstate__(self) -> dict[object, object]:
-        # A pickled resource takes its settings along, not its values or its token.
+        # A pickled resource takes its settings along, a credential among them included; not what it has
+        # read, and not the token that it has logged in for.
         state = super().__getstate__()
         values = {name: value for name, value in state["__dict__"].items() if name != _SLOT}
         return {**state, "__dict__": values}
 
 
+def known_number(value: float | None) -> float | None:
+    """A setting that is a number, or None while it is an EnvVar.int() that Dagster has not resolved."""
+    return None if isinstance(value, _IntEnvVar) else value
+
+
 def _refuse_unresolved(resource: BaseModel, where: str) -> None:
     for name in type(resource).model_fields:
         value = getattr(resource, name)
-        if isinstance(value, dg.EnvVar):
+        if isinstance(value, (dg.EnvVar, _IntEnvVar)):
+            kind = "EnvVar.int" if isinstance(value, _IntEnvVar) else "EnvVar"
+            variable = getattr(value, "env_var_name", "")
             raise SecretsConfigError(
-                f"{name} is EnvVar({value.env_var_name!r}), which Dagster resolves when a run begins",
+                f"{name} is {kind}({variable!r}), which Dagster resolves when a run begins",
                 check="In a script, use `with resource.process_config_and_initialize_cm() as secrets:`",
                 backend=where,
             )

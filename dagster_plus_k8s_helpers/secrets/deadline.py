@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 from dagster_plus_k8s_helpers.secrets.errors import SecretsBackendUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Deadline", "call_within", "locked"]
+__all__ = ["Deadline", "call_each", "call_within", "locked"]
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -84,6 +86,49 @@ def call_within(seconds: float, call: Callable[[], T]) -> T:
         # pop() leaves no reference behind, so that the failure and this frame are no cycle.
         raise failures.pop()
     return results.pop()
+
+
+def call_each(call: Callable[[S], T], items: Sequence[S], at_once: int) -> list[T]:
+    """What ``call`` returns for each item, in their order.
+
+    In daemon threads: those of concurrent.futures are joined at interpreter exit, so one that waits for
+    a server that hangs would keep the process alive after everybody has given up on it.
+
+    Args:
+        call: Takes an item; the first exception of any is raised here, and no further item begun.
+        items: What to call it with.
+        at_once: Number of threads at most.
+    """
+    waiting: SimpleQueue[int] = SimpleQueue()
+    for number in range(len(items)):
+        waiting.put(number)
+    results: dict[int, T] = {}
+    failures: list[BaseException] = []
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                number = waiting.get_nowait()
+                results[number] = call(items[number])
+        except Empty:
+            return
+        except BaseException as failure:  # noqa: BLE001  (raised in the waiting thread)
+            failures.append(failure)
+            stop.set()
+
+    wanted = (threading.Thread(target=work, name="secrets-call", daemon=True) for _ in items[:at_once])
+    threads = [thread for thread in wanted if _started(thread)]
+    if not threads:
+        work()
+    try:
+        for thread in threads:
+            thread.join()
+    finally:
+        stop.set()
+    if failures:
+        raise failures.pop()
+    return [results[number] for number in range(len(items))]
 
 
 def _started(thread: threading.Thread) -> bool:

@@ -51,13 +51,21 @@ class Shared(Generic[C]):
         self.connection = connection
         self.cache = SecretCache(connection.fetch, policy, warn)
         self.pid = os.getpid()
-        weakref.finalize(self, connection.close).atexit = False
+        weakref.finalize(self, _close, connection, self.pid).atexit = False
+
+
+def _close(connection: Connection, pid: int) -> None:
+    # In a forked child the locks of the parent's socket pool may be held by threads that are not there.
+    if pid == os.getpid():
+        connection.close()
 
 
 _digest_key = secrets.token_bytes(32)
 _never_equal = itertools.count()
 _table: weakref.WeakValueDictionary[bytes, Shared[Connection]] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
+# Of a forked child: its parent's connections. Not even freed, as urllib3's finalizers take locks too.
+_inherited: list[Connection] = []
 
 
 def shared(digest: bytes, make: Callable[[], Shared[C]]) -> Shared[C]:
@@ -91,6 +99,8 @@ def _plain(value: object) -> object:
 def _forget_parent() -> None:
     """In a forked child: the locks may be held by threads that do not exist here."""
     global _lock, _table  # noqa: PLW0603  (a fork is the one event that replaces them)
+    held = (reference() for reference in _table.valuerefs())
+    _inherited.extend(one.connection for one in held if one is not None)
     _lock = threading.Lock()
     _table = weakref.WeakValueDictionary()
 

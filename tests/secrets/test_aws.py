@@ -251,3 +251,15 @@ def test_tenants_do_not_meet(moto: str, monkeypatch: pytest.MonkeyPatch) -> None
     assert secrets_at(moto, prefix="x")._shared() is not first._shared()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOTHER")
     assert secrets_at(moto)._shared() is not first._shared()
+
+
+def test_the_clients_keys_are_not_shown() -> None:
+    client = SecretsManagerResource(
+        aws_secret_access_key="key-of-the-client", aws_session_token="its-session"
+    )
+    shown = repr(AwsSecrets(client=client, prefix="prod/"))
+
+    assert "key-of-the-client" not in shown
+    assert "its-session" not in shown
+    assert "prefix='prod/'" in shown
+    assert "client='SecretsManagerResource'" in shown

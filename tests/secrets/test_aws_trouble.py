@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import textwrap
+import threading
 import time
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -22,6 +26,7 @@ from dagster_plus_k8s_helpers.secrets import (
     SecretsError,
     SecretsThrottled,
 )
+from dagster_plus_k8s_helpers.secrets.deadline import Deadline
 from tests.secrets.faults import Fault, FaultyProxy
 from tests.secrets.servers import HttpServer, json_answer
 
@@ -252,3 +257,89 @@ def test_a_dead_endpoint_is_unavailable(raises_cleanly: RaisesCleanly) -> None:
     with raises_cleanly(SecretsBackendUnavailable, KEY, SESSION) as caught:
         secrets_at("http://127.0.0.1:9").get("a")
     assert "EndpointConnectionError" in str(caught.value)
+
+
+HELD = 600.0
+SCRIPT = """
+    import sys
+    from dagster_aws.secretsmanager import SecretsManagerResource
+    from dagster_plus_k8s_helpers.secrets import AwsSecrets, SecretsBackendUnavailable
+    from dagster_plus_k8s_helpers.secrets.deadline import Deadline
+    client = SecretsManagerResource(region_name="eu-west-1", endpoint_url=sys.argv[1],
+                                    aws_access_key_id="a", aws_secret_access_key="b")
+    secrets = AwsSecrets(client=client, timeout=1.0)
+    secrets._aws()._ready(Deadline(60))  # making a client takes a second of its own
+    try:
+        secrets.get_many(["a@AWSPREVIOUS", "b@AWSPREVIOUS"])
+    except SecretsBackendUnavailable as failure:
+        print(failure, flush=True)
+"""
+
+
+def test_a_process_that_has_given_up_on_aws_can_end() -> None:
+    release = threading.Event()
+
+    def hold(*_: object) -> tuple[int, dict[str, str], bytes]:
+        release.wait(HELD)
+        return json_answer(200, value("a"))
+
+    with HttpServer(hold) as server:
+        command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(SCRIPT), server.url]
+        try:
+            # The bound is what the server holds the requests for: a process that waits for them is late.
+            ended = subprocess.run(command, check=True, capture_output=True, text=True, timeout=HELD / 4)
+        finally:
+            release.set()
+
+    assert "no answer within 1 s" in ended.stdout
+    assert len(server.requests) == 2
+
+
+def test_a_batch_whose_pages_repeat_ends(raises_cleanly: RaisesCleanly) -> None:
+    page = json_answer(200, {"SecretValues": [value("a")], "Errors": [], "NextToken": "again"})
+    with (
+        HttpServer(lambda *_: page) as server,
+        raises_cleanly(SecretsBackendUnavailable, SECRET, KEY, SESSION) as caught,
+    ):
+        secrets_at(server.url).get_many(["a", "b"])
+
+    assert "the same page of a batch again" in str(caught.value)
+    assert len(server.requests) == 2
+
+
+def test_a_list_whose_pages_repeat_ends(raises_cleanly: RaisesCleanly) -> None:
+    page = json_answer(200, {"SecretList": [], "NextToken": "again"})
+    with HttpServer(lambda *_: page) as server, raises_cleanly(SecretsBackendUnavailable, KEY) as caught:
+        secrets_at(server.url).get_by_tag("team")
+
+    assert "PaginationError" in str(caught.value)
+
+
+@pytest.mark.parametrize("how", ["a list", "a batch"])
+def test_after_the_deadline_no_further_page_is_asked_for(how: str, raises_cleanly: RaisesCleanly) -> None:
+    given_up = threading.Event()
+
+    def endless(*_: object) -> tuple[int, dict[str, str], bytes]:
+        # The second page comes when the caller has given up; no third one may be asked for.
+        if len(server.requests) > 1:
+            given_up.wait(20)
+        page = {"SecretList": [], "SecretValues": [], "NextToken": f"page {len(server.requests)}"}
+        return json_answer(200, page)
+
+    with HttpServer(endless) as server:
+        secrets = secrets_at(server.url, timeout=1.0)
+        secrets._aws()._ready(Deadline(60))  # making a client takes a second of its own
+        with raises_cleanly(SecretsBackendUnavailable) as caught:
+            if how == "a list":
+                secrets.get_by_tag("team")
+            else:
+                secrets.get_many(["a", "b"])
+        given_up.set()
+        abandoned = [thread for thread in threading.enumerate() if thread.name == "secrets-call"]
+        for thread in abandoned:
+            thread.join(10)
+
+        assert abandoned
+        assert not any(thread.is_alive() for thread in abandoned)
+        assert len(server.requests) == 2
+    assert "no answer within 1 s" in str(caught.value)

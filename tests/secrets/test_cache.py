@@ -9,7 +9,7 @@ import signal
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
@@ -20,6 +20,11 @@ from dagster_plus_k8s_helpers.secrets import (
     SecretsBackendUnavailable,
     SecretsError,
     SecretValue,
+    VaultAppRoleAuth,
+    VaultAwsIamAuth,
+    VaultCertAuth,
+    VaultJwtAuth,
+    VaultKubernetesAuth,
     VaultSecrets,
     VaultTokenAuth,
 )
@@ -30,6 +35,7 @@ from tests.secrets.faults import FaultyProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from dagster_plus_k8s_helpers.secrets.fetched import Answers
     from tests.secrets.servers import OpenBao
@@ -359,6 +365,91 @@ def test_a_forked_child_starts_with_no_locks_sockets_or_values(bao: OpenBao, cou
     assert os.waitstatus_to_exitcode(status) == 0
     assert counted.connections > before
     assert secrets._shared() is shared
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
+@pytest.mark.parametrize("how", ["reads", "closes", "collects garbage"])
+def test_a_forked_child_leaves_its_parents_socket_pool_alone(bao: OpenBao, how: str) -> None:
+    bao.put_secret("cached", password="first")
+    secrets = vault(bao.url, bao.token, cache_ttl=77.0)
+    secrets.get("cached#password")
+    # Held by another thread: for the child, held for ever.
+    held, release = threading.Event(), threading.Event()
+
+    def hold(pools: Any, sockets: Any) -> None:
+        with pools, sockets:
+            held.set()
+            release.wait(30)
+
+    thread = threading.Thread(target=hold, args=_locks(secrets))
+    thread.start()
+    try:
+        assert held.wait(10)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)  # a deadlock is a failure, not a hang
+            if how == "closes":
+                secrets.close()
+            gc.collect()
+            answered = how != "reads" or secrets.get("cached#password").reveal() == "first"
+            gc.collect()
+            os._exit(0 if answered else 1)
+        _, status = os.waitpid(child, 0)
+    finally:
+        release.set()
+        thread.join()
+
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def _locks(secrets: VaultSecrets) -> tuple[Any, Any]:
+    transport = secrets._vault().session.transport
+    pools = transport._session.get_adapter(transport.url).poolmanager.pools
+    return pools.lock, next(iter(pools._container.values())).pool.mutex
+
+
+@pytest.mark.parametrize("method", ["token_file", "kubernetes", "jwt_path", "secret_id_path", "certificate"])
+def test_a_file_with_other_credentials_is_another_tenant(tmp_path: Path, method: str) -> None:
+    file, key = tmp_path / "credentials", tmp_path / "key"
+    file.write_text("of the first tenant")
+
+    def digest() -> bytes:
+        auth = {
+            "token_file": lambda: VaultTokenAuth(token_file=str(file)),
+            "kubernetes": lambda: VaultKubernetesAuth(role="etl", token_path=str(file)),
+            "jwt_path": lambda: VaultJwtAuth(role="etl", jwt_path=str(file)),
+            "secret_id_path": lambda: VaultAppRoleAuth(role_id="r", secret_id_path=str(file)),
+            "certificate": lambda: VaultCertAuth(client_cert=str(file), client_key=str(key)),
+        }[method]()
+        secrets = VaultSecrets(url="https://vault:8200", auth=auth)
+        return settings_digest(secrets, secrets.identity())
+
+    first = digest()
+    assert digest() == first
+    file.write_text("of the second one")
+
+    assert digest() != first
+
+
+def test_a_relative_path_is_a_file_of_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    identities = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        identities.append(VaultTokenAuth(token_file="token").identity())
+
+    assert identities[0] != identities[1]
+
+
+def test_two_aws_identities_share_no_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = []
+    for identity in ("AKIAFIRST", "AKIASECOND", "AKIASECOND"):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", identity)
+        secrets = VaultSecrets(url="https://vault:8200", auth=VaultAwsIamAuth(role="etl"))
+        shares.append(secrets._shared())
+
+    assert shares[0] is not shares[1]
+    assert shares[1] is shares[2]
 
 
 def test_the_digest_of_settings_tells_nothing_and_an_unknown_object_is_never_shared() -> None:

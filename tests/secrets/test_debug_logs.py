@@ -6,12 +6,20 @@ import logging
 from typing import TYPE_CHECKING
 
 import boto3
+import pytest
 from dagster_aws.secretsmanager import SecretsManagerResource
 
-from dagster_plus_k8s_helpers.secrets import AwsSecrets, VaultSecrets, VaultUserpassAuth
+from dagster_plus_k8s_helpers.secrets import (
+    AwsSecrets,
+    SecretsAuthError,
+    VaultAwsIamAuth,
+    VaultSecrets,
+    VaultUserpassAuth,
+)
+from tests.secrets.servers import HttpServer, json_answer
 
 if TYPE_CHECKING:
-    import pytest
+    from pathlib import Path
 
     from tests.secrets.servers import OpenBao
 
@@ -56,3 +64,42 @@ def test_aws_leaves_no_secret_in_debug_logs(moto: str, caplog: pytest.LogCapture
         client.list_secrets()
         assert "botocore.parsers" in {record.name for record in caplog.records}
     client.close()
+
+
+def test_vaults_aws_login_leaves_no_session_token_in_debug_logs(caplog: pytest.LogCaptureFixture) -> None:
+    def answer(_: str, path: str, *__: object) -> tuple[int, dict[str, str], bytes]:
+        if path == "/v1/auth/aws/login":
+            return json_answer(200, {"auth": {"client_token": "hvs.iam", "lease_duration": 3600}})
+        return json_answer(200, {"data": {"data": {"password": SECRET}}})
+
+    auth = VaultAwsIamAuth(
+        role="etl", access_key_id="AKIATEST", secret_access_key=PASSWORD, session_token=SESSION
+    )
+    with HttpServer(answer) as server, caplog.at_level(logging.DEBUG):
+        secrets = VaultSecrets(url=server.url, auth=auth, kv_version=2)
+        assert secrets.get("debug#password").reveal() == SECRET
+
+    assert [text for text in (SECRET, PASSWORD, SESSION, "hvs.iam") if text in caplog.text] == []
+
+
+def test_credentials_from_sts_leave_nothing_in_debug_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "token").write_text("web-identity-token-of-the-pod")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/dagster")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    # Refused, as no answer of this server would be a credential; its log has request and answer either way.
+    refusal = f"<E><Error><Code>AccessDenied</Code><Message>no</Message></Error><Sent>{SESSION}</Sent></E>"
+    with HttpServer(lambda *_: (403, {}, refusal.encode())) as sts, caplog.at_level(logging.DEBUG):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        secrets = VaultSecrets(url="http://127.0.0.1:9", auth=VaultAwsIamAuth(role="etl"), kv_version=2)
+        with pytest.raises(SecretsAuthError, match=r"cannot be loaded \(ClientError\)") as caught:
+            secrets.get("debug#password")
+
+    assert caught.value.__context__ is None
+    assert [text for text in (SESSION, "web-identity-token") if text in caplog.text] == []
+    assert sts.requests

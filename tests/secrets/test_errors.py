@@ -160,3 +160,35 @@ def test_a_fake_raises_the_error_it_is_given() -> None:
 
     with pytest.raises(SecretsError, match="Vault: secret 'a#b': no"):
         fake.get("a#b")
+
+
+def test_whole_numbers_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = VaultSecrets(
+        url="https://vault:8200", auth=AUTH, cache_size=dg.EnvVar.int("SIZE"), kv_version=dg.EnvVar.int("KV")
+    )
+    with pytest.raises(
+        SecretsConfigError, match=r"cache_size is EnvVar\.int\('SIZE'\), which Dagster resolves"
+    ):
+        secrets.get("a")
+
+    monkeypatch.setenv("SIZE", "7")
+    monkeypatch.setenv("KV", "2")
+    with secrets.process_config_and_initialize_cm() as resolved:
+        assert (resolved.cache_size, resolved.kv_version) == (7, 2)
+    monkeypatch.setenv("KV", "3")
+    with (
+        pytest.raises(SecretsConfigError, match="kv_version=3 is neither 1 nor 2"),
+        secrets.process_config_and_initialize_cm(),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["timeout", "attempt_timeout", "cache_ttl", "max_stale"])
+def test_numbers_with_a_fraction_cannot(name: str) -> None:
+    with pytest.raises(SecretsConfigError) as caught:
+        VaultSecrets(url="https://vault:8200", auth=AUTH, **{name: dg.EnvVar.int("SECONDS")})
+
+    assert str(caught.value) == (
+        f"VaultSecrets: {name} is a number with a fraction, which Dagster reads from no environment variable. "
+        "Write a number, or float(os.environ[...]) where the definitions are made"
+    )

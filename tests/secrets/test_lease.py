@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -17,18 +18,21 @@ from dagster_plus_k8s_helpers.secrets import (
     SecretLeaseEnded,
     SecretNotFound,
     SecretRefError,
+    SecretsBackendUnavailable,
+    SecretsError,
     VaultSecrets,
     VaultTokenAuth,
     VaultUserpassAuth,
 )
-from tests.secrets.faults import FaultyProxy
+from dagster_plus_k8s_helpers.secrets.deadline import Deadline
+from tests.secrets.faults import Fault, FaultyProxy
 from tests.secrets.servers import HttpServer, json_answer, postgres, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from dagster_plus_k8s_helpers.secrets import VaultLease
+    from dagster_plus_k8s_helpers.secrets import VaultAuth, VaultLease
     from tests.secrets.servers import OpenBao
 
     RaisesCleanly = Callable[..., AbstractContextManager[Any]]
@@ -277,3 +281,144 @@ def test_revoking_twice_is_once(bao: OpenBao, caplog: pytest.LogCaptureFixture) 
     assert not caplog.records
     assert creds == held[0]
     assert len({creds, held[0]}) == 1
+
+
+# What is asked for once -----------------------------------------------------------------------------
+
+
+def leases(bao: OpenBao) -> int:
+    return len(bao.call("GET", "sys/leases/lookup/database/creds/etl?list=true")["data"]["keys"])
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("fault", ["truncate", "corrupt", "drip"])
+def test_an_answer_that_is_lost_leaves_one_lease_behind_and_says_so(
+    bao: OpenBao, fault: Fault, raises_cleanly: RaisesCleanly
+) -> None:
+    with vault(bao).lease("database/creds/etl"), FaultyProxy(bao.url) as proxy:
+        secrets = VaultSecrets(url=proxy.url, auth=VaultTokenAuth(token=bao.token), attempt_timeout=1.5)
+        secrets._vault().session.keep_alive(Deadline(10))
+        before = leases(bao)
+        proxy.fault = fault
+        with (
+            raises_cleanly(SecretsBackendUnavailable, bao.token) as caught,
+            secrets.lease("database/creds/etl"),
+        ):
+            pass
+
+        assert leases(bao) == before + 1
+    assert "(1 attempts" in str(caught.value)
+    assert "Vault may have made credentials all the same" in str(caught.value)
+    assert "`vault lease revoke -prefix database/creds/etl`" in str(caught.value)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_lease_that_cannot_have_been_opened_is_asked_for_again(
+    bao: OpenBao, raises_cleanly: RaisesCleanly
+) -> None:
+    with FaultyProxy(bao.url) as proxy:
+        secrets = VaultSecrets(
+            url=proxy.url, auth=VaultTokenAuth(token=bao.token), timeout=1.0, attempt_timeout=1.0
+        )
+        secrets._vault().session.keep_alive(Deadline(10))
+    # Nobody listens any more.
+    with raises_cleanly(SecretsBackendUnavailable, bao.token) as caught, secrets.lease("database/creds/etl"):
+        pass
+
+    assert "Connection refused" in str(caught.value)
+    assert "(1 attempts" not in str(caught.value)
+    assert "not asked again" not in str(caught.value)
+
+
+SEALED = json_answer(503, {"errors": ["Vault is sealed"]})
+
+
+@pytest.mark.parametrize(
+    ("answer", "again"),
+    [
+        *((json_answer(status, {"errors": []}), True) for status in (412, 429, 472, 473)),
+        (SEALED, True),
+        *((json_answer(status, {"errors": ["no"]}), False) for status in (500, 502, 503, 504)),
+        ((200, {}, b'{"lease_id": "half'), False),
+    ],
+    ids=lambda value: str(value[0]) if isinstance(value, tuple) else str(value),
+)
+def test_which_answers_a_lease_is_asked_for_again_after(
+    answer: tuple[int, dict[str, str], bytes],
+    again: bool,  # noqa: FBT001
+) -> None:
+    granted = {"lease_id": "l/1", "lease_duration": 60, "renewable": False, "data": {"password": "abc"}}
+    answers = [answer, json_answer(200, granted)]
+
+    def serve(_: str, path: str, *__: object) -> tuple[int, dict[str, str], bytes]:
+        return answers.pop(0) if path.startswith("/v1/database") else json_answer(200, {"data": {}})
+
+    with HttpServer(serve) as server:
+        secrets = VaultSecrets(url=server.url, auth=VaultTokenAuth(token="t"))
+        if again:
+            with secrets.lease("database/creds/etl") as creds:
+                assert creds["password"].reveal() == "abc"
+        else:
+            with pytest.raises(SecretsBackendUnavailable, match="It was not asked again"):
+                secrets.lease("database/creds/etl").__enter__()
+    assert len(answers) == (0 if again else 1)
+
+
+def frames_told(failure: BaseException) -> str:
+    frames = traceback.TracebackException.from_exception(failure, capture_locals=True).stack
+    return repr([frame.locals for frame in frames if frame.filename != __file__])
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("what", ["lost", "denied", "no lease", "login refused", "login lost", "bad token"])
+def test_a_traceback_with_locals_shows_no_token_or_value(bao: OpenBao, what: str) -> None:
+    bao.put_secret("stored", password="hunter22-of-the-frames")
+    if "userpass/" not in bao.call("GET", "sys/auth")["data"]:
+        bao.write("sys/auth/userpass", type="userpass")
+    narrow = bao.token_with("default")
+    token, password, path = bao.token, "wrong-password-of-the-frames", "database/creds/etl"
+    auth: VaultAuth = VaultTokenAuth(token=token)
+    with FaultyProxy(bao.url) as proxy:
+        match what:
+            case "denied":
+                auth = VaultTokenAuth(token=narrow)
+            case "no lease":
+                path = "secret/data/stored"
+            case "bad token":
+                auth = VaultTokenAuth(token="half\nof-a-token-of-the-frames")
+            case "login refused" | "login lost":
+                auth = VaultUserpassAuth(username="frames", password=password)
+        secrets = VaultSecrets(url=proxy.url, auth=auth, timeout=1.0, attempt_timeout=1.0)
+        if what == "lost":
+            secrets._vault().session.keep_alive(Deadline(10))
+        if what.endswith("lost"):
+            proxy.fault = "refuse"
+        for call in (lambda: secrets.lease(path).__enter__(), lambda: secrets.get("stored#nothing")):
+            with pytest.raises(SecretsError) as caught:
+                call()
+            told = frames_told(caught.value)
+            assert "self" in told
+            for text in (token, narrow, password, "hunter22-of-the-frames", "of-a-token-of-the-frames"):
+                assert text not in told
+
+
+@pytest.mark.usefixtures("database")
+def test_a_renewal_that_fails_in_an_unforeseen_way_is_a_failed_renewal(
+    bao: OpenBao, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with vault(bao).lease("database/creds/short") as creds:
+        renew = creds._renew
+        failures = [ZeroDivisionError("hunter22"), OSError("hunter22")]
+
+        def fail() -> None:
+            if failures:
+                raise failures.pop()
+            renew()
+
+        monkeypatch.setattr(creds, "_renew", fail)
+        ends = creds._ends
+        wait_until(lambda: creds._ends > ends, "the lease was not renewed")
+
+    assert "the renewal failed unexpectedly (ZeroDivisionError). The lease has" in caplog.text
+    assert "the renewal failed unexpectedly (OSError)" in caplog.text
+    assert "hunter22" not in caplog.text

@@ -10,10 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from dagster_plus_k8s_helpers.secrets import (
     SecretAccessDenied,
     SecretsAuthError,
+    SecretsBackendUnavailable,
     VaultAppRoleAuth,
     VaultAwsIamAuth,
     VaultCertAuth,
@@ -253,6 +255,28 @@ def test_a_spent_or_foreign_wrapping_token_is_an_alarm(
     with raises_cleanly(SecretsAuthError, foreign, "planted") as caught:
         vault(methods, approle(methods, wrapped_secret_id=foreign)).get("login#password")
     assert "does not wrap a secret id" in str(caught.value)
+
+
+def test_an_unwrapping_whose_answer_is_lost_is_not_tried_again_and_says_so(
+    methods: OpenBao, raises_cleanly: RaisesCleanly
+) -> None:
+    wrapped = wrapped_secret_id(methods)
+
+    def answer(
+        method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        sent = {name: headers[name] for name in ("X-Vault-Token",) if name in headers}
+        passed = requests.request(method, methods.url + path, headers=sent, data=body, timeout=10)
+        return passed.status_code, {}, passed.content[:20] if path.endswith("unwrap") else passed.content
+
+    with HttpServer(answer) as server:
+        secrets = VaultSecrets(url=server.url, auth=approle(methods, wrapped_secret_id=wrapped), kv_version=2)
+        with raises_cleanly(SecretsBackendUnavailable, wrapped) as caught:
+            secrets.get("login#password")
+        asked = [request[1] for request in server.requests]
+
+    assert asked.count("/v1/sys/wrapping/unwrap") == 1
+    assert "may be spent: make a new one" in str(caught.value)
 
 
 def test_one_login_serves_all_threads(methods: OpenBao) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from email.utils import formatdate
@@ -18,7 +19,9 @@ from dagster_plus_k8s_helpers.secrets import (
     SecretsThrottled,
     VaultSecrets,
     VaultTokenAuth,
+    VaultUserpassAuth,
 )
+from dagster_plus_k8s_helpers.secrets.vault.answer import scrubbed
 from tests.secrets.faults import Fault, FaultyProxy
 from tests.secrets.servers import HttpServer, SealableOpenBao, json_answer
 
@@ -207,6 +210,33 @@ def test_a_server_that_repeats_what_it_was_sent_is_not_quoted(
     with HttpServer(echo) as server, raises_cleanly(kind, "hvs.echoed-token") as caught:
         vault(server.url, "hvs.echoed-token").get("a")
     assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("password", ["s3cret!", "x#", 'q"u\\o te', "größe-und-länge", "a"])
+@pytest.mark.parametrize("status", [500, 400])
+def test_a_server_that_repeats_a_password_however_short_is_not_quoted(
+    status: int, password: str, raises_cleanly: RaisesCleanly
+) -> None:
+    def echo(_: str, __: str, ___: object, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        return json_answer(
+            status, {"errors": [f"<<{json.loads(body)['password']}>>", f"<<{body.decode()}>>"]}
+        )
+
+    auth = VaultUserpassAuth(username="etl", password=password)
+    with HttpServer(echo) as server, pytest.raises(SecretsError) as caught:
+        VaultSecrets(url=server.url, auth=auth, kv_version=2, timeout=0.5, attempt_timeout=0.5).get("b#f")
+
+    assert f"<<{password}" not in str(caught.value)
+    assert json.dumps(password)[1:-1] + '"' not in str(caught.value)
+
+
+def test_what_a_server_says_is_quoted_where_it_repeats_no_credential() -> None:
+    for hidden, told in (
+        (["a-long-password", "role"], "no ******** here"),
+        (["here", "x"], "its explanation repeats what it was sent, and is left out"),
+        (["", "there"], "no a-long-password here"),
+    ):
+        assert scrubbed("no  a-long-password\nhere", hidden) == told
 
 
 @pytest.mark.parametrize("token", ["zwölf", "a\nb", "a\r\nX-Injected: 1", "\x00"])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,8 @@ from dagster_plus_k8s_helpers.secrets.aws.failures import (
     failure_of_sdk,
     wrong_region,
 )
-from dagster_plus_k8s_helpers.secrets.aws.quiet import quiet_botocore
-from dagster_plus_k8s_helpers.secrets.deadline import call_within
+from dagster_plus_k8s_helpers.secrets.boto import quiet_botocore
+from dagster_plus_k8s_helpers.secrets.deadline import Deadline, call_each, call_within
 from dagster_plus_k8s_helpers.secrets.errors import (
     SecretAccessDenied,
     SecretsAuthError,
@@ -69,12 +68,14 @@ class AwsConnection:
 
     def fetch(self, refs: Sequence[SecretRef]) -> Answers:
         """Read secrets, current versions twenty a call, others one a call."""
-        answers: Answers = self._within(partial(self._fetch, refs))
+        deadline = Deadline(self._timeout)
+        answers: Answers = self._within(deadline, partial(self._fetch, refs, deadline))
         return answers
 
     def names_with_tag(self, key: str, value: str | None) -> list[str]:
         """Names of the secrets under the prefix with this tag, less the prefix."""
-        names: list[str] = self._within(partial(self._names_with_tag, key, value))
+        deadline = Deadline(self._timeout)
+        names: list[str] = self._within(deadline, partial(self._names_with_tag, key, value, deadline))
         return names
 
     def close(self) -> None:
@@ -82,22 +83,25 @@ class AwsConnection:
         if self._client is not None:
             self._client.close()
 
-    def _within(self, call: Callable[[], Any]) -> Any:
+    def _within(self, deadline: Deadline, call: Callable[[], Any]) -> Any:
         late = False
         answer = None
         try:
-            answer = call_within(self._timeout, partial(self._translated, call))
+            answer = call_within(deadline.left(), partial(self._translated, call))
         except TimeoutError:
             late = True
         if late:
-            raise SecretsBackendUnavailable(
-                f"no answer within {self._timeout:g} s",
-                check="Are the region and the endpoint right, and reachable?",
-                backend=self._backend,
-            )
+            raise self._late(deadline)
         if isinstance(answer, SecretsError):
             raise answer
         return answer
+
+    def _late(self, deadline: Deadline) -> SecretsBackendUnavailable:
+        return SecretsBackendUnavailable(
+            f"no answer within {deadline.seconds:g} s",
+            check="Are the region and the endpoint right, and reachable?",
+            backend=self._backend,
+        )
 
     def _translated(self, call: Callable[[], Any], ref: str = "") -> Any:
         """What ``call`` returns, or the error to raise: boto3's own holds the whole response."""
@@ -106,6 +110,8 @@ class AwsConnection:
         try:
             with quiet_botocore():
                 return call()
+        except SecretsError as failure:
+            return failure.about(ref)
         except ClientError as failure:
             return failure_of_code(*code_of(failure), backend=self._backend, ref=ref)
         except BotoCoreError as failure:
@@ -121,7 +127,10 @@ class AwsConnection:
         region = "" if self._client is None else f" in {self._client.meta.region_name}"
         return f"AWS Secrets Manager{region}"
 
-    def _ready(self) -> Any:
+    def _ready(self, deadline: Deadline) -> Any:
+        # Past the deadline nobody waits for this thread any more: it calls AWS no further.
+        if not deadline.left():
+            raise self._late(deadline)
         with self._lock:
             if self._client is None:
                 self._client = self._make_client()
@@ -130,8 +139,10 @@ class AwsConnection:
     def _id(self, ref: SecretRef) -> str:
         return ref.name if ref.name.startswith("arn:") else self._prefix + ref.name
 
-    def _fetch(self, refs: Sequence[SecretRef]) -> dict[SecretRef, FetchedSecret | SecretsError]:
-        region = self._ready().meta.region_name
+    def _fetch(
+        self, refs: Sequence[SecretRef], deadline: Deadline
+    ) -> dict[SecretRef, FetchedSecret | SecretsError]:
+        region = self._ready(deadline).meta.region_name
         answers: dict[SecretRef, FetchedSecret | SecretsError] = {}
         for ref in refs:
             wrong = wrong_region(ref, self._id(ref), region, self._backend)
@@ -140,31 +151,35 @@ class AwsConnection:
         current = [ref for ref in refs if ref not in answers and ref.version is None]
         if len(current) > 1:
             for start in range(0, len(current), _PAGE):
-                answers.update(self._batch(current[start : start + _PAGE]))
+                answers.update(self._batch(current[start : start + _PAGE], deadline))
         alone = [ref for ref in refs if ref not in answers]
         if len(alone) == 1:
-            answers[alone[0]] = self._single(alone[0])
+            answers[alone[0]] = self._single(alone[0], deadline)
         elif alone:
-            with ThreadPoolExecutor(min(_AT_ONCE, len(alone)), thread_name_prefix="aws") as pool:
-                answers.update(zip(alone, pool.map(self._single, alone), strict=True))
+            read = partial(self._single, deadline=deadline)
+            answers.update(zip(alone, call_each(read, alone, _AT_ONCE), strict=True))
         return answers
 
-    def _single(self, ref: SecretRef) -> FetchedSecret | SecretsError:
+    def _single(self, ref: SecretRef, deadline: Deadline) -> FetchedSecret | SecretsError:
         request = {"SecretId": self._id(ref)}
         if ref.version is not None:
             by_id = _VERSION_ID.fullmatch(ref.version)
             request["VersionId" if by_id else "VersionStage"] = ref.version
-        client = self._ready()
-        read = partial(client.get_secret_value, **request)
-        answer: FetchedSecret | SecretsError = self._translated(lambda: self._secret(read()), str(ref))
+
+        def read() -> FetchedSecret:
+            return self._secret(self._ready(deadline).get_secret_value(**request))
+
+        answer: FetchedSecret | SecretsError = self._translated(read, str(ref))
         return answer
 
-    def _batch(self, refs: Sequence[SecretRef]) -> dict[SecretRef, FetchedSecret | SecretsError]:
+    def _batch(
+        self, refs: Sequence[SecretRef], deadline: Deadline
+    ) -> dict[SecretRef, FetchedSecret | SecretsError]:
         """What one call says about up to twenty secrets; nothing where a single read will say more."""
         if not self._batch_allowed:
             return {}
         ids = {ref: self._id(ref) for ref in refs}
-        pages = self._translated(partial(self._pages, list(dict.fromkeys(ids.values()))))
+        pages = self._translated(partial(self._pages, list(dict.fromkeys(ids.values())), deadline))
         if isinstance(pages, SecretAccessDenied):
             self._batch_allowed = False
             self._note(
@@ -192,30 +207,43 @@ class AwsConnection:
                     )
         return answers
 
-    def _pages(self, ids: list[str]) -> dict[str, list[Any]]:
+    def _pages(self, ids: list[str], deadline: Deadline) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {"SecretValues": [], "Errors": []}
         request: dict[str, Any] = {"SecretIdList": ids}
+        seen: set[str] = set()
         while True:
-            page = self._ready().batch_get_secret_value(**request)
+            page = self._ready(deadline).batch_get_secret_value(**request)
             for name, items in found.items():
                 items.extend(page.get(name) or [])
-            if not page.get("NextToken"):
+            token = page.get("NextToken")
+            if not token:
                 return found
-            request["NextToken"] = page["NextToken"]
+            if token in seen:
+                raise SecretsBackendUnavailable(
+                    "it sends the same page of a batch again and again", backend=self._backend
+                )
+            seen.add(token)
+            request["NextToken"] = token
 
-    def _names_with_tag(self, key: str, value: str | None) -> list[str]:
+    def _names_with_tag(self, key: str, value: str | None, deadline: Deadline) -> list[str]:
         filters = [{"Key": "tag-key", "Values": [key]}]
         if value is not None:
             filters.append({"Key": "tag-value", "Values": [value]})
-        pages = self._ready().get_paginator("list_secrets").paginate(Filters=filters)
-        return sorted(
-            secret["Name"].removeprefix(self._prefix)
-            for page in pages
-            for secret in page["SecretList"]
-            # The API's filters match prefixes, and key and value on different tags.
-            if secret["Name"].startswith(self._prefix)
-            and any(tag["Key"] == key and value in (None, tag.get("Value")) for tag in secret.get("Tags", []))
-        )
+        names: list[str] = []
+        # The paginator stops at a token that comes twice.
+        for page in self._ready(deadline).get_paginator("list_secrets").paginate(Filters=filters):
+            names += [
+                secret["Name"].removeprefix(self._prefix)
+                for secret in page["SecretList"]
+                # The API's filters match prefixes, and key and value on different tags.
+                if secret["Name"].startswith(self._prefix)
+                and any(
+                    tag["Key"] == key and value in (None, tag.get("Value")) for tag in secret.get("Tags", [])
+                )
+            ]
+            if not deadline.left():
+                raise self._late(deadline)
+        return sorted(names)
 
     def _secret(self, answer: Mapping[str, Any]) -> FetchedSecret:
         text = answer.get("SecretString")

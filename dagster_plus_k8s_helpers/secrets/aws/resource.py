@@ -1,7 +1,7 @@
 """``AwsSecrets``: secrets from AWS Secrets Manager, through dagster-aws' own client resource."""
 
-import os
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -9,6 +9,7 @@ from pydantic import Field
 
 from dagster_plus_k8s_helpers.secrets.aws.assume_role import client_with_role
 from dagster_plus_k8s_helpers.secrets.aws.connection import AwsConnection
+from dagster_plus_k8s_helpers.secrets.boto import aws_environment
 from dagster_plus_k8s_helpers.secrets.cached import CachedSecretsResource
 from dagster_plus_k8s_helpers.secrets.errors import SecretRefError, SecretsConfigError
 from dagster_plus_k8s_helpers.secrets.ref import SecretRef
@@ -107,8 +108,12 @@ class AwsSecrets(CachedSecretsResource):
 
     def identity(self) -> object:
         """The environment that boto3's chain goes by."""
-        names = sorted(name for name in os.environ if name.startswith("AWS_") or name == "HOME")
-        return {name: os.environ[name] for name in names}
+        return aws_environment()
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
+        # dagster-aws' resource shows its keys.
+        for name, value in super().__repr_args__():
+            yield name, type(value).__name__ if name == "client" else value
 
     def _aws(self) -> AwsConnection:
         connection = self._shared().connection

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from dagster_plus_k8s_helpers.secrets.value import MASK
 
@@ -14,8 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["child", "error_text", "json_object", "scrubbed"]
 
 _LONGEST = 300
-# Shorter things that were sent, such as a role "dev", are words that an error message may well hold.
-_SHORTEST_HIDDEN = 8
+# In place of something shorter, a mask would tell what it stands for: "wrong ********word".
+_SHORTEST_MASKED = 8
+_LEFT_OUT = "its explanation repeats what it was sent, and is left out"
 
 
 def json_object(response: requests.Response) -> dict[str, Any] | None:
@@ -44,15 +47,38 @@ def error_text(response: requests.Response) -> str:
 
 
 def scrubbed(text: str, hidden: Iterable[str]) -> str:
-    """``text`` on one line, shortened, without the texts in ``hidden``."""
-    for secret in sorted(hidden, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_HIDDEN:
+    """``text`` on one line, shortened, without the texts in ``hidden``; nothing of it for a short one."""
+    spellings = {spelling for secret in hidden if secret for spelling in _spellings(secret)}
+    for secret in sorted(spellings, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_MASKED:
             text = text.replace(secret, MASK)
+        elif secret in text:
+            return _LEFT_OUT
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
+def _spellings(secret: str) -> set[str]:
+    return {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="", errors="replace")}
+
+
 def _sent(response: requests.Response) -> list[str]:
+    """The token, and every text in the body but the names of its fields."""
     body = response.request.body
-    sent = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
-    return [str(response.request.headers.get("X-Vault-Token", "")), *sent.split('"')]
+    found: list[str] = []
+    nodes: list[Any] = [_decoded(body.decode(errors="replace") if isinstance(body, bytes) else body or "")]
+    for node in nodes:
+        if isinstance(node, dict):
+            nodes.extend(node.values())
+        elif isinstance(node, list):
+            nodes.extend(node)
+        elif isinstance(node, str):
+            found.append(node)
+    return [str(response.request.headers.get("X-Vault-Token", "")), *found]
+
+
+def _decoded(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -54,6 +54,18 @@ class VaultAuth(CheckedResource, ABC):
         """Something that changes when the credentials have changed and a new login is due."""
         return None
 
+    def identity(self) -> object:
+        """What tells two tenants apart beside the settings: by default the files that these name.
+
+        Resources with equal settings and equal identities share one login and one cache in a process.
+        """
+        named = (
+            known(getattr(self, name))
+            for name in type(self).model_fields
+            if name.endswith(("_file", "_path")) or name in ("client_cert", "client_key")
+        )
+        return [(str(Path(path).absolute()), file_state(path)) for path in named if path]
+
     def hidden(self, memory: Mapping[str, str]) -> list[str]:
         """Texts that an error message must not repeat: by default every text setting marked secret."""
         marked = (
@@ -188,7 +200,7 @@ def file_state(path: str) -> object:
     """Which file it is and when it was written; None while it cannot be seen."""
     try:
         found = Path(path).stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return (found.st_ino, found.st_mtime_ns, found.st_size)
 

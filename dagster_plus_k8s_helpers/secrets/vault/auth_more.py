@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from dagster_plus_k8s_helpers.secrets.boto import aws_environment
 from dagster_plus_k8s_helpers.secrets.errors import SecretsAuthError
 from dagster_plus_k8s_helpers.secrets.resource import known
 from dagster_plus_k8s_helpers.secrets.vault.answer import child
@@ -91,7 +92,11 @@ class VaultAppRoleAuth(VaultAuth):
                 check="Somebody may have put another token in its place: revoke it and make a new one",
             )
         vault.token = wrapped
-        answer = vault.post("/v1/sys/wrapping/unwrap", raise_exception=False)
+        answer = vault.post(
+            "/v1/sys/wrapping/unwrap",
+            raise_exception=False,
+            once="The wrapping token works once, and may be spent: make a new one",
+        )
         vault.token = None
         secret_id = child(answer, "data").get("secret_id") if isinstance(answer, dict) else None
         if not isinstance(secret_id, str):
@@ -171,6 +176,10 @@ class VaultAwsIamAuth(VaultAuth):
         require_text(self, "role", "mount", "region")
         if (self.access_key_id is None) != (self.secret_access_key is None):
             require_one(self, *(["access_key_id"] if self.access_key_id is None else ["secret_access_key"]))
+
+    def identity(self) -> object:
+        """The environment that boto3's chain goes by."""
+        return aws_environment()
 
     def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: D102
         request = signed_identity(

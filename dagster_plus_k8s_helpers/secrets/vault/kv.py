@@ -6,13 +6,12 @@ https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-versi
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from dagster_plus_k8s_helpers.secrets.deadline import Deadline, locked
+from dagster_plus_k8s_helpers.secrets.deadline import Deadline, call_each, locked
 from dagster_plus_k8s_helpers.secrets.errors import (
     SecretAccessDenied,
     SecretDeleted,
@@ -61,9 +60,8 @@ class VaultConnection:
         deadline = Deadline(self.timeout)
         if len(refs) == 1:
             return {refs[0]: self._answer(refs[0], deadline)}
-        with ThreadPoolExecutor(min(_AT_ONCE, len(refs)), thread_name_prefix="vault") as pool:
-            answers = pool.map(partial(self._answer, deadline=deadline), refs)
-            return dict(zip(refs, answers, strict=True))
+        answers = call_each(partial(self._answer, deadline=deadline), refs, _AT_ONCE)
+        return dict(zip(refs, answers, strict=True))
 
     def close(self) -> None:
         """Close the sockets. The token is left to run out: another process may hold the same one."""

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = ["VaultLease"]
 
+_ONCE = (
+    "Vault may have made credentials all the same: they end with their TTL, or at once by "
+    "`vault lease revoke -prefix {path}`, which ends everybody's of this path"
+)
 _REVOKE_WITHIN = 10.0
 _SHORTEST_PAUSE = 0.2
 _LONGEST_PAUSE = 30.0
@@ -44,6 +48,9 @@ _LONGEST_PAUSE = 30.0
 
 class VaultLease(Mapping[str, "SecretValue"]):
     """Credentials under a lease, as a mapping of field to SecretValue; ``VaultSecrets.lease()`` makes them.
+
+    A lease belongs to the process that opened it. A forked child has a copy, which it neither renews nor
+    revokes: the copy ends with the TTL that it was forked with, though the credentials may work for longer.
 
     Attributes:
         path: Where they came from, such as ``database/creds/etl``.
@@ -151,15 +158,26 @@ class VaultLease(Mapping[str, "SecretValue"]):
                     self._renew()
                     due = self._ends - self._ttl / 3
                 pause = min(max(_SHORTEST_PAUSE, due - time.monotonic()), token_pause)
-            except SecretsError as failure:
+            except Exception as unexpected:  # noqa: BLE001  (the thread must not end in silence)
                 if self._stop.is_set():
                     return
+                failure = self._told(unexpected)
                 left = self.seconds_left
                 if not left or isinstance(failure, SecretLeaseEnded):
                     self._ended(failure)
                     return
                 self._log.warning("%s. The lease has %.0f s left; trying again.", failure, left)
                 pause = max(_SHORTEST_PAUSE, min(left / 4, _LONGEST_PAUSE))
+
+    def _told(self, failure: Exception) -> SecretsError:
+        if isinstance(failure, SecretsError):
+            return failure
+        # Its text is not ours, and may repeat anything.
+        return SecretsError(
+            f"the renewal failed unexpectedly ({type(failure).__name__})",
+            backend=self._session.backend,
+            ref=self.path,
+        )
 
     def _renew(self) -> None:
         body = {"lease_id": self.lease_id, "increment": self._increment}
@@ -199,13 +217,27 @@ def open_lease(
     method = "get" if data is None else "post"
     arguments = {} if data is None else {"json": dict(data)}
     response = session.request(
-        method, f"/v1/{quote(path.strip('/'), safe='/')}", Deadline(timeout), **arguments
+        method,
+        f"/v1/{quote(path.strip('/'), safe='/')}",
+        Deadline(timeout),
+        once=_ONCE.format(path=path.strip("/")),
+        **arguments,
     )
+    lease = _opened(session, path, response, timeout)
+    if isinstance(lease, SecretsError):
+        raise lease
+    return lease
+
+
+def _opened(
+    session: VaultSession, path: str, response: requests.Response, timeout: float
+) -> VaultLease | SecretsError:
+    """The lease, or the error to raise: raised here, its traceback would hold the answer."""
     if not response.ok:
-        raise _failure(response, path, session.backend, "open a lease on")
+        return _failure(response, path, session.backend, "open a lease on")
     body = json_object(response) or {}
     if not body.get("lease_id"):
-        raise SecretRefError(
+        return SecretRefError(
             "it answers without a lease",
             check="For a stored secret call get()",
             backend=session.backend,

@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagster_plus_k8s_helpers.secrets.deadline import Deadline, locked
 from dagster_plus_k8s_helpers.secrets.errors import SecretsAuthError, SecretsBackendUnavailable, SecretsError
 from dagster_plus_k8s_helpers.secrets.vault.answer import child, json_object, scrubbed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import requests
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.secrets.vault.transport import VaultTransport
 
 __all__ = ["VaultSession"]
+
+T = TypeVar("T")
 
 # A new token may have policies that the old one had not, so a denial is worth one login; but not at
 # every read of a secret that is simply not allowed.
@@ -71,6 +74,12 @@ class VaultSession:
             SecretsBackendUnavailable: No answer before the deadline.
             SecretsAuthError: Vault refused the login.
         """
+        outcome = _outcome(partial(self._request, method, path, deadline, **arguments))
+        if isinstance(outcome, SecretsError):
+            raise outcome
+        return outcome
+
+    def _request(self, method: str, path: str, deadline: Deadline, **arguments: Any) -> requests.Response:
         token = self._usable_token(deadline)
         response = self._send(token, method, path, deadline, **arguments)
         if response.status_code == HTTPStatus.FORBIDDEN:
@@ -81,7 +90,9 @@ class VaultSession:
 
     def keep_alive(self, deadline: Deadline) -> float:
         """Renew the token if it is time; returns the seconds until it will be time again."""
-        token = self._usable_token(deadline)
+        token = _outcome(partial(self._usable_token, deadline))
+        if isinstance(token, SecretsError):
+            raise token
         return max(1.0, token.renew_at - time.monotonic())
 
     def _send(
@@ -177,6 +188,14 @@ class VaultSession:
                 check=self._auth.hint,
                 backend=self.backend,
             )
+
+
+def _outcome(call: Callable[[], T]) -> T | SecretsError:
+    """What ``call`` returns, or its error made anew: the old one's traceback has the token in its frames."""
+    try:
+        return call()
+    except SecretsError as failure:
+        return failure.about(failure.ref)
 
 
 def _token(auth: Mapping[str, Any], credentials: object) -> _Token | None:

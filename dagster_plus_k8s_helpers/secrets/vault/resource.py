@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from dagster_plus_k8s_helpers.secrets.cached import CachedSecretsResource
+from dagster_plus_k8s_helpers.secrets.cached import CachedSecretsResource, known_number
 from dagster_plus_k8s_helpers.secrets.errors import SecretsConfigError
 from dagster_plus_k8s_helpers.secrets.resource import known
 from dagster_plus_k8s_helpers.secrets.vault.auth import VaultAuth
@@ -17,6 +17,8 @@ from dagster_plus_k8s_helpers.secrets.vault.login import VaultSession
 from dagster_plus_k8s_helpers.secrets.vault.transport import VaultTransport
 
 __all__ = ["VaultSecrets"]
+
+_HOST = re.compile(r"\.?[\w-][\w.-]*|\[[0-9a-fA-F:.]+\]")
 
 
 class VaultSecrets(CachedSecretsResource):
@@ -40,6 +42,12 @@ class VaultSecrets(CachedSecretsResource):
     )
     client_cert: str | None = Field(default=None, description="Path of a TLS client certificate.")
     client_key: str | None = Field(default=None, description="Path of its private key.")
+
+    redirect_hosts: list[str] = Field(
+        default=[],
+        description="Hosts beside the one in url that Vault may redirect to, as a standby does to the active "
+        "server: they get the token. '.example.com' means every host below it. Never from https to http.",
+    )
 
     @property
     def backend(self) -> str:  # noqa: D102  (inherited)
@@ -75,6 +83,10 @@ class VaultSecrets(CachedSecretsResource):
         finally:
             lease.revoke()
 
+    def identity(self) -> object:
+        """Whose credentials the auth method would log in with now."""
+        return self.auth.identity()
+
     def connect(self) -> VaultConnection:  # noqa: D102  (inherited)
         cert = (self.client_cert, self.client_key) if self.client_cert and self.client_key else None
         transport = VaultTransport(
@@ -83,6 +95,7 @@ class VaultSecrets(CachedSecretsResource):
             attempt_timeout=self.attempt_timeout,
             ca_cert=self.ca_cert,
             client_cert=cert,
+            redirect_hosts=self.redirect_hosts,
         )
         return VaultConnection(
             VaultSession(transport, self.auth),
@@ -105,7 +118,7 @@ class VaultSecrets(CachedSecretsResource):
         mount = known(self.mount)
         if mount is not None and not re.fullmatch(r"[^\s?#%]+", mount.strip("/")):
             return f"mount={mount!r} is not the path of an engine"
-        if self.kv_version not in (None, 1, 2):
+        if known_number(self.kv_version) not in (None, 1, 2):
             return f"kv_version={self.kv_version} is neither 1 nor 2"
         if not 0 < self.attempt_timeout <= self.timeout < float("inf"):
             return (
@@ -114,7 +127,8 @@ class VaultSecrets(CachedSecretsResource):
             )
         if (self.client_cert is None) != (self.client_key is None):
             return "client_cert and client_key come together"
-        return ""
+        no_host = next((host for host in self.redirect_hosts if not _HOST.fullmatch(host)), None)
+        return "" if no_host is None else f"redirect_hosts: {no_host!r} is neither a host nor '.domain'"
 
 
 def _is_url(text: str) -> bool:

@@ -10,11 +10,11 @@ import http.client
 import random
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 import urllib3
@@ -29,26 +29,34 @@ from dagster_plus_k8s_helpers.secrets.errors import (
 from dagster_plus_k8s_helpers.secrets.vault.answer import error_text, json_object
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hvac.adapters import JSONAdapter, RawAdapter
 
 __all__ = ["VaultTransport"]
 
 # 412: a replica that has not caught up; 472, 473: replication standbys; 504 comes from load balancers.
 _RETRIED = frozenset({412, 429, 472, 473, 500, 502, 503, 504})
+# With these Vault has looked at no more than the request's headers; 503 only when it says that it is sealed.
+_NOT_BEGUN = frozenset({412, 429, 472, 473})
 _REDIRECTS = frozenset({301, 302, 307, 308})
-_MOST_REDIRECTS = 3
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """One attempt without a usable answer; ``pause`` is what Retry-After asked for."""
+    """One attempt without a usable answer.
+
+    ``pause`` is what Retry-After asked for; ``begun`` whether Vault may have done what it was asked to.
+    """
 
     reason: str
     kind: type[SecretsBackendUnavailable] = SecretsBackendUnavailable
     pause: float = 0.0
     hopeless: bool = False
+    begun: bool = True
+    check: str = ""
 
 
 class VaultTransport:
@@ -60,6 +68,8 @@ class VaultTransport:
         attempt_timeout: Seconds one attempt may take.
         ca_cert: Path of the CA certificates that the server's is checked against; None for the system's.
         client_cert: Paths of a client certificate and its key, or None.
+        redirect_hosts: Hosts, beside the one in ``url``, that a redirect may lead to; ``.example.com`` is
+            every host below it.
     """
 
     def __init__(
@@ -70,6 +80,7 @@ class VaultTransport:
         attempt_timeout: float = 10.0,
         ca_cert: str | None = None,
         client_cert: tuple[str, str] | None = None,
+        redirect_hosts: Sequence[str] = (),
     ) -> None:
         self.url = url.rstrip("/")
         self.backend = f"Vault at {self.url}"
@@ -77,6 +88,7 @@ class VaultTransport:
         self._namespace = namespace
         self._verify: bool | str = ca_cert or True
         self._cert = client_cert
+        self._redirect_hosts = frozenset(host.lower() for host in redirect_hosts)
         self._session = requests.Session()
         # As many sockets as get_many() has threads, and some for others.
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=16)
@@ -85,7 +97,8 @@ class VaultTransport:
     def raw(self, deadline: Deadline, token: str | None) -> RawAdapter:
         """An hvac adapter that hands back every final response, whatever its status.
 
-        Its calls raise SecretsBackendUnavailable when there is none before the deadline.
+        Its calls raise SecretsBackendUnavailable when there is none before the deadline. With ``once=``,
+        which says what may be left behind, a request that Vault may have acted upon is not repeated.
         """
         from hvac.adapters import RawAdapter
 
@@ -116,8 +129,8 @@ class VaultTransport:
         seconds = min(self.attempt_timeout, deadline.left())
         try:
             response = call_within(seconds, lambda: self._send(seconds, **request))
-        except (requests.exceptions.Timeout, TimeoutError):
-            return _Failed(f"no answer within {seconds:.1f} s")
+        except (requests.exceptions.Timeout, TimeoutError) as failure:
+            return _Failed(f"no answer within {seconds:.1f} s", begun=not _never_connected(failure))
         except requests.exceptions.SSLError as failure:
             refused = re.search(
                 r"CERTIFICATE_VERIFY_FAILED\] certificate verify failed: ([\w ,-]+)", str(failure)
@@ -129,23 +142,41 @@ class VaultTransport:
             )
         # ValueError and the like: what a header or an answer that is no HTTP raises, with its text inside.
         except (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError) as failure:
-            return _Failed(_reason(failure))
-        return _judged(response)
+            return _Failed(_reason(failure), begun=not _never_connected(failure))
+        return response if isinstance(response, _Failed) else _judged(response)
 
-    def _send(self, seconds: float, **request: Any) -> requests.Response:
+    def _send(self, seconds: float, **request: Any) -> requests.Response | _Failed:
         settings = {"verify": self._verify, "cert": self._cert, **request}
         settings.update(timeout=seconds, allow_redirects=False)
         response = self._session.request(**settings)
-        for _ in range(_MOST_REDIRECTS):
-            if response.status_code not in _REDIRECTS:
-                break
-            # A standby sends clients to the active server; the token goes along, but never in the clear.
-            target = urljoin(settings["url"], response.headers.get("Location", ""))
-            if urlsplit(settings["url"]).scheme == "https" and urlsplit(target).scheme != "https":
-                break
+        if response.status_code in _REDIRECTS:
+            # A standby sends clients to the active server. One step, as in Vault's own clients.
+            target = self._redirected(settings["url"], response.headers.get("Location", ""))
+            if isinstance(target, _Failed):
+                return target
             settings["url"] = target
             response = self._session.request(**settings)
         return response
+
+    def _redirected(self, url: str, location: str) -> str | _Failed:
+        """Where to go, if the token may go there; requests reads addresses with the same parser."""
+        try:
+            target = urljoin(url, location)
+            parts = urllib3.util.parse_url(target)
+        except ValueError:
+            return _Failed("it redirects to what is no address", hopeless=True)
+        host = (parts.host or "").lower()
+        schemes = ("https",) if url.lower().startswith("https:") else ("http", "https")
+        if parts.scheme not in schemes or parts.auth:
+            return _Failed("it redirects from https to http, or to no such address", hopeless=True)
+        above = {host[dot:] for dot in range(len(host)) if host[dot] == "."}
+        if {host, *above} & {*self._redirect_hosts, (urllib3.util.parse_url(url).host or "").lower()}:
+            return target
+        return _Failed(
+            f"it redirects to the host {host!r}, which would get the token",
+            hopeless=True,
+            check=f"If that is a server of this Vault, write redirect_hosts=[{host!r}]",
+        )
 
 
 class _RetryingSession:
@@ -159,7 +190,7 @@ class _RetryingSession:
         self._transport = transport
         self._deadline = deadline
 
-    def request(self, **request: Any) -> requests.Response:
+    def request(self, *, once: str | None = None, **request: Any) -> requests.Response:
         request = {name: value for name, value in request.items() if value is not None}
         if request.get("verify") is True:
             del request["verify"]
@@ -170,6 +201,8 @@ class _RetryingSession:
                 return outcome
             pause = max(outcome.pause, _pause(attempts))
             attempts += 1
+            if once is not None and outcome.begun and not outcome.hopeless:
+                raise self._failure(replace(outcome, check=f"It was not asked again. {once}"), attempts)
             if outcome.hopeless or pause >= self._deadline.left():
                 raise self._failure(outcome, attempts)
             time.sleep(pause)
@@ -182,7 +215,7 @@ class _RetryingSession:
         }
         return last.kind(
             f"{last.reason}{waiting} ({attempts} attempts, deadline {self._deadline.seconds:g} s)",
-            check=checks.get(last.kind, "Is the address right, and reachable from this pod?"),
+            check=last.check or checks.get(last.kind, "Is the address right, and reachable from this pod?"),
             backend=self._transport.backend,
         )
 
@@ -190,7 +223,7 @@ class _RetryingSession:
 def _judged(response: requests.Response) -> requests.Response | _Failed:
     status = response.status_code
     if status in _REDIRECTS:
-        return _Failed("it redirects too often, or from https to http", hopeless=True)
+        return _Failed("it redirects twice", hopeless=True)
     if status not in _RETRIED:
         # A proxy that cuts an answer short leaves half a JSON behind; that is no answer.
         if response.ok and response.content and json_object(response) is None:
@@ -200,10 +233,14 @@ def _judged(response: requests.Response) -> requests.Response | _Failed:
     text = error_text(response)
     reason = f"status {status}{f' ({text})' if text else ''}"
     if status == http.HTTPStatus.TOO_MANY_REQUESTS:
-        return _Failed(f"too many requests: {reason}", SecretsThrottled, pause)
-    if status == http.HTTPStatus.SERVICE_UNAVAILABLE and "sealed" in text:
-        return _Failed("it is sealed", SecretsBackendSealed, pause)
-    return _Failed(reason, pause=pause)
+        return _Failed(f"too many requests: {reason}", SecretsThrottled, pause, begun=False)
+    if status == http.HTTPStatus.SERVICE_UNAVAILABLE and "sealed" in _errors(response):
+        return _Failed("it is sealed", SecretsBackendSealed, pause, begun=False)
+    return _Failed(reason, pause=pause, begun=status not in _NOT_BEGUN)
+
+
+def _errors(response: requests.Response) -> str:
+    return str((json_object(response) or {}).get("errors"))
 
 
 def _pause(attempts: int) -> float:
@@ -226,10 +263,21 @@ def _retry_after(text: str) -> float:
 
 def _reason(failure: BaseException) -> str:
     """The system's word for it, such as "Connection refused"; never the text of the exception itself."""
-    seen: list[BaseException] = [failure]
-    for error in seen:
+    for error in _behind(failure):
         if isinstance(error, OSError) and error.strerror and not isinstance(error, requests.RequestException):
             return error.strerror
+    return f"the connection failed ({type(failure).__name__})"
+
+
+def _never_connected(failure: BaseException) -> bool:
+    never = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+    return any(isinstance(error, never) for error in _behind(failure))
+
+
+def _behind(failure: BaseException) -> list[BaseException]:
+    """The exception and all those that led to it."""
+    seen: list[BaseException] = [failure]
+    for error in seen:
         nearby = (error.__cause__, error.__context__, getattr(error, "reason", None), *error.args)
         seen.extend(item for item in nearby if isinstance(item, BaseException) and item not in seen)
-    return f"the connection failed ({type(failure).__name__})"
+    return seen

@@ -1,4 +1,4 @@
-"""Keeps botocore's debug log out of the log while secrets are read.
+"""What to mind about boto3, whoever uses it: its talkative debug log, and whom its credentials come from.
 
 At DEBUG, botocore logs request headers, session token included, and response bodies, secret values
 included. Dagster's ``python_logs`` makes that level easy to switch on for every library at once.
@@ -7,6 +7,7 @@ included. Dagster's ``python_logs`` makes that level easy to switch on for every
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,9 +15,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["quiet_botocore"]
+__all__ = ["aws_environment", "quiet_botocore"]
 
-_TALKATIVE = ("botocore.auth", "botocore.endpoint", "botocore.parsers", "botocore.httpsession")
+_TALKATIVE = (
+    "botocore.auth",
+    "botocore.credentials",
+    "botocore.endpoint",
+    "botocore.httpsession",
+    "botocore.parsers",
+    "botocore.utils",
+)
+
+
+def aws_environment() -> dict[str, str]:
+    """The environment that boto3's chain of credentials goes by: another one may be another identity."""
+    names = sorted(name for name in os.environ if name.startswith("AWS_") or name == "HOME")
+    return {name: os.environ[name] for name in names}
 
 
 @contextmanager
