@@ -43,10 +43,10 @@ $(READY): pyproject.toml constraints.txt
 		|| { echo "Python 3.11 or newer is needed; call make PYTHON=/path/to/python3.12"; exit 1; }
 ifdef UV
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[aws,vault,check,demo]' --group dev
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[aws,vault,check,cloud,demo]' --group dev
 else
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[aws,vault,check,demo]' --group dev
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[aws,vault,check,cloud,demo]' --group dev
 endif
 	@touch $(READY)

@@ -10,10 +10,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.agent.container_context import (
+        ContainerContext,
+        K8sContainerContext,
+    )
+    from dagster_plus_k8s_helpers.agent.helm_values import (
+        AgentImage,
+        AgentQueues,
+        AgentValues,
+        AllowedFields,
+        BranchDeploymentTTL,
+        ComputeLogs,
+        DagsterCloud,
+        DagsterCloudAgent,
+        FullDeploymentTTL,
+        PythonLogs,
+        ServerTTL,
+        ServiceAccount,
+        Workspace,
+    )
+    from dagster_plus_k8s_helpers.agent.locations import (
+        Build,
+        CodeLocation,
+        CodeSource,
+        DagsterCloudConfig,
+        LocationDefaults,
+    )
+    from dagster_plus_k8s_helpers.agent.server_config import (
+        ServerK8sConfig,
+    )
     from dagster_plus_k8s_helpers.errors import (
         DagsterPlusK8sError,
         DeploymentError,
+        InvalidFileError,
         K8sConfigError,
+        MissingExtraError,
         QuantityError,
         SelectionError,
         UnknownFieldError,
@@ -100,19 +131,38 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "AgentImage",
+    "AgentQueues",
+    "AgentValues",
+    "AllowedFields",
     "AwsSecrets",
+    "BranchDeploymentTTL",
+    "Build",
     "ChainedSecrets",
+    "CodeLocation",
+    "CodeSource",
+    "ComputeLogs",
     "ConfigMapEnvSource",
     "ConfigMapKeyRef",
     "Container",
+    "ContainerContext",
+    "DagsterCloud",
+    "DagsterCloudAgent",
+    "DagsterCloudConfig",
     "DagsterPlusK8sError",
     "Deployment",
     "DeploymentError",
     "EnvSecrets",
     "FieldRef",
     "FileSecrets",
+    "FullDeploymentTTL",
+    "InvalidFileError",
     "K8sConfig",
     "K8sConfigError",
+    "K8sContainerContext",
+    "LocationDefaults",
+    "MissingExtraError",
+    "PythonLogs",
     "Quantity",
     "QuantityError",
     "ResourceFieldRef",
@@ -138,6 +188,9 @@ __all__ = [
     "SecretsResource",
     "SecretsThrottled",
     "SelectionError",
+    "ServerK8sConfig",
+    "ServerTTL",
+    "ServiceAccount",
     "Toleration",
     "UnknownFieldError",
     "VaultAppRoleAuth",
@@ -152,6 +205,7 @@ __all__ = [
     "VaultUserpassAuth",
     "Volume",
     "VolumeMount",
+    "Workspace",
     "current_deployment",
     "executor_for_deployment",
     "gpu",
@@ -165,9 +219,29 @@ __all__ = [
 ]
 
 _MODULES = {
+    "agent.helm_values": (
+        "AgentImage",
+        "AgentQueues",
+        "AgentValues",
+        "AllowedFields",
+        "BranchDeploymentTTL",
+        "ComputeLogs",
+        "DagsterCloud",
+        "DagsterCloudAgent",
+        "FullDeploymentTTL",
+        "PythonLogs",
+        "ServerTTL",
+        "ServiceAccount",
+        "Workspace",
+    ),
+    "agent.container_context": ("ContainerContext", "K8sContainerContext"),
+    "agent.server_config": ("ServerK8sConfig",),
+    "agent.locations": ("Build", "CodeLocation", "CodeSource", "DagsterCloudConfig", "LocationDefaults"),
     "errors": (
         "DagsterPlusK8sError",
         "DeploymentError",
+        "InvalidFileError",
+        "MissingExtraError",
         "K8sConfigError",
         "QuantityError",
         "SelectionError",

@@ -4,6 +4,8 @@ DagsterPlusK8sError
 ├── K8sConfigError (ValueError)     a value that Kubernetes or Dagster would refuse or ignore
 │   ├── QuantityError               text that is not a Kubernetes quantity
 │   └── UnknownFieldError           a field that does not exist, with the nearest one that does
+├── InvalidFileError                a file that the platform would refuse or read otherwise than it was meant
+├── MissingExtraError               a package that an extra of this one brings and that is not installed
 ├── SelectionError (ValueError)     a selection that reaches nothing the config could apply to
 └── DeploymentError                 a deployment for which nothing was given
 """
@@ -15,12 +17,16 @@ import difflib
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from dagster_plus_k8s_helpers.findings import Finding
 
 __all__ = [
     "DagsterPlusK8sError",
     "DeploymentError",
+    "InvalidFileError",
     "K8sConfigError",
+    "MissingExtraError",
     "QuantityError",
     "SelectionError",
     "UnknownFieldError",
@@ -79,11 +85,42 @@ class UnknownFieldError(K8sConfigError):
         suggests: Whether the message says which field was probably meant.
     """
 
-    def __init__(self, name: str, known: Iterable[str], *, of: str, where: str = "") -> None:
+    def __init__(
+        self, name: str, known: Iterable[str], *, of: str, where: str = "", reason: str = ""
+    ) -> None:
         suggestion = did_you_mean(name, known)
-        super().__init__(f"{of} has no field {name!r}{suggestion}", where=where)
+        super().__init__(reason or f"{of} has no field {name!r}{suggestion}", where=where)
         self.name = name
         self.suggests = bool(suggestion)
+
+
+class InvalidFileError(DagsterPlusK8sError):
+    """A file that the platform would refuse, or read otherwise than it was meant.
+
+    Attributes:
+        findings: Everything that is wrong with it.
+    """
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("\n".join(str(finding) for finding in findings))
+        self.findings = tuple(findings)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[Finding, ...]]]:
+        return type(self), (self.findings,)
+
+
+class MissingExtraError(DagsterPlusK8sError):
+    """A package that an extra of this one brings and that is not installed."""
+
+    def __init__(self, package: str, *, extra: str) -> None:
+        super().__init__(
+            f"this needs {package}; install it with pip install 'dagster-plus-k8s-helpers[{extra}]'"
+        )
+        self.package = package
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored_extra, (type(self), self.package, self.extra)
 
 
 class SelectionError(DagsterPlusK8sError, ValueError):
@@ -92,6 +129,10 @@ class SelectionError(DagsterPlusK8sError, ValueError):
 
 class DeploymentError(DagsterPlusK8sError):
     """A deployment for which no executor, or no secrets, were given."""
+
+
+def _restored_extra(kind: type[MissingExtraError], package: str, extra: str) -> MissingExtraError:
+    return kind(package, extra=extra)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -11,7 +11,14 @@ import json
 import re
 from pathlib import Path
 
-ROOTS = ("V1Container", "V1JobSpec", "V1ObjectMeta", "V1PodSpec")
+ROOTS = (
+    "V1Container",
+    "V1DeploymentStrategy",
+    "V1JobSpec",
+    "V1ObjectMeta",
+    "V1PodSpec",
+    "V1ServiceSpec",
+)
 # dagster writes the pod template itself, whatever a config says.
 LEFT_OUT = {("V1JobSpec", "template")}
 # The models type these as text; Kubernetes reads a resource.Quantity.

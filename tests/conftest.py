@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 # Machines that run tests are busy: an example that takes long once says nothing about the code.
 settings.register_profile("project", deadline=None, max_examples=150)
-settings.load_profile("project")
+settings.register_profile("thorough", settings.get_profile("project"), max_examples=10_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 
 @pytest.fixture(autouse=True)

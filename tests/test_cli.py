@@ -62,7 +62,7 @@ def test_render_prints_a_config_as_yaml(arguments: list[str], rendered: object) 
     ("arguments", "message"),
     [
         (["cli_pods"], "'cli_pods' must be MODULE:NAME, such as my_project.pods:TRAIN"),
-        (["cli_pods:TRAN"], "cli_pods has no K8sConfig called 'TRAN'; its configs are TRAIN, SHORT"),
+        (["cli_pods:TRAN"], "cli_pods has no K8sConfig called 'TRAN'; it has TRAIN, SHORT"),
         (["json:loads"], "json has no K8sConfig called 'loads'; it has none"),
         (
             ["no_such_module:X"],

@@ -176,7 +176,7 @@ def _plain_text(number: Decimal, original: float | Decimal, *, decimals: int) ->
     if abs(number.adjusted()) > _LONGEST_TEXT:
         raise QuantityError(f"{original!r} is out of the range of quantities, 1n to 2**63 - 1")
     shortest = number.normalize(_EXACT_CONTEXT)
-    if shortest != round(shortest, decimals):
+    if int(shortest.as_tuple().exponent) < -decimals:
         raise QuantityError(
             f"{original!r} is not exact in {decimals} decimals; write it as text, such as '333m'"
         )

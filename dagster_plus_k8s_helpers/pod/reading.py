@@ -110,9 +110,8 @@ _RAW_NAMES = {name for section in SECTIONS.values() for name in field_types(sect
 def _unknown_section(name: str, fields: Fields) -> K8sConfigError:
     if name in fields:
         row = fields[name]
-        return K8sConfigError(
-            f"{name!r} belongs one level further in; write {row.section}: {{{row.key}: ...}}"
-        )
+        reason = f"{name!r} belongs one level further in; write {row.section}: {{{row.key}: ...}}"
+        return UnknownFieldError(name, (), of="dagster-k8s/config", reason=reason)
     return UnknownFieldError(str(name), (*SECTIONS, "merge_behavior"), of="dagster-k8s/config")
 
 
@@ -163,7 +162,8 @@ def _elsewhere(section: str, error: UnknownFieldError) -> K8sConfigError:
     for raw, other in RAW_FIELDS.items():
         if error.name in field_types(SECTIONS[other]):
             here = shown_name(SECTIONS[section])
-            return K8sConfigError(f"{here} has no field {error.name!r}; it belongs in {raw}")
+            reason = f"{here} has no field {error.name!r}; it belongs in {raw}"
+            return UnknownFieldError(error.name, (), of=here, reason=reason)
     return error
 
 

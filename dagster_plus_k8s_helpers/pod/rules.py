@@ -44,6 +44,7 @@ _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
         "termination_message_policy": ("FallbackToLogsOnError", "File"),
     },
     "V1ContainerPort": {"protocol": ("SCTP", "TCP", "UDP")},
+    "V1DeploymentStrategy": {"type": ("Recreate", "RollingUpdate")},
     "V1HTTPGetAction": {"scheme": ("HTTP", "HTTPS")},
     "V1HostPathVolumeSource": {
         "type": (

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -27,6 +27,7 @@ __all__ = [
     "FieldType",
     "KubernetesObject",
     "field_types",
+    "models",
     "read",
     "shown_name",
     "thaw",
@@ -54,6 +55,11 @@ class FieldType:
 def field_types(model: str) -> Mapping[str, FieldType]:
     """The fields of a model such as ``V1PodSpec``, by their snake_case names."""
     return {name: _field_type(camel, kind) for name, (camel, kind) in _table()[model].items()}
+
+
+def models() -> Iterable[str]:
+    """The name of every model that is known."""
+    return _table()
 
 
 def read(model: str, value: object, check: Check) -> KubernetesObject:

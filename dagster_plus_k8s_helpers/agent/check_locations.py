@@ -1,0 +1,223 @@
+"""What is wrong with dagster_cloud.yaml, container_context.yaml and build.yaml, all of it, with positions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.agent.all_problems import all_problems
+from dagster_plus_k8s_helpers.agent.container_context import ContainerContext
+from dagster_plus_k8s_helpers.agent.credentials import check_credentials
+from dagster_plus_k8s_helpers.agent.keys import corrected, names_of
+from dagster_plus_k8s_helpers.agent.location_env import K8sPart, check_env, check_mounts
+from dagster_plus_k8s_helpers.agent.location_keys import check_location_keys, with_config_keys
+from dagster_plus_k8s_helpers.agent.location_rules import (
+    AMOUNT_OUTSIDE_LIMITS,
+    DUPLICATE_LOCATION,
+    LOST_SHALLOW,
+    WRONG_VALUE,
+)
+from dagster_plus_k8s_helpers.agent.locations import (
+    Build,
+    CodeLocation,
+    DagsterCloudConfig,
+    LocationDefaults,
+)
+from dagster_plus_k8s_helpers.agent.yaml_file import parse_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dagster_plus_k8s_helpers.agent.section import Problem, Section
+    from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
+    from dagster_plus_k8s_helpers.findings import Finding, Where
+
+__all__ = ["check_build", "check_container_context", "check_locations"]
+
+
+def check_locations(document: YamlDocument) -> list[Finding]:
+    """What is wrong with a dagster_cloud.yaml, in the order in which it stands there."""
+    reading = _Reading(document, DagsterCloudConfig)
+    findings = reading.findings()
+    data = reading.data
+    if isinstance(data, Mapping):
+        findings += [*_check_shape(reading, data), *_check_names(reading, data)]
+        default = _k8s_part(reading, data.get("defaults"), ("defaults",))
+        parts = [
+            _k8s_part(reading, location, ("locations", index))
+            for index, location in enumerate(_list(data.get("locations")))
+        ]
+        findings += check_env(parts, default)
+        findings += check_mounts(parts, default)
+        findings += [item for part in [default, *parts] for item in _check_shallow(part)]
+    else:
+        findings += reading.problems(DagsterCloudConfig, data, ())
+    return _in_order(findings)
+
+
+def check_container_context(document: YamlDocument) -> list[Finding]:
+    """What is wrong with a container_context.yaml, in the order in which it stands there."""
+    reading = _Reading(document, ContainerContext)
+    findings = reading.findings()
+    findings += reading.problems(ContainerContext, reading.data, ())
+    if isinstance(reading.data, Mapping):
+        part = K8sPart(_mapping(reading.data.get("k8s")), ("k8s",), reading.where)
+        findings += [*check_env([part], None), *_check_shallow(part)]
+    return _in_order(findings)
+
+
+def check_build(document: YamlDocument) -> list[Finding]:
+    """What is wrong with a build.yaml, in the order in which it stands there."""
+    reading = _Reading(document, Build)
+    return _in_order([*reading.findings(), *reading.problems(Build, reading.data, ())])
+
+
+class _Reading:
+    """A document as a section should read it: with the keys that were meant, and where they stand.
+
+    Attributes:
+        data: What the document holds, every key as it was meant.
+    """
+
+    def __init__(self, document: YamlDocument, section: type[Section]) -> None:
+        self.document = document
+        self._renamed: dict[Path, str] = {}
+        found = corrected(names_of(section), document.data, self._renamed)
+        self.data = with_config_keys(found, self._renamed)
+        self._key_findings = check_location_keys(document, section)
+        self._said = {parse_path(finding.where.path) for finding in self._key_findings}
+
+    def findings(self) -> list[Finding]:
+        """What is wrong with the keys, and what looks like a credential."""
+        return [*self._key_findings, *check_credentials(self.document)]
+
+    def where(self, path: Path, *, key: bool = False) -> Where:
+        """Where a path into `data` stands in the file."""
+        return self.document.where(self._original(path), key=key)
+
+    def problems(self, section: type[Section], data: object, path: Path) -> list[Finding]:
+        """What keeps the data at ``path`` from being read."""
+        found = all_problems(section, data)
+        return [finding for problem in found for finding in self._said_of(problem, path)]
+
+    def _said_of(self, problem: Problem, path: Path) -> Iterator[Finding]:
+        here = (*path, *problem.path)
+        original = self._original(here)
+        if original in self._said or _SAID_ELSEWHERE.fullmatch(problem.reason):
+            return
+        reason = _without_value(here, problem.reason)
+        if len(here) > 1 and here[-2] == "resources" and _AMOUNT.fullmatch(str(here[-1])):
+            yield AMOUNT_OUTSIDE_LIMITS.at(
+                self.where(here, key=True),
+                f"{here[-1]!r} stands outside of limits and requests",
+                fix=f"write resources: {{limits: {{{here[-1]}: ...}}}}",
+            )
+            return
+        message, advice = _message_and_advice(reason)
+        # A field that does not exist is named by the message and pointed at itself.
+        is_field = bool(here) and repr(here[-1]) in message
+        shown = message if is_field else f"{_last(original)}{message}"
+        fix = advice or _advice(original, message)
+        yield WRONG_VALUE.at(self.where(here, key=is_field), shown, fix=fix)
+
+    def _original(self, path: Path) -> Path:
+        return tuple(self._renamed.get(path[: end + 1], part) for end, part in enumerate(path))
+
+
+# Two variables of one name are found with their lines, and across what is merged, by `check_env`.
+_SAID_ELSEWHERE = re.compile(r"names '.*' twice; keep one of the two|Keys should be strings", re.DOTALL)
+_AMOUNT = re.compile(r"cpu|memory|gpu|storage|ephemeral[-_]?storage|hugepages-.*|.*/.*", re.IGNORECASE)
+
+
+def _message_and_advice(reason: str) -> tuple[str, str]:
+    """What is wrong, and what to write instead where the reason says so."""
+    message, _, advice = reason.partition("; ")
+    if advice in _ADVICE_FOR_PYTHON:
+        return message, "leave it out"
+    meant = re.fullmatch(r"did you mean ('.*')\?", advice, re.DOTALL)
+    return (reason, f"write {meant[1]}") if meant else (message, advice)
+
+
+_ADVICE_FOR_PYTHON = ("leave it out with .without(...)", "only .pod_spec() can have them")
+
+
+def _advice(path: Path, message: str) -> str:
+    """What to write instead where the reason leaves it open."""
+    wanted = re.match(r"must be (.+), not ", message)
+    if wanted:
+        return f"write {wanted[1]}"
+    if message == "is missing":
+        return f"add the key {path[-1]!r}" if path else ""
+    return "keep exactly one of them" if message.startswith("must name one of") else ""
+
+
+def _last(path: Path) -> str:
+    """The name of the value that a message is about."""
+    named = [part for part in path if isinstance(part, str)]
+    return f"{named[-1]}: " if named else ""
+
+
+def _without_value(path: Path, reason: str) -> str:
+    """The reason without advice that repeats the value of an environment variable, which may be a secret."""
+    return reason.partition("; write")[0] if path[-1:] == ("value",) else reason
+
+
+def _check_shape(reading: _Reading, data: Mapping[str, object]) -> Iterator[Finding]:
+    """Everything that keeps the defaults and each location from being read."""
+    if data.get("defaults") is not None:
+        yield from reading.problems(LocationDefaults, data["defaults"], ("defaults",))
+    if "locations" not in data:
+        yield WRONG_VALUE.at(
+            reading.where(()),
+            "the file has no locations",
+            fix="write locations: and a list of them",
+        )
+    elif not isinstance(data["locations"], list):
+        yield from (
+            finding for finding in reading.problems(DagsterCloudConfig, {"locations": data["locations"]}, ())
+        )
+    for index, location in enumerate(_list(data.get("locations"))):
+        yield from reading.problems(CodeLocation, location, ("locations", index))
+
+
+def _check_names(reading: _Reading, data: Mapping[str, object]) -> Iterator[Finding]:
+    first: dict[str, Path] = {}
+    for index, location in enumerate(_list(data.get("locations"))):
+        name = _mapping(location).get("location_name")
+        path = ("locations", index, "location_name")
+        if isinstance(name, str) and name in first:
+            line = reading.where(first[name]).line
+            yield DUPLICATE_LOCATION.at(
+                reading.where(path), f"the location {name!r} is there already, on line {line}"
+            )
+        elif isinstance(name, str):
+            first[name] = path
+
+
+def _check_shallow(part: K8sPart) -> Iterator[Finding]:
+    config = _mapping(part.k8s.get("run_k8s_config"))
+    if config.get("merge_behavior") == "SHALLOW":
+        where = part.where((*part.path, "run_k8s_config", "merge_behavior"))
+        yield LOST_SHALLOW.at(where, "SHALLOW is lost for run pods whose job has no dagster-k8s/config tag")
+
+
+def _k8s_part(reading: _Reading, location: object, path: Path) -> K8sPart:
+    context = _mapping(_mapping(location).get("container_context"))
+    return K8sPart(_mapping(context.get("k8s")), (*path, "container_context", "k8s"), reading.where)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _in_order(findings: list[Finding]) -> list[Finding]:
+    """In the order of the file, and each once: an anchor brings what is below it to several places."""
+    unique: dict[tuple[object, ...], Finding] = {}
+    for item in findings:
+        unique.setdefault((item.code, item.where.line, item.where.column, item.message), item)
+    return sorted(unique.values(), key=lambda item: (item.where.line, item.where.column, item.code))

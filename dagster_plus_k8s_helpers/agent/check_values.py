@@ -1,0 +1,249 @@
+"""Everything that is wrong with an agent's Helm values, each with its place and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_args
+
+from dagster_plus_k8s_helpers.agent.credentials import check_credentials
+from dagster_plus_k8s_helpers.agent.helm_values import AgentValues
+from dagster_plus_k8s_helpers.agent.keys import MISSPELT_KEY, UNKNOWN_KEY, WRONG_CASE, check_keys
+from dagster_plus_k8s_helpers.agent.kubernetes_keys import check_spelling, check_spelling_of_field
+from dagster_plus_k8s_helpers.agent.kubernetes_values import Kubernetes
+from dagster_plus_k8s_helpers.agent.reasons import finding_of, unknown_field
+from dagster_plus_k8s_helpers.agent.refusals import refusals
+from dagster_plus_k8s_helpers.agent.section import Section, problems
+from dagster_plus_k8s_helpers.agent.values_pairs import check_pairs
+from dagster_plus_k8s_helpers.agent.values_pods import ALLOWED_MODELS, SERVER_MODELS, AllowedFields, PodConfig
+from dagster_plus_k8s_helpers.agent.values_rules import (
+    LATER_DOCUMENT,
+    LOG_MANAGER,
+    MISPLACED_KEY,
+    NO_SUCH_FIELD,
+    NOT_VALUES,
+)
+from dagster_plus_k8s_helpers.agent.waivers import after_waivers
+from dagster_plus_k8s_helpers.agent.yaml_file import Path, parse_path, read_yaml, shown_path
+from dagster_plus_k8s_helpers.errors import did_you_mean
+from dagster_plus_k8s_helpers.pod.schema import field_types
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
+    from dagster_plus_k8s_helpers.findings import Finding
+
+__all__ = ["check_values", "check_values_file"]
+
+
+def check_values_file(content: bytes | str, file: str) -> tuple[list[YamlDocument], list[Finding]]:
+    """The documents of a values file, and everything that is wrong with the file and not waived.
+
+    Args:
+        content: What the file holds.
+        file: Its name, for the findings.
+    """
+    documents, findings = read_yaml(content, file)
+    for document in documents:
+        findings += check_values(document)
+    text = content if isinstance(content, str) else content.decode("utf-8-sig", errors="replace")
+    return documents, after_waivers(text, file, findings)
+
+
+def check_values(document: YamlDocument) -> list[Finding]:
+    """Everything that is wrong with the values in a document, in the order of the document.
+
+    Args:
+        document: One document of a values file.
+    """
+    data = document.data
+    if not isinstance(data, Mapping):
+        found = "a list" if isinstance(data, list) else "a single value"
+        message = f"the values must be a mapping, not {found}"
+        return [NOT_VALUES.at(document.where(()), message)]
+    findings = [
+        *_later(document),
+        *_keys(document, data),
+        *check_pairs(document, data),
+        *_credentials(document),
+    ]
+    looked_at: list[Path] = []
+    for marker, value, path in _kubernetes_in(AgentValues, data, ()):
+        looked_at.append(path)
+        findings += _check_pods(document, marker, value, path) if isinstance(marker, PodConfig) else []
+        findings += _check_object(document, marker, value, path) if isinstance(marker, Kubernetes) else []
+    for path in _ALLOWED:
+        findings += _check_allowed(document, _at(data, path), path)
+        looked_at += [
+            (*path, section) for section in ALLOWED_MODELS if _has_names(_at(data, (*path, section)))
+        ]
+    said = {parse_path(finding.where.path) for finding in findings}
+    for problem in problems(AgentValues, data):
+        under = any(problem.path[: len(path)] == path for path in looked_at)
+        # check_keys has said what keys are no text.
+        if under or problem.path in said or problem.reason == "Keys should be strings":
+            continue
+        if problem.path[:2] == ("computeLogs", "custom") and problem.reason == "is missing":
+            name = problem.path[-1]
+            findings.append(LOG_MANAGER.at(document.where(problem.path), f"{name} is missing"))
+        else:
+            findings.append(finding_of(document, problem.path, problem.reason, problem.value))
+    return sorted(findings, key=lambda finding: (finding.where.line, finding.where.column))
+
+
+def _later(document: YamlDocument) -> Iterator[Finding]:
+    if document.position:
+        message = f"these values are document {document.position + 1} of the file"
+        yield LATER_DOCUMENT.at(document.where(()), message)
+
+
+def _keys(document: YamlDocument, data: object) -> Iterator[Finding]:
+    """What is wrong with the keys, with the section that a misplaced one belongs in."""
+    for finding in check_keys(document, AgentValues, data):
+        path = parse_path(finding.where.path)
+        homes = _homes().get(str(path[-1]), []) if path else []
+        if homes and finding.code in {MISSPELT_KEY.code, UNKNOWN_KEY.code}:
+            message = f"there is no key {path[-1]!r} {_in_section(path[:-1])}"
+            shown = " or ".join(shown_path((*home, path[-1])) for home in homes)
+            yield MISPLACED_KEY.at(finding.where, message, fix=f"write {shown}")
+        else:
+            yield finding
+
+
+def _credentials(document: YamlDocument) -> list[Finding]:
+    """What looks like a credential; the agent's token has a finding of its own."""
+    token = shown_path(_TOKEN)
+    return [finding for finding in check_credentials(document) if finding.where.path != token]
+
+
+_TOKEN = ("dagsterCloud", "agentTokenValue")
+
+
+def _in_section(path: Path) -> str:
+    return f"in {shown_path(path)}" if path else "at the top"
+
+
+def _sections(section: type[Section], path: Path) -> Iterator[tuple[type[Section], Path]]:
+    """Every section of the values, with where it stands."""
+    yield section, path
+    for name, info in section.model_fields.items():
+        for kind in get_args(info.annotation) or (info.annotation,):
+            if isinstance(kind, type) and issubclass(kind, Section):
+                yield from _sections(kind, (*path, info.alias or name))
+
+
+@cache
+def _homes() -> Mapping[str, list[Path]]:
+    """Where each key may stand that has one or two places, and none that could be meant for others."""
+    homes: dict[str, list[Path]] = {}
+    for section, path in _sections(AgentValues, ()):
+        for name, info in section.model_fields.items():
+            homes.setdefault(info.alias or name, []).append(path)
+    return {key: places for key, places in homes.items() if len(places) <= 2}
+
+
+_ALLOWED = [path for section, path in _sections(AgentValues, ()) if section is AllowedFields]
+
+
+def _kubernetes_in(
+    section: type[Section], data: Mapping[Any, Any], path: Path
+) -> Iterator[tuple[object, object, Path]]:
+    """Every value that Kubernetes' own rules are for, what it is, and where it stands."""
+    for inner, place in _sections(section, path):
+        values = _at(data, place)
+        if not isinstance(values, Mapping):
+            continue
+        for name, info in inner.model_fields.items():
+            key = info.alias or name
+            for marker in info.metadata:
+                if isinstance(marker, Kubernetes | PodConfig) and values.get(key) is not None:
+                    yield marker, values[key], (*place, key)
+
+
+def _at(data: object, path: Path) -> object:
+    for part in path:
+        data = data.get(part) if isinstance(data, Mapping) else None
+    return data
+
+
+def _check_object(document: YamlDocument, marker: Kubernetes, value: object, path: Path) -> Iterator[Finding]:
+    if marker.field:
+        field = field_types(marker.model)[marker.field]
+        yield from check_spelling_of_field(document, field, value, path)
+    else:
+        yield from check_spelling(document, marker.model, value, path)
+    yield from _refused(document, marker.read, value, path)
+
+
+def _check_pods(document: YamlDocument, marker: PodConfig, value: object, path: Path) -> Iterator[Finding]:
+    if not isinstance(value, Mapping):
+        yield from _refused(document, marker.read, value, path)
+        return
+    models = marker.models
+    for key in value:
+        if key not in models:
+            yield _unknown_section(document, str(key), models, (*path, str(key)))
+    known = {key: said for key, said in value.items() if key in models}
+    for key, said in known.items():
+        yield from check_spelling(document, models[key], said, (*path, key))
+    yield from _refused(document, marker.read, known, path)
+
+
+def _unknown_section(document: YamlDocument, key: str, models: Mapping[str, str], path: Path) -> Finding:
+    where = document.where(path, key=True)
+    if key in ALLOWED_MODELS:
+        owner = (
+            "a run has no Deployment and no Service" if key in SERVER_MODELS else "a code server is no Job"
+        )
+        return NO_SUCH_FIELD.at(where, f"{owner} and takes no {key}", fix="delete it")
+    by_plain = {name.lower(): name for name in models}
+    plain = key.replace("_", "").lower()
+    if plain in by_plain:
+        message = f"this file does not spell the key {key!r}"
+        return WRONG_CASE.at(where, message, fix=f"write {by_plain[plain]!r}")
+    for name, model in models.items():
+        if any(key in {field, row.camel} for field, row in field_types(model).items()) and key != "name":
+            camel = next(row.camel for field, row in field_types(model).items() if key in {field, row.camel})
+            message = f"{key!r} belongs one level further in"
+            return MISPLACED_KEY.at(where, message, fix=f"write {name}: {{{camel}: ...}}")
+    suggestion = did_you_mean(key, models)
+    message = f"there is no key {key!r} here{suggestion}"
+    if suggestion:
+        return MISSPELT_KEY.at(where, message, fix=f"write {suggestion.split(chr(39))[1]!r}")
+    return NO_SUCH_FIELD.at(where, message, fix=f"write one of {', '.join(models)}")
+
+
+def _refused(document: YamlDocument, read: Any, value: object, path: Path) -> Iterator[Finding]:
+    for refusal in refusals(read, value):
+        here = (*path, *refusal.path)
+        if refusal.reason.startswith("is given twice, as "):
+            continue  # check_spelling has said so
+        if refusal.is_unknown_field:
+            yield unknown_field(document, here, refusal.reason)
+        else:
+            yield finding_of(document, here, refusal.reason, quantity=refusal.is_quantity)
+
+
+def _has_names(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(said, bool) for said in value.values())
+
+
+def _check_allowed(document: YamlDocument, value: object, path: Path) -> Iterator[Finding]:
+    """What is wrong with the names in the list of fields that users may set."""
+    if not isinstance(value, Mapping):
+        return
+    for section, model in ALLOWED_MODELS.items():
+        named = value.get(section)
+        types = field_types(model)
+        camel_names = [row.camel for row in types.values()]
+        for key in named if isinstance(named, Mapping) else ():
+            if key in camel_names:
+                continue
+            where = document.where((*path, section, str(key)), key=True)
+            if key in types:
+                message = f"this file does not spell the key {key!r}"
+                yield WRONG_CASE.at(where, message, fix=f"write {types[key].camel!r}")
+                continue
+            suggestion = did_you_mean(str(key), camel_names)
+            message = f"{section} has no field {key!r}{suggestion}"
+            fix = f"write {suggestion.split(chr(39))[1]!r}" if suggestion else ""
+            yield (MISSPELT_KEY if suggestion else NO_SUCH_FIELD).at(where, message, fix=fix)

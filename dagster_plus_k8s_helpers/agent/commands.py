@@ -1,0 +1,114 @@
+"""The commands that install, upgrade and watch an agent, with the names its values have."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.agent.values_cloud import DagsterCloud
+from dagster_plus_k8s_helpers.agent.values_workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dagster_plus_k8s_helpers.agent.helm_values import AgentValues
+
+__all__ = ["DEFAULT_NAMESPACE", "DEFAULT_RELEASE", "agent_commands"]
+
+DEFAULT_NAMESPACE = "dagster-cloud"
+DEFAULT_RELEASE = "agent"
+
+_CHART = "dagster-cloud/dagster-cloud-agent"
+_REPOSITORY = "https://dagster-io.github.io/helm-user-cloud"
+_TOKEN_SECRET = "dagster-cloud-agent-token"  # noqa: S105 - the name that the chart expects
+_TOKEN_KEY = "DAGSTER_CLOUD_AGENT_TOKEN"  # noqa: S105 - the key in it
+_PODS = "--selector deployment=agent"
+
+
+def agent_commands(
+    values: AgentValues,
+    file: str,
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    release: str = DEFAULT_RELEASE,
+) -> str:
+    """A shell script for people to copy from: each step with a line that says what it is for.
+
+    Args:
+        values: What the agent is installed with.
+        file: The file that holds them.
+        namespace: Where it is installed.
+        release: What Helm calls it.
+
+    Source: https://docs.dagster.io/deployment/dagster-plus/hybrid/kubernetes/setup
+    """
+    steps = [
+        *_preparations(values, shlex.quote(namespace)),
+        *_helm(shlex.quote(file), shlex.quote(namespace), shlex.quote(release)),
+    ]
+    return "\n\n".join(f"# {title}\n" + "\n".join(lines) for title, lines in steps) + "\n"
+
+
+def _preparations(values: AgentValues, namespace: str) -> Iterator[tuple[str, list[str]]]:
+    cloud, workspace = values.dagster_cloud or DagsterCloud(), values.workspace or Workspace()
+    namespaces = list(dict.fromkeys([namespace, shlex.quote(workspace.namespace or namespace)]))
+    yield (
+        "Namespace of the agent" + (", and that of the pods it starts" if len(namespaces) > 1 else ""),
+        [f"kubectl create namespace {name}" for name in namespaces],
+    )
+    if not cloud.agent_token_value:
+        secret = shlex.quote(cloud.agent_token_secret_name or _TOKEN_SECRET)
+        yield (
+            f"Agent token: make one in Dagster+ under Organization settings, Tokens, and export {_TOKEN_KEY}",
+            [
+                f"kubectl --namespace {name} create secret generic {secret} \\\n"
+                f'  --from-literal={_TOKEN_KEY}="${_TOKEN_KEY}"'
+                for name in namespaces
+            ],
+        )
+    if values.image_pull_secrets:
+        yield (
+            "Secrets for the registries: export REGISTRY, REGISTRY_USER and REGISTRY_PASSWORD for each",
+            [
+                f"kubectl --namespace {name} create secret docker-registry {shlex.quote(secret)} \\\n"
+                '  --docker-server="$REGISTRY" --docker-username="$REGISTRY_USER" '
+                '--docker-password="$REGISTRY_PASSWORD"'
+                for name in namespaces
+                for secret in values.image_pull_secrets
+            ],
+        )
+    needed = [
+        f"kubectl --namespace {namespaces[-1]} get {kind} {shlex.quote(source.name)}"
+        for kind, sources in (("secret", workspace.env_secrets), ("configmap", workspace.env_config_maps))
+        for source in sources or ()
+        if not source.optional
+    ]
+    if needed:
+        yield "Environment of the pods: without these they do not start", needed
+
+
+def _helm(file: str, namespace: str, release: str) -> Iterator[tuple[str, list[str]]]:
+    install = f"helm --namespace {namespace} upgrade --install {release} {_CHART} --values {file}"
+    ready = f"{install} --wait --timeout 15m"
+    agents = f"kubectl --namespace {namespace}"
+    yield (
+        "Chart repository",
+        [f"helm repo add dagster-cloud {_REPOSITORY}", "helm repo update dagster-cloud"],
+    )
+    yield "What the chart would refuse", [f"{install} --dry-run"]
+    yield "Install, and wait for the agents to be ready", [ready]
+    yield (
+        "Upgrade the chart, or apply changed values",
+        ["helm repo update dagster-cloud", f"helm search repo {_CHART}", ready],
+    )
+    yield "Back to the release before", [f"helm --namespace {namespace} rollback {release}"]
+    yield "Logs", [f"{agents} logs {_PODS} --all-containers --prefix --tail=200 --follow"]
+    yield (
+        "Health",
+        [
+            f"helm --namespace {namespace} status {release}",
+            f"helm --namespace {namespace} get values {release}",
+            f"{agents} get pods {_PODS} --output wide",
+            f"{agents} get events --sort-by=.lastTimestamp",
+        ],
+    )

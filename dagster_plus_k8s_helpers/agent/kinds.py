@@ -1,0 +1,98 @@
+"""Which kind of file a document is: told by what it holds, by its name only where that leaves it open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.errors import did_you_mean
+from dagster_plus_k8s_helpers.findings import Finding, Rule, Severity
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
+
+__all__ = ["KIND_RULES", "UNKNOWN_KIND", "FileKind", "kind_of"]
+
+
+class FileKind(StrEnum):
+    """What a document is for."""
+
+    VALUES = "the agent's Helm values"
+    LOCATIONS = "dagster_cloud.yaml"
+    CONTAINER_CONTEXT = "container_context.yaml"
+    BUILD = "build.yaml"
+
+
+UNKNOWN_KIND = Rule(
+    "DPK011",
+    Severity.ERROR,
+    "A file that is none of those that the platform reads cannot be checked.",
+    "give the agent's Helm values (dagsterCloud, workspace, ...), a dagster_cloud.yaml (locations), a "
+    "container_context.yaml (k8s) or a build.yaml (registry, directory)",
+)
+
+KIND_RULES = (UNKNOWN_KIND,)
+
+_KEYS: dict[FileKind, tuple[str, ...]] = {
+    FileKind.VALUES: (
+        "dagsterCloud",
+        "dagsterCloudAgent",
+        "workspace",
+        "computeLogs",
+        "imagePullSecrets",
+        "isolatedAgents",
+        "agentReplicas",
+        "serviceAccount",
+        "pythonLogs",
+        "agentMetrics",
+        "codeServerMetrics",
+        "nameOverride",
+        "fullnameOverride",
+        "extraManifests",
+        "rbacEnabled",
+    ),
+    FileKind.LOCATIONS: ("locations", "defaults"),
+    FileKind.CONTAINER_CONTEXT: ("k8s", "ecs", "docker", "aca", "container_context"),
+    FileKind.BUILD: ("registry", "directory"),
+}
+_NAMES = {
+    "values": FileKind.VALUES,
+    "dagster_cloud": FileKind.LOCATIONS,
+    "container_context": FileKind.CONTAINER_CONTEXT,
+    "build": FileKind.BUILD,
+}
+
+
+def kind_of(document: YamlDocument) -> FileKind | Finding:
+    """The kind of a document, or a finding when it is none of them.
+
+    Keys count by what was probably meant, so that a misspelt one is checked and not waved through.
+    """
+    by_name = _by_name(document.file)
+    keys = (
+        [key for key in document.data if isinstance(key, str)] if isinstance(document.data, Mapping) else []
+    )
+    scores = {kind: _score(keys, known) for kind, known in _KEYS.items()}
+    best = max(scores.values())
+    if best:
+        likely = [kind for kind, score in scores.items() if score == best]
+        return by_name if by_name in likely else likely[0]
+    if by_name:
+        return by_name
+    shown = f"; its keys are {', '.join(map(repr, keys[:5]))}" if keys else ""
+    return UNKNOWN_KIND.at(document.where(()), f"this is no file of the agent's or of code locations{shown}")
+
+
+def _score(keys: list[str], known: tuple[str, ...]) -> int:
+    """How much the keys speak for a kind: 3 for each key as it should be, 1 for each near one."""
+    return sum(3 if key in known else int(bool(did_you_mean(key, known))) for key in keys)
+
+
+def _by_name(file: str) -> FileKind | None:
+    stem = PurePath(file).name.lower().replace("-", "_").partition(".")[0]
+    exact = _NAMES.get(stem)
+    if exact:
+        return exact
+    return next((kind for name, kind in _NAMES.items() if name in stem), None)

@@ -1,0 +1,105 @@
+"""The rules for dagster_cloud.yaml, container_context.yaml and build.yaml."""
+
+from __future__ import annotations
+
+from dagster_plus_k8s_helpers.findings import Rule, Severity
+
+__all__ = [
+    "AMOUNT_OUTSIDE_LIMITS",
+    "BARE_ENV_VAR",
+    "DEFAULT_WITH_EQUALS_SIGN",
+    "DUPLICATE_ENV_VAR",
+    "DUPLICATE_LOCATION",
+    "LOCATION_RULES",
+    "LOST_MOUNT",
+    "LOST_SHALLOW",
+    "MISPLACED_KEY",
+    "QUEUE_NOT_SERVED",
+    "REFUSED_KEY",
+    "WRONG_VALUE",
+]
+
+WRONG_VALUE = Rule(
+    "DPK301",
+    Severity.ERROR,
+    "Dagster+, Dagster or Kubernetes refuses the value, some of them not before the location is deployed.",
+    "write a value that they take",
+)
+REFUSED_KEY = Rule(
+    "DPK302",
+    Severity.ERROR,
+    "Dagster+ refuses the whole file for one key that it does not know.",
+    "delete the key",
+)
+MISPLACED_KEY = Rule(
+    "DPK303",
+    Severity.ERROR,
+    "The key exists, but at another level; Dagster+ refuses the file.",
+    "move the key to where it is read",
+)
+AMOUNT_OUTSIDE_LIMITS = Rule(
+    "DPK304",
+    Severity.ERROR,
+    "Kubernetes knows amounts as limits and as requests only.",
+    "put the amounts under limits, requests or both",
+)
+DUPLICATE_LOCATION = Rule(
+    "DPK305",
+    Severity.ERROR,
+    "Dagster+ tells code locations apart by their names and refuses the file.",
+    "give each location a name of its own",
+)
+DUPLICATE_ENV_VAR = Rule(
+    "DPK306",
+    Severity.ERROR,
+    "Of two environment variables of one name in a container Kubernetes takes the last; the merging of "
+    "defaults appends lists, so that which one is last is easily overlooked.",
+    "keep one of the two",
+)
+BARE_ENV_VAR = Rule(
+    "DPK307",
+    Severity.ERROR,
+    "A bare KEY is read from the environment of the process that resolves it: the agent for code servers "
+    "and runs, the run pod for steps. Where it is not set, nothing starts.",
+    "write KEY=VALUE, or name a Secret in env_secrets",
+)
+DEFAULT_WITH_EQUALS_SIGN = Rule(
+    "DPK308",
+    Severity.ERROR,
+    "Dagster+ splits the env_vars of defaults at every equals sign when a location has env_vars too, and "
+    "raises when there is more than one.",
+    "move the variable to env, as a name and a value",
+)
+LOST_SHALLOW = Rule(
+    "DPK310",
+    Severity.WARNING,
+    "For runs without a dagster-k8s/config tag Dagster merges this in depth, whatever is written here; step "
+    "pods honour it.",
+    "set merge_behavior in the tags of the job as well, or do without it",
+)
+LOST_MOUNT = Rule(
+    "DPK311",
+    Severity.ERROR,
+    "When defaults and a location both have volume_mounts, Dagster+ keeps one mount for each volume.",
+    "mount the volume once, or write the mounts in run_k8s_config and server_k8s_config",
+)
+QUEUE_NOT_SERVED = Rule(
+    "DPK312",
+    Severity.ERROR,
+    "A code location whose queue no agent reads never loads.",
+    "add the queue to the agentQueues of an agent, or name a queue that one serves",
+)
+
+LOCATION_RULES = (
+    WRONG_VALUE,
+    REFUSED_KEY,
+    MISPLACED_KEY,
+    AMOUNT_OUTSIDE_LIMITS,
+    DUPLICATE_LOCATION,
+    DUPLICATE_ENV_VAR,
+    BARE_ENV_VAR,
+    DEFAULT_WITH_EQUALS_SIGN,
+    LOST_SHALLOW,
+    LOST_MOUNT,
+    QUEUE_NOT_SERVED,
+)

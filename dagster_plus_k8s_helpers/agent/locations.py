@@ -1,0 +1,253 @@
+"""`DagsterCloudConfig` and `CodeLocation`: dagster_cloud.yaml, typed, written and read back.
+
+What Dagster+ itself does with the file, merging the defaults and filling in templates, is left to
+``dagster_cloud_cli`` (extra ``cloud``).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import yaml
+from pydantic import BeforeValidator, ValidationInfo, model_validator
+
+from dagster_plus_k8s_helpers.agent.cloud_cli import merged_locations, rendered_template
+from dagster_plus_k8s_helpers.agent.container_context import ContainerContext, K8sContainerContext
+from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file
+from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument, read_yaml
+from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Build", "CodeLocation", "CodeSource", "DagsterCloudConfig", "LocationDefaults", "to_yaml"]
+
+
+class CodeSource(Section):
+    """Where the definitions of a code location are; exactly one of the fields.
+
+    Attributes:
+        package_name: A Python package.
+        module_name: A Python module.
+        python_file: A Python file.
+        autoload_defs_module_name: A module whose whole tree is searched for definitions.
+    """
+
+    package_name: str | None = None
+    module_name: str | None = None
+    python_file: str | None = None
+    autoload_defs_module_name: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        names = list(type(self).model_fields)
+        given = [name for name in names if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError(f"must name one of {', '.join(names)}, not {' and '.join(given) or 'none'}")
+        return self
+
+
+class Build(Section):
+    """How the image of a code location is built: what build.yaml of a dg project holds, too.
+
+    Attributes:
+        directory: Folder with the Dockerfile, from the file that says so.
+        registry: Where the image is pushed to, without a tag.
+    """
+
+    directory: str | None = None
+    registry: str | None = None
+
+
+def _context(value: object, info: ValidationInfo) -> object:
+    """From Python the Kubernetes part alone will do."""
+    if not is_from_file(info) and isinstance(value, K8sContainerContext):
+        return ContainerContext(k8s=value)
+    return value
+
+
+_Context = Annotated[ContainerContext, BeforeValidator(_context)]
+
+
+def _source(value: object, info: ValidationInfo) -> object:
+    """From Python the name of a module will do."""
+    return CodeSource(module_name=value) if not is_from_file(info) and isinstance(value, str) else value
+
+
+class LocationDefaults(Section):
+    """What every code location of a dagster_cloud.yaml says unless it says otherwise.
+
+    Attributes:
+        build: How images are built.
+        working_directory: Where the code server starts.
+        image: A ready image.
+        executable_path: The Python to start.
+        container_context: What the pods need; a `K8sContainerContext` will do.
+        agent_queue: Queue of the agents that serve the locations.
+    """
+
+    build: Build | None = None
+    working_directory: str | None = None
+    image: str | None = None
+    executable_path: str | None = None
+    container_context: _Context | None = None
+    agent_queue: str | None = None
+
+
+class CodeLocation(Section):
+    """One code location.
+
+    Attributes:
+        location_name: Its name in Dagster+.
+        code_source: Where its definitions are; the name of a module will do.
+        build: How its image is built.
+        working_directory: Where the code server starts.
+        image: A ready image.
+        executable_path: The Python to start.
+        attribute: The repository or function in the code source, when there are several.
+        container_context: What its pods need; a `K8sContainerContext` will do.
+        agent_queue: Queue of the agents that serve it; the default queue when left out.
+
+    Raises:
+        UnknownFieldError: A field that does not exist, at any depth.
+        K8sConfigError: A value that Dagster+, Dagster or Kubernetes would refuse or ignore.
+
+    Source: https://docs.dagster.io/deployment/code-locations/dagster-cloud-yaml
+    """
+
+    location_name: str
+    code_source: Annotated[CodeSource, BeforeValidator(_source)] | None = None
+    build: Build | None = None
+    working_directory: str | None = None
+    image: str | None = None
+    executable_path: str | None = None
+    attribute: str | None = None
+    container_context: _Context | None = None
+    agent_queue: str | None = None
+
+    def to_yaml(self) -> str:
+        """One entry of ``locations``, with only what was set."""
+        return to_yaml(self)
+
+    @classmethod
+    def from_yaml(cls, source: str | Path) -> Self:
+        """From the text or the path of a file with one location.
+
+        Raises:
+            InvalidFileError: The file is not YAML, or holds another number of documents.
+            K8sConfigError: A value that the platform would refuse or ignore.
+        """
+        return cls.from_dict(_mapping(source))
+
+
+class DagsterCloudConfig(Section):
+    """What dagster_cloud.yaml holds.
+
+    Attributes:
+        defaults: What all locations have in common.
+        locations: The code locations.
+
+    Raises:
+        UnknownFieldError: A field that does not exist, at any depth.
+        K8sConfigError: A value that Dagster+, Dagster or Kubernetes would refuse or ignore.
+
+    Source: https://docs.dagster.io/deployment/code-locations/dagster-cloud-yaml
+    """
+
+    defaults: LocationDefaults | None = None
+    locations: Items[CodeLocation]
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [location.location_name for location in self.locations]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise K8sConfigError(
+                    f"the location {name!r} is there already; Dagster+ tells locations apart by their names",
+                    where=f"locations[{index}].location_name",
+                )
+        return self
+
+    def to_yaml(self) -> str:
+        """The file, with only what was set, in a stable order."""
+        return to_yaml(self)
+
+    @classmethod
+    def from_yaml(cls, source: str | Path) -> Self:
+        """From the text or the path of a file; keys that are not known are kept.
+
+        Raises:
+            InvalidFileError: The file is not YAML, or holds another number of documents.
+            K8sConfigError: A value that the platform would refuse or ignore.
+        """
+        return cls.from_dict(_mapping(source))
+
+    @classmethod
+    def from_template(cls, path: Path, values: Mapping[str, Any] | None = None) -> Self:
+        """From a file with Jinja in it, filled in as ``dagster-cloud ci template`` does it.
+
+        Args:
+            path: The file.
+            values: What the template calls by name; ``get_env`` reads the environment.
+
+        Raises:
+            MissingExtraError: The extra ``cloud`` is not installed.
+            InvalidFileError: What comes out is not YAML.
+            K8sConfigError: A value that the platform would refuse or ignore.
+        """
+        return cls.from_yaml(rendered_template(path, values or {}))
+
+    def merged(self) -> DagsterCloudConfig:
+        """The locations as Dagster+ sees them: each with the defaults merged in, and no defaults.
+
+        Raises:
+            MissingExtraError: The extra ``cloud`` is not installed.
+            K8sConfigError: Defaults that Dagster+ cannot merge, or that do not fit together when merged.
+        """
+        return type(self).from_dict({"locations": merged_locations(self.to_dict())})
+
+
+def to_yaml(section: Section) -> str:
+    """A section as YAML."""
+    return yaml.dump(
+        section.to_dict(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists stand further in than their key, and equal values are written out, not shared by anchors."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - PyYAML's signature
+        super().increase_indent(flow, indentless=False)
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    """Text with Unicode's own line breaks is quoted and escaped: PyYAML reads them as spaces otherwise."""
+    style = '"' if re.search(r"[\x85\u2028\u2029]", value) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _mapping(source: str | Path) -> Mapping[str, Any]:
+    name = str(source) if isinstance(source, Path) else ""
+    content = source.read_bytes() if isinstance(source, Path) else source
+    documents, findings = read_yaml(content, name)
+    if findings:
+        raise InvalidFileError(findings)
+    return _only_mapping(documents)
+
+
+def _only_mapping(documents: list[YamlDocument]) -> Mapping[str, Any]:
+    if len(documents) != 1:
+        raise K8sConfigError(f"must be one document, not {len(documents)}")
+    data = documents[0].data
+    if not isinstance(data, dict):
+        raise K8sConfigError("must be a mapping")
+    return data

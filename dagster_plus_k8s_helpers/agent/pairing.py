@@ -1,0 +1,75 @@
+"""Code locations and the agents that serve them, paired by their queues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.agent.location_rules import QUEUE_NOT_SERVED
+from dagster_plus_k8s_helpers.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
+    from dagster_plus_k8s_helpers.findings import Finding
+
+__all__ = ["check_queues"]
+
+
+def check_queues(locations: Sequence[YamlDocument], agents: Sequence[Mapping[str, object]]) -> list[Finding]:
+    """Code locations that none of the agents serves; nothing when no agent is given.
+
+    Args:
+        locations: dagster_cloud.yaml files.
+        agents: Helm values of agents, as they were read.
+    """
+    if not agents:
+        return []
+    served = {queue for agent in agents for queue in _queues(agent)}
+    serves_default = any(_serves_default(agent) for agent in agents)
+    return [
+        finding
+        for document in locations
+        for finding in _check_document(document, served, serves_default=serves_default)
+    ]
+
+
+def _check_document(document: YamlDocument, served: set[str], *, serves_default: bool) -> list[Finding]:
+    data = _mapping(document.data)
+    default = _mapping(data.get("defaults")).get("agent_queue")
+    locations = data.get("locations")
+    findings = []
+    for index, location in enumerate(locations if isinstance(locations, list) else []):
+        if not isinstance(location, Mapping):
+            continue
+        path: Path = ("locations", index)
+        own = location.get("agent_queue")
+        queue = own if own is not None else default
+        if isinstance(queue, str) and queue not in served:
+            where = document.where((*path, "agent_queue") if own is not None else ("defaults", "agent_queue"))
+            known = f"; the agents serve {', '.join(map(repr, sorted(served)))}" if served else ""
+            message = f"no agent serves the queue {queue!r}{did_you_mean(queue, served) or known}"
+            findings.append(QUEUE_NOT_SERVED.at(where, message))
+        elif queue is None and not serves_default:
+            where = document.where((*path, "location_name"))
+            message = "the location is in the default queue, which no agent serves"
+            findings.append(
+                QUEUE_NOT_SERVED.at(where, message, fix="write agent_queue and one of the queues served")
+            )
+    return list(dict.fromkeys(findings))
+
+
+def _queues(agent: Mapping[str, object]) -> set[str]:
+    queues = _agent_queues(agent).get("additionalQueues")
+    return {queue for queue in queues if isinstance(queue, str)} if isinstance(queues, list) else set()
+
+
+def _serves_default(agent: Mapping[str, object]) -> bool:
+    return _agent_queues(agent).get("includeDefaultQueue", True) is not False
+
+
+def _agent_queues(agent: Mapping[str, object]) -> Mapping[str, object]:
+    return _mapping(_mapping(_mapping(agent).get("dagsterCloud")).get("agentQueues"))
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,116 @@
+"""From the reason of a refusal to the finding: which rule, what is wrong, what to write."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.agent.keys import MISSPELT_KEY
+from dagster_plus_k8s_helpers.agent.values_pods import RUN_MODELS
+from dagster_plus_k8s_helpers.agent.values_rules import (
+    ENV_TWICE,
+    INVALID_VALUE,
+    NO_SUCH_FIELD,
+    QUANTITY,
+    RESOURCES_WITHOUT_SIDE,
+)
+from dagster_plus_k8s_helpers.agent.values_section import camel_case
+from dagster_plus_k8s_helpers.pod.fields import SECTIONS
+from dagster_plus_k8s_helpers.pod.schema import field_types, models
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
+    from dagster_plus_k8s_helpers.findings import Finding
+
+__all__ = ["finding_of", "unknown_field"]
+
+_ADVICE = re.compile(r"^(.*?)[;:] ((?:write|keep|use|leave|drop|put) .*)$", re.DOTALL)
+_MEANT = re.compile(r"^(.*); did you mean (.+)\?$", re.DOTALL)
+_SNAKE = re.compile(r"\b_?[a-z0-9]+(?:_[a-z0-9]+)*\b")
+
+_FIXES = (
+    (r"is not known here", "delete it"),
+    (r"has no field ", "delete it, or write the field that was meant"),
+    (r"Dagster overwrites ", "delete it"),
+    (r"must be true or false", "write true or false, without quotation marks"),
+    (r"must be a (whole )?number", "write a number, without quotation marks"),
+    (r"must be text", "put it in quotation marks"),
+    (r"must be a list", "write a list, even of one item"),
+    (r"must be a mapping", "write a mapping"),
+    (r"is missing|has no ", "write it"),
+    (r"is empty", "write it or delete it"),
+    (r"is none of ", "write one of these"),
+    (r"is below |is above ", "write a number within the bounds"),
+)
+
+
+def finding_of(
+    document: YamlDocument, path: Path, reason: str, value: object = None, *, quantity: bool = False
+) -> Finding:
+    """The finding for a value that was refused.
+
+    Args:
+        document: The document it stands in.
+        path: Where it stands there.
+        reason: Why it was refused.
+        value: What stands there.
+        quantity: Whether it is refused as a quantity.
+    """
+    if "twice; keep one of the two" in reason and path and path[-1] in {"env", "envVars"}:
+        return ENV_TWICE.at(document.where(path), in_camel_case(reason.removesuffix("; keep one of the two")))
+    rule = QUANTITY if quantity else INVALID_VALUE
+    message, fix = _split(in_camel_case(reason))
+    if isinstance(value, bool) and "must be a mapping" in message and path:
+        fix = f"write {path[-1]}: {{enabled: {str(value).lower()}}}"
+    return rule.at(document.where(path), message, fix=fix)
+
+
+def unknown_field(document: YamlDocument, path: Path, reason: str) -> Finding:
+    """The finding for a field that Kubernetes does not have, at the path of the field."""
+    where = document.where(path, key=True)
+    if reason.startswith("ResourceRequirements") and path[-1] not in {"limit", "request"}:
+        return RESOURCES_WITHOUT_SIDE.at(
+            where,
+            f"{path[-1]!r} stands in resources itself, where Kubernetes has limits and requests only",
+            fix=f"write limits: {{{path[-1]}: ...}}",
+        )
+    reason = reason.partition("; it belongs in ")[0]
+    message, fix = _split(in_camel_case(reason))
+    if len(path) > 1 and path[-2] in RUN_MODELS:
+        homes = [name for name, model in RUN_MODELS.items() if path[-1] in _fields(model)]
+        fix = f"move it to {homes[0]}" if homes else fix
+    meant = _MEANT.match(reason)
+    return (MISSPELT_KEY if meant else NO_SUCH_FIELD).at(where, message, fix=fix)
+
+
+def in_camel_case(reason: str) -> str:
+    """A reason with Kubernetes' fields spelt as in values."""
+    return _SNAKE.sub(lambda match: _camel_names().get(match[0], match[0]), reason)
+
+
+def _split(reason: str) -> tuple[str, str]:
+    """What is wrong, and what to write."""
+    if " is above the limit " in reason:
+        return reason.partition(";")[0], "write a limit that is not below the request"
+    meant = _MEANT.match(reason)
+    if meant:
+        return reason, f"write {meant[2]}"
+    advice = _ADVICE.match(reason)
+    if advice:
+        return advice[1], advice[2]
+    return reason, next((fix for wrong, fix in _FIXES if re.search(wrong, reason)), "")
+
+
+def _fields(model: str) -> set[str]:
+    """The fields of a model, in both spellings."""
+    return {spelling for name, row in field_types(model).items() for spelling in (name, row.camel)}
+
+
+@cache
+def _camel_names() -> Mapping[str, str]:
+    names = {name: row.camel for model in models() for name, row in field_types(model).items()}
+    first = {name: camel_case(name) for name in SECTIONS}
+    return {name: camel for name, camel in {**names, **first}.items() if "_" in name}

@@ -1,0 +1,116 @@
+"""Everything that a reader refuses in one value, where it would stop at the first."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dagster_plus_k8s_helpers.agent.yaml_file import Path, parse_path
+from dagster_plus_k8s_helpers.errors import K8sConfigError, QuantityError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Refusal", "refusals"]
+
+_MOST = 100
+_UNKNOWN = re.compile(r"^\w+ has no field '([^']+)'")
+
+
+class Refusal(NamedTuple):
+    """One thing that a reader refuses.
+
+    Attributes:
+        path: Keys and indexes from the value inwards, as the value spells them.
+        reason: What is wrong, and what to write instead.
+        is_unknown_field: Whether the path leads to a field that does not exist.
+        is_quantity: Whether it is about a quantity.
+    """
+
+    path: Path
+    reason: str
+    is_unknown_field: bool
+    is_quantity: bool
+
+
+def refusals(read: Callable[[Any], object], value: object) -> list[Refusal]:
+    """What ``read`` refuses in ``value``: each refused part is taken out of a copy, which is read again.
+
+    Args:
+        read: Raises a K8sConfigError for the first thing it refuses.
+        value: Plain data.
+    """
+    found: list[Refusal] = []
+    rest = _Rest(value)
+    for _ in range(_MOST):
+        try:
+            read(rest.value)
+        except K8sConfigError as error:
+            unknown = _UNKNOWN.match(error.reason)
+            path = parse_path(error.where)
+            if unknown and rest.has((*path, unknown[1])):
+                path = (*path, unknown[1])
+            else:
+                unknown = None
+            here = rest.as_written(path)
+            # An object of which a part was taken out may well be incomplete.
+            if not rest.is_damaged(here):
+                found.append(
+                    Refusal(here, error.reason, unknown is not None, isinstance(error, QuantityError))
+                )
+            if not rest.take_out(path):
+                break
+        else:
+            break
+    return found
+
+
+class _Rest:
+    """What is left of a value, and what its parts were called before others were taken out."""
+
+    def __init__(self, value: object) -> None:
+        self.value = copy.deepcopy(value)
+        self._taken: list[Path] = []
+        self._positions: dict[int, list[int]] = {}
+
+    def has(self, path: Path) -> bool:
+        return len(list(self._steps(path))) == len(path)
+
+    def as_written(self, path: Path) -> Path:
+        """A path as the value spells it; the innermost part of it that is there."""
+        return tuple(shown for _, _, shown in self._steps(path))
+
+    def is_damaged(self, path: Path) -> bool:
+        return any(taken[: len(path)] == path for taken in self._taken)
+
+    def take_out(self, path: Path) -> bool:
+        steps = list(self._steps(path))
+        if not steps:
+            return False
+        parent, key, _ = steps[-1]
+        self._taken.append(tuple(shown for _, _, shown in steps))
+        if isinstance(parent, list):
+            self._positions.setdefault(id(parent), list(range(len(parent)))).pop(key)
+        del parent[key]
+        return True
+
+    def _steps(self, path: Path) -> Iterator[tuple[Any, Any, str | int]]:
+        """Each container on the way, the key in it, and what that was called in the beginning."""
+        node: Any = self.value
+        for part in path:
+            if isinstance(node, list) and isinstance(part, int) and part < len(node):
+                yield node, part, self._positions.get(id(node), range(len(node)))[part]
+                node = node[part]
+            elif isinstance(node, dict):
+                key = part if part in node else next((key for key in node if _same(key, part)), None)
+                if key is None:
+                    return
+                yield node, key, str(key)
+                node = node[key]
+            else:
+                return
+
+
+def _same(key: object, part: str | int) -> bool:
+    return str(key).replace("_", "").lower() == str(part).replace("_", "").lower()

@@ -1,0 +1,91 @@
+"""Mistakes in values that lie between two keys or two items: what is said twice, and what contradicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dagster_plus_k8s_helpers.agent.values_rules import (
+    DEPLOYMENT_TWICE,
+    ENV_FROM_AGENT,
+    ENV_TWICE,
+    INVALID_VALUE,
+    TOKEN_IN_FILE,
+    TOKEN_TWICE,
+)
+from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.pod.names import check_env_name
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
+    from dagster_plus_k8s_helpers.findings import Finding
+
+__all__ = ["check_pairs"]
+
+
+def check_pairs(document: YamlDocument, data: Mapping[Any, Any]) -> Iterator[Finding]:
+    """What contradicts itself or is said twice.
+
+    Args:
+        document: The document that holds the values.
+        data: The values.
+    """
+    yield from _token(document, _mapping(data, "dagsterCloud"))
+    yield from _env(document, _mapping(data, "workspace"))
+
+
+def _token(document: YamlDocument, cloud: Mapping[Any, Any]) -> Iterator[Finding]:
+    where = document.where(("dagsterCloud", "agentTokenValue"))
+    if cloud.get("agentTokenValue") and cloud.get("agentTokenSecretName"):
+        yield TOKEN_TWICE.at(where, "agentTokenValue and agentTokenSecretName are both set")
+    elif cloud.get("agentTokenValue"):
+        yield TOKEN_IN_FILE.at(where, "the agent token stands in the file")
+    if cloud.get("deployment") and cloud.get("deployments"):
+        where = document.where(("dagsterCloud", "deployment"))
+        yield DEPLOYMENT_TWICE.at(where, "deployment and deployments are both set")
+
+
+def _env(document: YamlDocument, workspace: Mapping[Any, Any]) -> Iterator[Finding]:
+    entries = workspace.get("envVars")
+    first: dict[str, int] = {}
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if not isinstance(entry, str):
+            continue
+        path: Path = ("workspace", "envVars", index)
+        name, sign, _ = entry.partition("=")
+        try:
+            check_env_name(name)
+        except K8sConfigError as error:
+            yield INVALID_VALUE.at(document.where(path), error.reason, fix="write NAME=value")
+            continue
+        if name in first:
+            line = document.where((*path[:-1], first[name])).line
+            message = f"the environment variable {name!r} is set twice; line {line} sets it too"
+            yield ENV_TWICE.at(document.where(path), message)
+        elif not sign:
+            message = f"{name!r} has no value here and is read from the agent's environment"
+            yield ENV_FROM_AGENT.at(document.where(path), message, fix=_env_fix(name))
+        first.setdefault(name, index)
+    # A name that is twice in one list has a finding for that.
+    said: set[tuple[str, str]] = set()
+    for pods in ("runK8sConfig", "serverK8sConfig"):
+        env = _mapping(_mapping(workspace, pods), "containerConfig").get("env")
+        for index, entry in enumerate(env if isinstance(env, list) else ()):
+            name = str(entry.get("name")) if isinstance(entry, Mapping) else ""
+            if name in first and (pods, name) not in said:
+                said.add((pods, name))
+                path = ("workspace", pods, "containerConfig", "env", index)
+                line = document.where(("workspace", "envVars", first[name])).line
+                message = (
+                    f"the environment variable {name!r} is set twice; envVars sets it too, in line {line}"
+                )
+                yield ENV_TWICE.at(document.where(path), message)
+
+
+def _env_fix(name: str) -> str:
+    return f"write {name}=value, or set {name} in dagsterCloudAgent.env or envFrom"
+
+
+def _mapping(data: Mapping[Any, Any], key: str) -> Mapping[Any, Any]:
+    value = data.get(key)
+    return value if isinstance(value, Mapping) else {}

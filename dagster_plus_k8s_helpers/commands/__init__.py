@@ -1,0 +1,1 @@
+"""The commands of ``dagster-plus-k8s``, one module each."""

@@ -1,0 +1,54 @@
+"""``dagster-plus-k8s location``: the files of code locations out of Python."""
+
+from __future__ import annotations
+
+import click
+
+from dagster_plus_k8s_helpers.commands.loading import load
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+
+__all__ = ["location"]
+
+
+@click.group()
+def location() -> None:
+    """Work with code locations."""
+
+
+@location.command()
+@click.option(
+    "--module",
+    "reference",
+    metavar="MODULE:NAME",
+    required=True,
+    help="A DagsterCloudConfig, CodeLocation, ContainerContext or Build, such as deploy.locations:LOCATIONS.",
+)
+@click.option("--merged", is_flag=True, help="Merge the defaults of a DagsterCloudConfig into its locations.")
+def render(reference: str, *, merged: bool) -> None:
+    """Print what dagster_cloud.yaml, container_context.yaml or build.yaml should hold."""
+    # Whoever calls another command does not wait for these.
+    from dagster_plus_k8s_helpers.agent.container_context import (  # noqa: PLC0415
+        ContainerContext,
+        K8sContainerContext,
+    )
+    from dagster_plus_k8s_helpers.agent.locations import (  # noqa: PLC0415
+        Build,
+        CodeLocation,
+        DagsterCloudConfig,
+        to_yaml,
+    )
+
+    kinds = (DagsterCloudConfig, CodeLocation, ContainerContext, K8sContainerContext, Build)
+    found = load(reference, *kinds, example="deploy.locations:LOCATIONS")
+    if merged and not isinstance(found, DagsterCloudConfig):
+        raise click.UsageError("--merged goes with a DagsterCloudConfig, which alone has defaults")
+    try:
+        if isinstance(found, DagsterCloudConfig) and merged:
+            found = found.merged()
+        if isinstance(found, CodeLocation):
+            found = DagsterCloudConfig(locations=(found,))
+        if isinstance(found, K8sContainerContext):
+            found = ContainerContext(k8s=found)
+    except DagsterPlusK8sError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(to_yaml(found), nl=False)

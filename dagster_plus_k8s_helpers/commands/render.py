@@ -1,0 +1,51 @@
+"""``dagster-plus-k8s render``: one `K8sConfig` as any level of Dagster wants it."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import click
+import yaml
+
+from dagster_plus_k8s_helpers.commands.loading import load
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.pod.config import K8sConfig
+
+__all__ = ["render"]
+
+Form: TypeAlias = Literal["tags", "container-context", "helm-values", "pod-spec"]
+
+
+@click.command()
+@click.argument("config", metavar="MODULE:NAME")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["tags", "container-context", "helm-values", "pod-spec"]),
+    default="tags",
+    show_default=True,
+    help="What to write it for.",
+)
+@click.option(
+    "--pods",
+    type=click.Choice(["run", "server", "both"]),
+    default="run",
+    show_default=True,
+    help="Which pods of a code location, with container-context and helm-values.",
+)
+def render(config: str, form: Form, pods: Literal["run", "server", "both"]) -> None:
+    """Print a K8sConfig as YAML: the one called NAME in MODULE, such as my_project.pods:TRAIN."""
+    if pods != "run" and form in {"tags", "pod-spec"}:
+        raise click.UsageError("--pods goes with --as container-context and --as helm-values")
+    kinds: tuple[Literal["run", "server"], ...] = ("run", "server") if pods == "both" else (pods,)
+    try:
+        found = load(config, K8sConfig, example="my_project.pods:TRAIN")
+        rendered = {
+            "tags": lambda: found.tags,
+            "container-context": lambda: {"container_context": found.container_context(*kinds)},
+            "helm-values": lambda: found.helm_values(*kinds),
+            "pod-spec": found.pod_spec,
+        }[form]()
+    except DagsterPlusK8sError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(yaml.safe_dump(rendered, sort_keys=False, allow_unicode=True), nl=False)

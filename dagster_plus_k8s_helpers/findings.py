@@ -1,0 +1,120 @@
+"""`Finding`: one thing that a check has to say, with where it stands and what to write instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypedDict
+
+__all__ = ["Finding", "FindingDict", "Rule", "Severity", "Where", "at_or_above"]
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Where:
+    """Where something stands: in a file, in a job, or in both.
+
+    Attributes:
+        file: The file as the user named it; empty for what stands in Python.
+        line: Line in the file, from 1; 0 when it is not known.
+        column: Column in that line, from 1; 0 when it is not known.
+        path: The path inside the file or the job, such as ``dagsterCloud.deployments[0]``.
+    """
+
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        spot = ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
+        return f"{spot} {self.path}" if spot and self.path else spot or self.path
+
+
+class FindingDict(TypedDict):
+    """A finding as JSON."""
+
+    code: str
+    severity: str
+    where: str
+    message: str
+    fix: str
+    docs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check has to say.
+
+    Attributes:
+        code: Stable code of the rule, such as ``DPK101``.
+        severity: Whether the rule calls it an error or a warning.
+        where: Where it stands.
+        message: What is wrong.
+        fix: What to write instead.
+        docs: Page that explains the rule.
+    """
+
+    code: str
+    severity: Severity
+    where: Where
+    message: str
+    fix: str
+    docs: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.severity} {self.code}: {self.message}; {self.fix}"
+
+    def to_dict(self) -> FindingDict:
+        """The finding as JSON, everything in it text."""
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "where": str(self.where),
+            "message": self.message,
+            "fix": self.fix,
+            "docs": self.docs,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of finding.
+
+    Attributes:
+        code: Its stable code.
+        severity: How bad its findings are.
+        reason: Why it is wrong, in one line.
+        fix: What to do about it in general.
+    """
+
+    code: str
+    severity: Severity
+    reason: str
+    fix: str
+
+    @property
+    def docs(self) -> str:
+        """Page that explains the rule."""
+        return f"docs/findings.md#{self.code.lower()}"
+
+    def at(self, where: Where, message: str, *, fix: str = "") -> Finding:
+        """A finding of this kind.
+
+        Args:
+            where: Where it stands.
+            message: What is wrong there.
+            fix: What to write there, when that can be said better than in general.
+        """
+        return Finding(self.code, self.severity, where, message, fix or self.fix, self.docs)
+
+
+def at_or_above(findings: list[Finding], severity: Severity) -> list[Finding]:
+    """The findings that are at least so bad."""
+    return [item for item in findings if severity is Severity.WARNING or item.severity is Severity.ERROR]

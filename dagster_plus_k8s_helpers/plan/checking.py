@@ -1,0 +1,76 @@
+"""Checking files: each by its kind, and those together that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from dagster_plus_k8s_helpers.agent.kinds import FileKind, kind_of
+from dagster_plus_k8s_helpers.agent.pairing import check_queues
+from dagster_plus_k8s_helpers.agent.waivers import after_waivers
+from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument, read_yaml
+from dagster_plus_k8s_helpers.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Source", "check_sources"]
+
+
+class Source(NamedTuple):
+    """A file to check.
+
+    Attributes:
+        name: What the user calls it.
+        content: What it holds.
+    """
+
+    name: str
+    content: bytes
+
+
+def check_sources(sources: Sequence[Source]) -> list[Finding]:
+    """Everything that is wrong with files, in their order.
+
+    Code locations are paired with the agents whose values are among the files.
+    """
+    findings: dict[str, list[Finding]] = {source.name: [] for source in sources}
+    by_kind: dict[FileKind, list[YamlDocument]] = {kind: [] for kind in FileKind}
+    for source in {source.name: source for source in sources}.values():
+        documents, found = read_yaml(source.content, source.name)
+        findings[source.name] += found
+        for document in documents:
+            kind = kind_of(document)
+            if isinstance(kind, Finding):
+                findings[source.name].append(kind)
+            else:
+                by_kind[kind].append(document)
+                findings[source.name] += _check_of(kind)(document)
+    agents = [document.data for document in by_kind[FileKind.VALUES] if isinstance(document.data, Mapping)]
+    for finding in check_queues(by_kind[FileKind.LOCATIONS], agents):
+        findings[finding.where.file].append(finding)
+    texts = {source.name: source.content.decode("utf-8-sig", errors="replace") for source in sources}
+    return [
+        finding
+        for name, found in findings.items()
+        for finding in sorted(after_waivers(texts[name], name, found), key=_position)
+    ]
+
+
+def _position(finding: Finding) -> tuple[int, int, str]:
+    return finding.where.line, finding.where.column, finding.code
+
+
+def _check_of(kind: FileKind) -> Callable[[YamlDocument], list[Finding]]:
+    """The check of a kind, imported when it is needed: nobody waits for what they do not check."""
+    if kind is FileKind.VALUES:
+        from dagster_plus_k8s_helpers.agent.check_values import check_values  # noqa: PLC0415
+
+        return check_values
+    from dagster_plus_k8s_helpers.agent import check_locations  # noqa: PLC0415
+
+    return {
+        FileKind.LOCATIONS: check_locations.check_locations,
+        FileKind.CONTAINER_CONTEXT: check_locations.check_container_context,
+        FileKind.BUILD: check_locations.check_build,
+    }[kind]

@@ -1,0 +1,158 @@
+"""Findings written down: for people, for programs, and for the review of a pull request."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import groupby
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import quote
+
+from dagster_plus_k8s_helpers.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["FORMATS", "Format", "as_github", "as_json", "as_sarif", "as_text", "print_text"]
+
+Format: TypeAlias = Literal["text", "json", "github", "sarif"]
+
+_SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """For people: grouped by file, what is wrong and what to write instead, and the numbers at the end."""
+    return "".join(f"{text}\n" for text, _ in _lines(findings))
+
+
+def print_text(findings: Sequence[Finding]) -> None:
+    """The same on a terminal, with colours."""
+    from rich.console import Console  # noqa: PLC0415 - of all commands only this one needs it
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    for text, style in _lines(findings):
+        console.print(Text(text, style=style), soft_wrap=True)
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """For programs: a list of ``{code, severity, where, message, fix, docs}``."""
+    return json.dumps([finding.to_dict() for finding in findings], indent=2) + "\n"
+
+
+def as_github(findings: Sequence[Finding]) -> str:
+    """Workflow commands, which GitHub Actions shows as annotations at the line.
+
+    Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+    """
+    return "".join(f"{_github_command(finding)}\n" for finding in findings)
+
+
+def as_sarif(findings: Sequence[Finding]) -> str:
+    """SARIF 2.1.0, for code scanning.
+
+    Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+    """
+    rules = {finding.code: finding for finding in findings}
+    run = {
+        "tool": {
+            "driver": {
+                "name": "dagster-plus-k8s",
+                "rules": [
+                    {"id": code, "help": {"text": f"see {finding.docs}"}}
+                    for code, finding in sorted(rules.items())
+                ],
+            }
+        },
+        "results": [_sarif_result(finding) for finding in findings],
+    }
+    return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+FORMATS: dict[Format, Callable[[Sequence[Finding]], str]] = {
+    "text": as_text,
+    "json": as_json,
+    "github": as_github,
+    "sarif": as_sarif,
+}
+
+
+def _lines(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
+    """The lines of the report and the style of each."""
+    for file, group in groupby(findings, key=lambda item: item.where.file):
+        yield _one_line(file) or "in Python", "bold underline"
+        for item in group:
+            yield (
+                f"  {_spot(item)} {item.severity} {item.code} {_one_line(item.message)}",
+                _STYLES[item.severity],
+            )
+            if item.where.path:
+                yield f"      at {_one_line(item.where.path)}", "dim"
+            yield f"      {_one_line(item.fix)}", ""
+    yield _summary(findings), "bold"
+
+
+_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+
+
+def _spot(finding: Finding) -> str:
+    where = finding.where
+    return ":".join(str(number) for number in (where.line, where.column) if number) or "-"
+
+
+def _one_line(text: str) -> str:
+    """A text from a file cannot pass for another line of the report, nor change the terminal."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda found: repr(found[0])[1:-1], text)
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "nothing found"
+    counts = [
+        (sum(item.severity is severity for item in findings), severity)
+        for severity in (Severity.ERROR, Severity.WARNING)
+    ]
+    return ", ".join(f"{count} {severity}{'s' * (count != 1)}" for count, severity in counts if count)
+
+
+def _github_command(finding: Finding) -> str:
+    where = finding.where
+    properties = {
+        "file": where.file,
+        "line": str(where.line or ""),
+        "col": str(where.column or ""),
+        "title": f"{finding.code} {where.path}".strip(),
+    }
+    shown = ",".join(f"{key}={_github_property(value)}" for key, value in properties.items() if value)
+    return f"::{finding.severity} {shown}::{_github_data(f'{finding.message}; {finding.fix}')}"
+
+
+def _github_data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _github_property(text: str) -> str:
+    return _github_data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _sarif_result(finding: Finding) -> dict[str, Any]:
+    where = finding.where
+    location: dict[str, Any] = {}
+    if where.file:
+        location["physicalLocation"] = {"artifactLocation": {"uri": _uri(where.file)}}
+        if where.line:
+            region = {"startLine": where.line, "startColumn": max(where.column, 1)}
+            location["physicalLocation"]["region"] = region
+    if where.path:
+        location["logicalLocations"] = [{"fullyQualifiedName": where.path}]
+    return {
+        "ruleId": finding.code,
+        "level": finding.severity.value,
+        "message": {"text": f"{finding.message}; {finding.fix}"},
+        "locations": [location] if location else [],
+    }
+
+
+def _uri(file: str) -> str:
+    return quote(PurePath(file).as_posix(), safe="/")

@@ -1,0 +1,1 @@
+"""How the agent that runs this project is installed."""

@@ -1,0 +1,51 @@
+"""Writes docs/findings.md: every rule of `dagster-plus-k8s check`, from the tables in the package.
+
+python scripts/generate_findings_page.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dagster_plus_k8s_helpers.agent.all_rules import ALL_RULES
+
+TARGET = Path(__file__).parent.parent / "docs" / "findings.md"
+
+HEAD = """\
+# What `dagster-plus-k8s check` finds
+
+`dagster-plus-k8s check FILE...` checks the agent's Helm values, dagster_cloud.yaml,
+container_context.yaml and build.yaml, told apart by what they hold. `--format` writes the findings as
+`text`, `json`, `github` (annotations in a pull request) or `sarif` (code scanning). The exit code is 0
+when nothing is found, 1 when there is a finding at or above `--fail-on` (`error`, or `warning`), and 2
+when a file could not be read.
+
+A finding that is meant to be so is waived by a comment on its line, with its code and a reason:
+
+```yaml
+k8s:
+  env_vars:
+    - REGION  # dagster-plus-k8s: ignore[DPK307] every agent has it
+```
+
+This page is written by `scripts/generate_findings_page.py`.
+"""
+
+
+def main() -> None:
+    """Write the page."""
+    TARGET.write_text(page(), "utf-8")
+    print(f"wrote {TARGET}")
+
+
+def page() -> str:
+    """The page: a section a rule, its heading the code that findings link to."""
+    sections = [
+        f"## {rule.code}\n\n{rule.severity.value.capitalize()}. {rule.reason}\n\nWhat to do: {rule.fix}.\n"
+        for rule in ALL_RULES
+    ]
+    return "\n".join([HEAD, *sections])
+
+
+if __name__ == "__main__":
+    main()

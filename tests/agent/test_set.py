@@ -1,0 +1,284 @@
+"""dagster-plus-k8s agent set: Helm's syntax, and files that stay what they were."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dagster_plus_k8s_helpers import K8sConfigError
+from dagster_plus_k8s_helpers.agent.edit_values import edited
+from dagster_plus_k8s_helpers.agent.helm_set import Assignment, parse_key, parse_set, parse_value
+from dagster_plus_k8s_helpers.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SETS: list[tuple[str, list[tuple[tuple[str | int, ...], object]]]] = [
+    ("a=b", [(("a",), "b")]),
+    ("a.b.c=1,d=x", [(("a", "b", "c"), 1), (("d",), "x")]),
+    ("a[0].b=c,a[1][2]=d", [(("a", 0, "b"), "c"), (("a", 1, 2), "d")]),
+    ("a={x,1,true}", [(("a",), ["x", 1, True])]),
+    ("a={x},b=c", [(("a",), ["x"]), (("b",), "c")]),
+    ("a={}", [(("a",), [])]),
+    ("a={x,}", [(("a",), ["x", ""])]),
+    (r"a\.b/c=d\,e", [(("a.b/c",), "d,e")]),
+    (r"a=b\\c", [(("a",), "b\\c")]),
+    ("a=,b=null", [(("a",), ""), (("b",), None)]),
+    ("a=TRUE,b=False,c=0,d=-3", [(("a",), True), (("b",), False), (("c",), 0), (("d",), -3)]),
+    (
+        "a=007,b=1.5,c=1e3,d=99999999999999999999",
+        [(("a",), "007"), (("b",), "1.5"), (("c",), "1e3"), (("d",), "9" * 20)],
+    ),
+    ("a=b=c", [(("a",), "b=c")]),
+    ("é=ü", [(("é",), "ü")]),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), SETS, ids=[text for text, _ in SETS])
+def test_set_says_what_it_says_to_helm(text: str, said: list[tuple[tuple[str | int, ...], object]]) -> None:
+    assert parse_set(text) == [Assignment(*pair) for pair in said]  # type: ignore[arg-type]
+
+
+def test_set_string_says_text() -> None:
+    assert parse_set("a=1,b={true}", as_text=True) == [Assignment(("a",), "1"), Assignment(("b",), ["true"])]
+
+
+def test_a_value_on_its_own_needs_no_backslashes() -> None:
+    assert parse_value("a,b=c.d") == "a,b=c.d"
+    assert parse_value("{a,b}") == ["a", "b"]
+
+
+REFUSED_SETS = [
+    ("", "'' sets nothing; write KEY=VALUE"),
+    ("a", "'a' has no value in 'a'; write KEY=VALUE"),
+    ("a,b=c", "'a' has no value in 'a,b=c'; write KEY=VALUE"),
+    ("=a", "a part of a key is empty in '=a'; write it like a.b[0]=c"),
+    ("a..b=c", "a part of a key is empty in 'a..b=c'; write it like a.b[0]=c"),
+    ("a[x]=b", "'x' is no index in 'a[x]=b'; write a number, such as a[0]"),
+    ("a[-1]=b", "'-1' is no index in 'a[-1]=b'; write a number, such as a[0]"),
+    ("a[0=b", "'0=b' is no index in 'a[0=b'; write a number, such as a[0]"),
+    ("a[99999]=b", "the index 99999 is above 65536"),
+    ("a[0]b=c", "after an index comes a dot, not 'b', in 'a[0]b=c'"),
+    ("a={b", "a list is not closed in 'a={b'; write it like {a,b}"),
+    ("a={b}c", "after a list comes a comma in 'a={b}c'"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED_SETS, ids=[text for text, _ in REFUSED_SETS])
+def test_what_helm_refuses_is_refused(text: str, message: str) -> None:
+    with pytest.raises(K8sConfigError) as refusal:
+        parse_set(text)
+
+    assert str(refusal.value) == message
+
+
+def test_a_key_has_no_value() -> None:
+    assert parse_key(r"workspace.labels.example\.com/team") == ("workspace", "labels", "example.com/team")
+    assert parse_key("a=b") == ("a=b",)
+
+
+FILE = """\
+# README: what this is
+---
+# Secrets
+imagePullSecrets: []   # none
+
+dagsterCloud:
+  # which
+  deployments:
+  - prod   # the one
+  - "staging"
+dagsterCloudAgent:
+  resources: &size
+    limits: {cpu: 1, memory: "1Gi"}
+workspace:
+  resources: *size
+
+  # the end
+"""
+
+
+def call(file: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["agent", "set", *arguments, str(file)])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "values.yaml"
+    path.write_text(FILE)
+    return path
+
+
+def test_comments_anchors_and_order_survive(file: Path) -> None:
+    first = call(file, "dagsterCloudAgent.replicas", "2")
+    second = call(file, "--set", "dagsterCloud.deployments[2]=dev,workspace.envVars={A=1,B=2}")
+    third = call(file, "--set-string", r"workspace.labels.example\.com/team=1")
+
+    assert [result.output for result in (first, second, third)] == ["", "", ""]
+    assert file.read_text() == FILE.replace('  - "staging"\n', '  - "staging"\n  - dev\n').replace(
+        '"1Gi"}\n', '"1Gi"}\n  replicas: 2\n'
+    ).replace(
+        "*size\n\n  # the end\n",
+        '*size\n  envVars:\n  - A=1\n  - B=2\n\n  # the end\n  labels:\n    example.com/team: "1"\n',
+    )
+
+
+def test_setting_what_stands_there_changes_nothing_else(file: Path) -> None:
+    result = call(file, "dagsterCloud.deployments[0]", "main")
+
+    assert result.output == ""
+    assert file.read_text() == FILE.replace("- prod ", "- main ")
+
+
+def test_an_edit_that_makes_the_file_invalid_is_refused_and_nothing_is_written(file: Path) -> None:
+    result = call(file, "isolatedAgents", "true")
+
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {file}:")
+    assert result.output.endswith(
+        "isolatedAgents: error DPK201: must be a mapping, not true or false; write isolatedAgents: {enabled: true}\n"
+    )
+    assert file.read_text() == FILE
+    assert os.listdir(file.parent) == [file.name]  # noqa: PTH208 - names are what is compared
+
+
+def test_what_an_alias_repeats_is_not_changed_by_accident(file: Path) -> None:
+    result = call(file, "workspace.resources.limits.cpu", "2")
+
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: setting workspace.resources.limits.cpu would change other values of {file} too; edit it by hand\n"
+    )
+    assert file.read_text() == FILE
+
+
+def test_what_was_wrong_before_is_said_and_does_not_stop_the_edit(file: Path) -> None:
+    file.write_text("isolatedAgents: true\n")
+
+    result = call(file, "workspace.namespace", "code")
+
+    assert result.exit_code == 0
+    assert file.read_text() == "isolatedAgents: true\nworkspace:\n  namespace: code\n"
+    assert "isolatedAgents: error DPK201: must be a mapping" in result.output
+
+
+@pytest.mark.parametrize(
+    ("before", "arguments", "after"),
+    [
+        ("", ["workspace.namespace", "code"], "workspace:\n  namespace: code\n"),
+        ("workspace: {}\n", ["workspace.namespace", "code"], "workspace:\n  namespace: code\n"),
+        ("workspace:\n", ["workspace.namespace", "code"], "workspace:\n  namespace: code\n"),
+        (
+            "a: 1\r\nworkspace:\r\n  namespace: x\r\n",
+            ["workspace.namespace", "code"],
+            "a: 1\r\nworkspace:\r\n  namespace: code\r\n",
+        ),
+        (
+            "workspace:\n    envVars:\n      - A=1\n",
+            ["workspace.envVars[0]", "A=2"],
+            "workspace:\n    envVars:\n      - A=2\n",
+        ),
+        (
+            "# one\ndagsterCloudAgent:\n  image:\n    tag: '1.10' # pinned\n",
+            ["dagsterCloudAgent.image.tag", "1.20"],
+            '# one\ndagsterCloudAgent:\n  image:\n    tag: "1.20" # pinned\n',
+        ),
+        (
+            "dagsterCloudAgent: {image: {tag: a}}\n",
+            ["dagsterCloudAgent.image.tag", "12e4567"],
+            'dagsterCloudAgent: {image: {tag: "12e4567"}}\n',
+        ),
+        (
+            "dagsterCloud:\n  deployments: [a]\n",
+            ["dagsterCloud.deployments", "null"],
+            "dagsterCloud:\n  deployments:\n",
+        ),
+    ],
+)
+def test_an_edit_in_a_file(tmp_path: Path, before: str, arguments: list[str], after: str) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_bytes(before.encode())
+
+    result = call(file, *arguments)
+
+    assert result.exit_code == 0, result.output
+    assert file.read_bytes().decode() == after
+
+
+def test_other_documents_stay(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("workspace:\n  namespace: a\n---\n# another\nkind: Thing\n")
+
+    result = call(file, "workspace.namespace", "b")
+
+    assert file.read_text() == "workspace:\n  namespace: b\n---\n# another\nkind: Thing\n"
+    assert "these values are document 2 of the file" in result.output
+
+
+def test_a_link_stays_a_link_and_a_file_keeps_its_mode(tmp_path: Path) -> None:
+    file, link = tmp_path / "values.yaml", tmp_path / "link.yaml"
+    file.write_text("workspace:\n  namespace: a\n")
+    file.chmod(0o640)
+    link.symlink_to(file)
+
+    result = call(link, "workspace.namespace", "b")
+
+    assert result.output == ""
+    assert link.is_symlink()
+    assert file.read_text() == "workspace:\n  namespace: b\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"a: [\n",
+            "values.yaml:2:1: error DPK001: this is not YAML: did not find expected node content; mend the YAML at this place",
+        ),
+        (
+            b"a: \xff",
+            "values.yaml:1:4: error DPK006: the byte 0xff is not UTF-8 here; save the file as UTF-8",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_not_edited(content: bytes, message: str) -> None:
+    with pytest.raises(Exception, match="error DPK00") as refusal:
+        edited(content, "values.yaml", [Assignment(("a",), 1)])
+
+    assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a", "b"], "write KEY VALUE FILE, or --set and FILE"),
+        (["--set", "a=b", "c"], "with --set or --set-string write FILE only"),
+    ],
+)
+def test_wrong_arguments_are_refused(file: Path, arguments: list[str], message: str) -> None:
+    extra = arguments if "--set" in arguments else arguments[:1]
+
+    result = call(file, *extra)
+
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    result = call(tmp_path / "none.yaml", "a", "b")
+
+    assert result.exit_code == 1
+    assert result.output == f"Error: {tmp_path / 'none.yaml'}: No such file or directory\n"
+
+
+def test_the_value_is_written_as_yaml_reads_it() -> None:
+    text, _ = edited(
+        b"dagsterCloud: {}\n", "values.yaml", [Assignment(("dagsterCloud", "agentLabel"), "yes")]
+    )
+
+    assert text == 'dagsterCloud:\n  agentLabel: "yes"\n'

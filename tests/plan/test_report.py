@@ -1,0 +1,210 @@
+"""Findings as text, JSON, annotations on GitHub and SARIF."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from dagster_plus_k8s_helpers.findings import Finding, Severity, Where
+from dagster_plus_k8s_helpers.plan.report import as_github, as_json, as_sarif, as_text, print_text
+
+ERROR = Finding(
+    "DPK101",
+    Severity.ERROR,
+    Where("deploy/values.yaml", 3, 5, "dagsterCloud.x"),
+    "there is no key 'x' here",
+    "write 'y'",
+    "docs/findings.md#dpk101",
+)
+WARNING = Finding(
+    "DPK310", Severity.WARNING, Where("b.yaml"), "lost", "do without it", "docs/findings.md#dpk310"
+)
+HOSTILE = Finding(
+    "DPK102",
+    Severity.ERROR,
+    Where("a,b:c%.yaml", 1, 0, "a\n::error::"),
+    "x\x1b[2J\r\n::set-output name=a::",
+    "%",
+    "d",
+)
+
+# The constraints of https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json on
+# the properties that are written here.
+SARIF_SCHEMA = {
+    "type": "object",
+    "required": ["version", "runs"],
+    "additionalProperties": False,
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"enum": ["2.1.0"]},
+        "runs": {"type": "array", "items": {"$ref": "#/definitions/run"}},
+    },
+    "definitions": {
+        "message": {
+            "type": "object",
+            "required": ["text"],
+            "additionalProperties": False,
+            "properties": {"text": {"type": "string"}},
+        },
+        "run": {
+            "type": "object",
+            "required": ["tool"],
+            "additionalProperties": False,
+            "properties": {
+                "tool": {
+                    "type": "object",
+                    "required": ["driver"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "driver": {
+                            "type": "object",
+                            "required": ["name"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "name": {"type": "string"},
+                                "rules": {
+                                    "type": "array",
+                                    "uniqueItems": True,
+                                    "items": {
+                                        "type": "object",
+                                        "required": ["id"],
+                                        "additionalProperties": False,
+                                        "properties": {
+                                            "id": {"type": "string"},
+                                            "help": {"$ref": "#/definitions/message"},
+                                        },
+                                    },
+                                },
+                            },
+                        }
+                    },
+                },
+                "results": {"type": "array", "items": {"$ref": "#/definitions/result"}},
+            },
+        },
+        "result": {
+            "type": "object",
+            "required": ["message"],
+            "additionalProperties": False,
+            "properties": {
+                "ruleId": {"type": "string"},
+                "level": {"enum": ["none", "note", "warning", "error"]},
+                "message": {"$ref": "#/definitions/message"},
+                "locations": {"type": "array", "items": {"$ref": "#/definitions/location"}},
+            },
+        },
+        "location": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "physicalLocation": {
+                    "type": "object",
+                    "required": ["artifactLocation"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "artifactLocation": {
+                            "type": "object",
+                            "additionalProperties": False,
+                            "properties": {"uri": {"type": "string", "pattern": "^[^ :]*$"}},
+                        },
+                        "region": {
+                            "type": "object",
+                            "additionalProperties": False,
+                            "properties": {
+                                "startLine": {"type": "integer", "minimum": 1},
+                                "startColumn": {"type": "integer", "minimum": 1},
+                            },
+                        },
+                    },
+                },
+                "logicalLocations": {
+                    "type": "array",
+                    "uniqueItems": True,
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "properties": {"fullyQualifiedName": {"type": "string"}},
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def test_text_is_grouped_by_file() -> None:
+    assert as_text([ERROR, ERROR, WARNING]) == (
+        "deploy/values.yaml\n"
+        "  3:5 error DPK101 there is no key 'x' here\n"
+        "      at dagsterCloud.x\n"
+        "      write 'y'\n"
+        "  3:5 error DPK101 there is no key 'x' here\n"
+        "      at dagsterCloud.x\n"
+        "      write 'y'\n"
+        "b.yaml\n"
+        "  - warning DPK310 lost\n"
+        "      do without it\n"
+        "2 errors, 1 warning\n"
+    )
+
+
+def test_nothing_is_said_too() -> None:
+    assert as_text([]) == "nothing found\n"
+    assert as_json([]) == "[]\n"
+    assert as_github([]) == ""
+    assert json.loads(as_sarif([]))["runs"][0]["results"] == []
+
+
+def test_json_is_a_list_of_findings() -> None:
+    assert json.loads(as_json([ERROR])) == [
+        {
+            "code": "DPK101",
+            "severity": "error",
+            "where": "deploy/values.yaml:3:5 dagsterCloud.x",
+            "message": "there is no key 'x' here",
+            "fix": "write 'y'",
+            "docs": "docs/findings.md#dpk101",
+        }
+    ]
+
+
+def test_github_gets_a_command_a_finding() -> None:
+    assert as_github([ERROR, WARNING]) == (
+        "::error file=deploy/values.yaml,line=3,col=5,title=DPK101 dagsterCloud.x::there is no key 'x' here; write 'y'\n"
+        "::warning file=b.yaml,title=DPK310::lost; do without it\n"
+    )
+
+
+def test_what_a_file_holds_cannot_pass_for_a_command() -> None:
+    assert as_github([HOSTILE]) == (
+        "::error file=a%2Cb%3Ac%25.yaml,line=1,title=DPK102 a%0A%3A%3Aerror%3A%3A::"
+        "x\x1b[2J%0D%0A::set-output name=a::; %25\n"
+    )
+
+
+def test_what_a_file_holds_cannot_pass_for_another_line_of_the_report() -> None:
+    assert as_text([HOSTILE]).splitlines() == [
+        "a,b:c%.yaml",
+        r"  1 error DPK102 x\x1b[2J\r\n::set-output name=a::",
+        r"      at a\n::error::",
+        "      %",
+        "1 error",
+    ]
+
+
+@pytest.mark.parametrize("findings", [[], [ERROR], [ERROR, ERROR, WARNING, HOSTILE]])
+def test_sarif_is_as_its_schema_says(findings: list[Finding]) -> None:
+    written = json.loads(as_sarif(findings))
+
+    jsonschema.validate(written, SARIF_SCHEMA)
+    run = written["runs"][0]
+    assert [result["ruleId"] for result in run["results"]] == [finding.code for finding in findings]
+    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {finding.code for finding in findings}
+
+
+def test_a_terminal_gets_the_same_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    print_text([ERROR, WARNING])
+
+    assert capsys.readouterr().out == as_text([ERROR, WARNING])

@@ -1,0 +1,219 @@
+"""The commands dagster-plus-k8s check and dagster-plus-k8s location render."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from dagster_plus_k8s_helpers.cli import main
+
+CLEAN = "locations: [{location_name: a, code_source: {module_name: a}}]\n"
+WARNED = "k8s: {run_k8s_config: {merge_behavior: SHALLOW}}\n"
+WRONG = "location: []\n"
+COMMAND = Path(sys.executable).parent / "dagster-plus-k8s"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in {"clean": CLEAN, "warned": WARNED, "wrong": WRONG, "none": "a: b\n"}.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    (tmp_path / "deploy_locations.py").write_text(
+        "from dagster_plus_k8s_helpers import K8sConfig\n"
+        "from dagster_plus_k8s_helpers.agent.container_context import ContainerContext, K8sContainerContext\n"
+        "from dagster_plus_k8s_helpers.agent.locations import *\n"
+        "CONTEXT = K8sContainerContext(env_vars={'A': '1'})\n"
+        "ONE = CodeLocation(location_name='a', container_context=K8sContainerContext(env_vars={'B': '1'}))\n"
+        "ALL = DagsterCloudConfig(defaults=LocationDefaults(container_context=CONTEXT), locations=[ONE])\n"
+        "CONTEXTS = ContainerContext(k8s=CONTEXT)\n"
+        "BUILD = Build(registry='r')\n"
+        "UNMERGEABLE = DagsterCloudConfig(\n"
+        "    defaults=LocationDefaults(container_context=K8sContainerContext(env_vars={'A': 'b=c'})), locations=[ONE])\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "deploy_locations", raising=False)
+    return tmp_path
+
+
+def call(*arguments: str, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(main, arguments, input=stdin)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["clean.yaml"], 0),
+        (["warned.yaml"], 0),
+        (["warned.yaml", "--fail-on", "warning"], 1),
+        (["wrong.yaml"], 1),
+        (["clean.yaml", "wrong.yaml"], 1),
+        (["none.yaml"], 1),
+        (["absent.yaml"], 2),
+        (["wrong.yaml", "absent.yaml"], 2),
+        (["."], 2),
+        ([], 2),
+        (["clean.yaml", "--format", "xml"], 2),
+        (["clean.yaml", "--fail-on", "never"], 2),
+    ],
+)
+def test_the_exit_code_says_what_came_out(arguments: list[str], code: int) -> None:
+    assert call("check", *arguments).exit_code == code
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_cannot_be_read_is_said_and_the_rest_is_checked() -> None:
+    result = call("check", "wrong.yaml", "absent.yaml", ".")
+
+    assert result.stdout.startswith("wrong.yaml\n  1:1 error DPK101 there is no key 'location' here")
+    assert result.stderr == (
+        "Error: cannot read absent.yaml: No such file or directory\nError: cannot read .: Is a directory\n"
+    )
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_without_permission_cannot_be_checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    result = call("check", "clean.yaml")
+
+    assert (result.exit_code, result.stderr) == (2, "Error: cannot read clean.yaml: Permission denied\n")
+
+
+@pytest.mark.usefixtures("folder")
+def test_standard_input_is_checked_by_what_it_holds() -> None:
+    result = call("check", "-", stdin=WRONG.encode())
+
+    assert result.exit_code == 1
+    assert result.output.startswith("standard input\n  1:1 error DPK101")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+def test_each_format_names_the_finding(form: str) -> None:
+    result = call("check", "wrong.yaml", "--format", form)
+
+    assert "DPK101" in result.output
+    if form in {"json", "sarif"}:
+        json.loads(result.output)
+
+
+def test_locations_are_paired_with_the_agents_given(folder: Path) -> None:
+    (folder / "values.yaml").write_text(
+        "dagsterCloud: {agentQueues: {additionalQueues: [eu]}}\n---\ndagsterCloud: {}\n"
+    )
+    (folder / "cloud.yaml").write_text("locations: [{location_name: a, agent_queue: us}]\n")
+
+    together = json.loads(call("check", "cloud.yaml", "values.yaml", "--format", "json").output)
+
+    assert "DPK312" in [finding["code"] for finding in together]
+    assert call("check", "cloud.yaml").exit_code == 0
+
+
+def test_every_document_of_a_file_is_checked(folder: Path) -> None:
+    (folder / "both.yaml").write_text(f"{CLEAN}---\n{WRONG}---\n{WARNED}")
+
+    found = json.loads(call("check", "both.yaml", "--format", "json").output)
+
+    assert [(item["code"], item["where"].split(":")[1]) for item in found] == [
+        ("DPK101", "3"),
+        ("DPK310", "5"),
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+def test_half_a_surrogate_pair_reaches_no_traceback(form: str) -> None:
+    process = subprocess.run(
+        [COMMAND, "check", "-", "--format", form],
+        input=b'"\\ud800": "\\ud800"\nlocation: [{location_name: "\\ud800\\u001b[2J", "\\udfff": 1}]\n',
+        capture_output=True,
+        check=False,
+    )
+
+    assert process.returncode == 1
+    assert process.stderr == b""
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("CONTEXT", {"k8s": {"env_vars": ["A=1"]}}),
+        ("CONTEXTS", {"k8s": {"env_vars": ["A=1"]}}),
+        ("BUILD", {"registry": "r"}),
+        ("ONE", {"locations": [{"location_name": "a", "container_context": {"k8s": {"env_vars": ["B=1"]}}}]}),
+        (
+            "ALL",
+            {
+                "defaults": {"container_context": {"k8s": {"env_vars": ["A=1"]}}},
+                "locations": [{"location_name": "a", "container_context": {"k8s": {"env_vars": ["B=1"]}}}],
+            },
+        ),
+    ],
+)
+def test_render_prints_a_file_that_check_takes(name: str, written: object) -> None:
+    result = call("location", "render", "--module", f"deploy_locations:{name}")
+
+    assert yaml.safe_load(result.output) == written
+    assert call("check", "-", stdin=result.output.encode()).output == "nothing found\n"
+
+
+@pytest.mark.usefixtures("folder")
+def test_render_merges_when_asked() -> None:
+    result = call("location", "render", "--module", "deploy_locations:ALL", "--merged")
+
+    assert yaml.safe_load(result.output) == {
+        "locations": [{"location_name": "a", "container_context": {"k8s": {"env_vars": ["A=1", "B=1"]}}}]
+    }
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["deploy_locations"], "'deploy_locations' must be MODULE:NAME, such as deploy.locations:LOCATIONS"),
+        (
+            ["deploy_locations:K8sConfig"],
+            "deploy_locations has no DagsterCloudConfig or CodeLocation or ContainerContext or K8sContainerContext or "
+            "Build called 'K8sConfig'; it has CONTEXT, ONE, ALL, CONTEXTS, BUILD, UNMERGEABLE",
+        ),
+        (
+            ["deploy_locations:ONE", "--merged"],
+            "--merged goes with a DagsterCloudConfig, which alone has defaults",
+        ),
+        (
+            ["deploy_locations:UNMERGEABLE", "--merged"],
+            "Dagster+ cannot merge the defaults into the locations: Invalid key-value pair: A=b=c",
+        ),
+    ],
+)
+def test_render_says_what_is_wrong(arguments: list[str], message: str) -> None:
+    result = call("location", "render", "--module", *arguments)
+
+    assert result.exit_code != 0
+    assert message in result.output
+
+
+def test_check_imports_nothing_heavy(folder: Path) -> None:
+    code = (
+        "import sys\n"
+        "from dagster_plus_k8s_helpers.cli import main\n"
+        "main(['check', 'clean.yaml'], standalone_mode=False)\n"
+        "heavy = {'dagster', 'dagster_cloud_cli', 'dagster_k8s', 'kubernetes', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+
+    output = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=folder
+    )
+
+    assert output.stdout == "nothing found\n[]\n"
