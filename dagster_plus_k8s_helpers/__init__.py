@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         InvalidFileError,
         K8sConfigError,
         MissingExtraError,
+        PlanError,
         QuantityError,
         SelectionError,
         UnknownFieldError,
@@ -55,8 +56,19 @@ if TYPE_CHECKING:
         executor_for_deployment,
         secrets_for_deployment,
     )
+    from dagster_plus_k8s_helpers.executor.diagnosis import (
+        Diagnosis,
+        DiagnosisKind,
+        diagnose,
+    )
     from dagster_plus_k8s_helpers.executor.k8s import (
         k8s_executor,
+    )
+    from dagster_plus_k8s_helpers.executor.memory_ladder import (
+        MemoryLadder,
+    )
+    from dagster_plus_k8s_helpers.plan.metadata import (
+        with_pod_metadata,
     )
     from dagster_plus_k8s_helpers.pod.config import (
         K8sConfig,
@@ -152,6 +164,8 @@ __all__ = [
     "DagsterPlusK8sError",
     "Deployment",
     "DeploymentError",
+    "Diagnosis",
+    "DiagnosisKind",
     "EnvSecrets",
     "FieldRef",
     "FileSecrets",
@@ -161,7 +175,9 @@ __all__ = [
     "K8sConfigError",
     "K8sContainerContext",
     "LocationDefaults",
+    "MemoryLadder",
     "MissingExtraError",
+    "PlanError",
     "PythonLogs",
     "Quantity",
     "QuantityError",
@@ -207,6 +223,7 @@ __all__ = [
     "VolumeMount",
     "Workspace",
     "current_deployment",
+    "diagnose",
     "executor_for_deployment",
     "gpu",
     "k8s_executor",
@@ -216,6 +233,7 @@ __all__ = [
     "shm",
     "spot",
     "with_k8s_config",
+    "with_pod_metadata",
 ]
 
 _MODULES = {
@@ -243,6 +261,7 @@ _MODULES = {
         "InvalidFileError",
         "MissingExtraError",
         "K8sConfigError",
+        "PlanError",
         "QuantityError",
         "SelectionError",
         "UnknownFieldError",
@@ -253,7 +272,10 @@ _MODULES = {
         "executor_for_deployment",
         "secrets_for_deployment",
     ),
+    "executor.diagnosis": ("Diagnosis", "DiagnosisKind", "diagnose"),
     "executor.k8s": ("k8s_executor",),
+    "executor.memory_ladder": ("MemoryLadder",),
+    "plan.metadata": ("with_pod_metadata",),
     "pod.config": ("K8sConfig",),
     "pod.containers": ("Container",),
     "pod.env": (

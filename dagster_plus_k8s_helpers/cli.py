@@ -6,7 +6,9 @@ import click
 
 from dagster_plus_k8s_helpers.commands.agent import agent
 from dagster_plus_k8s_helpers.commands.check import check
+from dagster_plus_k8s_helpers.commands.explain import explain
 from dagster_plus_k8s_helpers.commands.location import location
+from dagster_plus_k8s_helpers.commands.plan import plan
 from dagster_plus_k8s_helpers.commands.render import render
 
 __all__ = ["main"]
@@ -21,5 +23,5 @@ def main() -> None:
 main.add_command(agent)
 
 
-for command in (agent, check, location, render):
+for command in (agent, check, explain, location, plan, render):
     main.add_command(command)

@@ -7,6 +7,7 @@ DagsterPlusK8sError
 ├── InvalidFileError                a file that the platform would refuse or read otherwise than it was meant
 ├── MissingExtraError               a package that an extra of this one brings and that is not installed
 ├── SelectionError (ValueError)     a selection that reaches nothing the config could apply to
+├── PlanError (ValueError)          a plan that cannot be made: no such job, a config Dagster refuses
 └── DeploymentError                 a deployment for which nothing was given
 """
 
@@ -27,6 +28,7 @@ __all__ = [
     "InvalidFileError",
     "K8sConfigError",
     "MissingExtraError",
+    "PlanError",
     "QuantityError",
     "SelectionError",
     "UnknownFieldError",
@@ -125,6 +127,10 @@ class MissingExtraError(DagsterPlusK8sError):
 
 class SelectionError(DagsterPlusK8sError, ValueError):
     """A selection that reaches nothing the config could apply to."""
+
+
+class PlanError(DagsterPlusK8sError, ValueError):
+    """A plan that cannot be made: a job that does not exist, or a config that Dagster refuses."""
 
 
 class DeploymentError(DagsterPlusK8sError):

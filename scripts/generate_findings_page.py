@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dagster_plus_k8s_helpers.agent.all_rules import ALL_RULES
+from dagster_plus_k8s_helpers.plan.all_rules import ALL_RULES
 
 TARGET = Path(__file__).parent.parent / "docs" / "findings.md"
 
@@ -15,10 +15,26 @@ HEAD = """\
 # What `dagster-plus-k8s check` finds
 
 `dagster-plus-k8s check FILE...` checks the agent's Helm values, dagster_cloud.yaml,
-container_context.yaml and build.yaml, told apart by what they hold. `--format` writes the findings as
-`text`, `json`, `github` (annotations in a pull request) or `sarif` (code scanning). The exit code is 0
-when nothing is found, 1 when there is a finding at or above `--fail-on` (`error`, or `warning`), and 2
-when a file could not be read.
+container_context.yaml and build.yaml, told apart by what they hold. With `-m MODULE` it plans every job of
+your definitions, and the implicit asset job, and checks the pods that come of it:
+
+```shell
+dagster-plus-k8s check -m my_project.definitions --agent values.yaml --location dagster_cloud.yaml
+```
+
+- `--job` checks one job; `--location-name` says which of several locations the module is.
+- `--deployment` is the deployment to load the module for: the first one the agent serves when left out.
+- `--nodes` is a file of node pools, or what `kubectl get nodes -o json` prints: which step fits no node?
+- `--kubernetes-version 1.31` checks each Job by the schemas of that version (extra `check`).
+
+`--format` writes the findings as `text`, `json`, `github` (annotations in a pull request) or `sarif` (code
+scanning). The exit code is 0 when nothing is found, 1 when there is a finding at or above `--fail-on`
+(`error`, or `warning`), and 2 when a file could not be read or the module could not be loaded.
+
+`dagster_plus_k8s_helpers.plan.check` is the same in Python.
+
+No cluster is asked. Whether a service account, Secret or ConfigMap exists is not checked, nor what a
+`PipesK8sClient` is given inside an asset.
 
 A finding that is meant to be so is waived by a comment on its line, with its code and a reason:
 
@@ -26,6 +42,14 @@ A finding that is meant to be so is waived by a comment on its line, with its co
 k8s:
   env_vars:
     - REGION  # dagster-plus-k8s: ignore[DPK307] every agent has it
+```
+
+What is found in definitions is waived by metadata of the asset, of the asset check, or of the job for the
+whole job; an op has it in its tags:
+
+```python
+@dg.asset(metadata={"dagster-plus-k8s/ignore": {"DPK501": "the laptop is all it needs"}})
+def small() -> None: ...
 ```
 
 This page is written by `scripts/generate_findings_page.py`.

@@ -217,3 +217,108 @@ def test_check_imports_nothing_heavy(folder: Path) -> None:
     )
 
     assert output.stdout == "nothing found\n[]\n"
+
+
+DEFINITIONS = """\
+import dagster as dg
+from dagster_plus_k8s_helpers import Deployment, current_deployment, executor_for_deployment, k8s_executor, k8s_tags
+
+@dg.asset(op_tags=k8s_tags(memory="64Gi", ttl_seconds_after_finished=1))
+def train(): ...
+
+def made():
+    return dg.Definitions(
+        assets=[train],
+        jobs=[dg.define_asset_job("nightly")],
+        executor=executor_for_deployment(local=dg.in_process_executor, deployments={"prod": k8s_executor()}),
+    )
+"""
+LOCATIONS = """\
+locations:
+  - {location_name: a, code_source: {module_name: a}}
+  - {location_name: b, code_source: {module_name: b}}
+"""
+FOUND = """\
+the implicit asset job, step 'train'
+  - warning DPK521 step 'train': spec.ttlSecondsAfterFinished is 1 by op tags (tags of the op 'train'), below 60
+      keep finished Jobs for a minute at least; a day is Dagster's default
+1 warning
+"""
+
+
+@pytest.fixture
+def module(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    files = {
+        "shop_defs.py": DEFINITIONS + "defs = made()\n",
+        "lazy_defs.py": DEFINITIONS + "loaded = dg.definitions(made)\n",
+        "two_defs.py": DEFINITIONS + "one = made()\ntwo = made()\n",
+        "no_defs.py": "",
+        "broken_defs.py": "import json\nraise RuntimeError('no\\nVAULT_ADDR')\n",
+        "locations.yaml": LOCATIONS,
+        "nodes.yaml": "pools: [{name: small, allocatable: {memory: 8Gi}}]\n",
+        "values.yaml": "dagsterCloud: {deployments: [staging]}\n",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
+    return folder
+
+
+@pytest.mark.usefixtures("module")
+@pytest.mark.parametrize("reference", ["shop_defs", "shop_defs:defs", "lazy_defs", "two_defs:two"])
+def test_definitions_are_loaded_as_in_the_cluster_and_checked(reference: str) -> None:
+    result = call("check", "-m", reference)
+
+    assert (result.output, result.exit_code) == (FOUND, 0)
+
+
+@pytest.mark.usefixtures("module")
+def test_files_and_definitions_are_checked_together() -> None:
+    result = call("check", "wrong.yaml", "-m", "shop_defs", "--nodes", "nodes.yaml", "--format", "json")
+
+    assert result.exit_code == 1
+    assert [item["code"] for item in json.loads(result.output)][-2:] == ["DPK521", "DPK511"]
+
+
+@pytest.mark.usefixtures("module")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-m", "absent_defs"], "cannot import 'absent_defs': ModuleNotFoundError: No module named 'absent_defs'"),
+        (["-m", "broken_defs"], "cannot import 'broken_defs': RuntimeError: no VAULT_ADDR (broken_defs.py, line 2)"),
+        (["-m", "no_defs"], "no_defs has no Definitions"),
+        (["-m", "two_defs"], "two_defs has several Definitions: one, two; write two_defs:NAME"),
+        (["-m", "two_defs:three"], "two_defs has no Definitions called 'three'; it has one, two"),
+        (["-m", "shop_defs", "--job", "nightlyy"], "cannot check 'shop_defs': job: there is no job 'nightlyy'; did you mean 'nightly'?; there are 'nightly'"),
+        (["-m", "shop_defs", "--nodes", "absent.yaml"], "cannot read absent.yaml: No such file or directory"),
+        (["-m", "shop_defs", "--location", "locations.yaml"], "locations.yaml has the locations a, b; write --location-name"),
+        (
+            ["-m", "shop_defs", "--location", "locations.yaml", "--location-name", "c"],
+            "locations.yaml has no location 'c'",
+        ),
+        (["-m", "shop_defs", "--agent", "absent.yaml"], "cannot read absent.yaml: No such file or directory"),
+        (["--job", "nightly", "clean.yaml"], "--job, --location-name, --nodes, --kubernetes-version and --deployment go with -m MODULE"),
+        ([], "give a FILE, or -m MODULE"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_checked_is_exit_code_2_with_the_reason(arguments: list[str], message: str) -> None:
+    result = call("check", *arguments)
+
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"Error: {message}\n")
+
+
+@pytest.mark.usefixtures("module")
+@pytest.mark.parametrize("given", [["--agent", "values.yaml"], ["--deployment", "staging"]])
+def test_the_deployment_is_the_one_given_or_the_first_of_the_agent(given: list[str]) -> None:
+    result = call("check", "-m", "shop_defs", *given)
+
+    assert result.exit_code == 2
+    assert "no executor was given for the full deployment 'staging'" in result.stderr
+
+
+@pytest.mark.usefixtures("module")
+def test_the_location_of_the_module_is_found_by_its_code_source(module: Path) -> None:
+    (module / "locations.yaml").write_text(LOCATIONS.replace("module_name: b", "module_name: shop_defs"))
+
+    assert call("check", "-m", "shop_defs", "--location", "locations.yaml").output == FOUND

@@ -15,7 +15,8 @@ from dagster_plus_k8s_helpers import (
     k8s_tags,
     with_k8s_config,
 )
-from dagster_plus_k8s_helpers._dagster import CacheableAssetsDefinition, steps_of
+from dagster_plus_k8s_helpers._dagster import CacheableAssetsDefinition
+from dagster_plus_k8s_helpers._dagster.planning import steps_of
 
 BENEATH = K8sConfig(resources=Resources(cpu=1, memory="2Gi"), labels={"team": "data"})
 OWN = k8s_tags(memory="8Gi")
@@ -101,7 +102,9 @@ def all_definitions() -> dg.Definitions:
 
 def configs(definitions: dg.Definitions, job: str = "nightly") -> dict[str, K8sConfig]:
     """What each step of a job carries, by step key."""
-    return {step.key: K8sConfig.from_tags(step.tags) for step in steps_of(definitions.resolve_job_def(job))}
+    return {
+        step.key: K8sConfig.from_tags(step.tags) for step in steps_of(definitions.resolve_job_def(job), {})
+    }
 
 
 def own(definitions: dg.Definitions) -> dict[str, K8sConfig]:
@@ -153,7 +156,7 @@ def test_what_an_asset_says_itself_wins() -> None:
 
 def test_other_tags_stay() -> None:
     definitions = with_k8s_config(all_definitions(), BENEATH)
-    tags = {step.key: step.tags for step in steps_of(definitions.resolve_job_def("nightly"))}
+    tags = {step.key: step.tags for step in steps_of(definitions.resolve_job_def("nightly"), {})}
 
     assert tags["model"]["unrelated"] == tags["graphed.inner.add_one"]["unrelated"] == "tag"
 
@@ -163,7 +166,7 @@ def test_everything_else_of_the_definitions_stays() -> None:
 
     assert definitions.executor is dg.in_process_executor
     assert set(definitions.resources or {}) == {"io_manager"}
-    assert {step.key for step in steps_of(definitions.resolve_job_def("op_job"))} == {"shared_op"}
+    assert {step.key for step in steps_of(definitions.resolve_job_def("op_job"), {})} == {"shared_op"}
     assert definitions.resolve_schedule_def("daily").job.name
     assert definitions.resolve_sensor_def("eager").name == "eager"
     assert K8sConfig.from_tags(shared_op.tags) == K8sConfig.from_tags(OWN)
@@ -199,7 +202,7 @@ def test_ops_and_graphs_are_reached_when_nothing_is_selected() -> None:
     assert K8sConfig.from_tags(op.tags) == MERGED
     job = graph.to_job()
     assert {
-        K8sConfig.from_tags(step.tags) == BENEATH for step in steps_of(job) if step.op_name != "shared_op"
+        K8sConfig.from_tags(step.tags) == BENEATH for step in steps_of(job, {}) if step.op_name != "shared_op"
     } == {True}
 
 

@@ -13,10 +13,10 @@ from dagster_plus_k8s_helpers.agent.values_rules import VALUES_RULES
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings import Rule
 
-__all__ = ["ALL_RULES"]
+__all__ = ["FILE_AND_VALUES_RULES"]
 
 
-ALL_RULES: tuple[Rule, ...] = tuple(
+FILE_AND_VALUES_RULES: tuple[Rule, ...] = tuple(
     sorted(
         (*FILE_RULES, *KIND_RULES, *KEY_RULES, *VALUES_RULES, *LOCATION_RULES),
         key=lambda rule: rule.code,

@@ -6,17 +6,16 @@ What Dagster+ itself does with the file, merging the defaults and filling in tem
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-import yaml
 from pydantic import BeforeValidator, ValidationInfo, model_validator
 
 from dagster_plus_k8s_helpers.agent.cloud_cli import merged_locations, rendered_template
 from dagster_plus_k8s_helpers.agent.container_context import ContainerContext, K8sContainerContext
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file
 from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument, read_yaml
+from dagster_plus_k8s_helpers.agent.yaml_text import to_yaml_text
 from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError
 
 if TYPE_CHECKING:
@@ -96,7 +95,25 @@ class LocationDefaults(Section):
     agent_queue: str | None = None
 
 
-class CodeLocation(Section):
+class _Written(Section):
+    """What can be a file, or an entry of one, by itself."""
+
+    def to_yaml(self) -> str:
+        """The file, with only what was set, in a stable order."""
+        return to_yaml(self)
+
+    @classmethod
+    def from_yaml(cls, source: str | Path) -> Self:
+        """From the text or the path of a file; keys that are not known are kept.
+
+        Raises:
+            InvalidFileError: The file is not YAML, or holds another number of documents.
+            K8sConfigError: A value that the platform would refuse or ignore.
+        """
+        return cls.from_dict(_mapping(source))
+
+
+class CodeLocation(_Written):
     """One code location.
 
     Attributes:
@@ -127,22 +144,8 @@ class CodeLocation(Section):
     container_context: _Context | None = None
     agent_queue: str | None = None
 
-    def to_yaml(self) -> str:
-        """One entry of ``locations``, with only what was set."""
-        return to_yaml(self)
 
-    @classmethod
-    def from_yaml(cls, source: str | Path) -> Self:
-        """From the text or the path of a file with one location.
-
-        Raises:
-            InvalidFileError: The file is not YAML, or holds another number of documents.
-            K8sConfigError: A value that the platform would refuse or ignore.
-        """
-        return cls.from_dict(_mapping(source))
-
-
-class DagsterCloudConfig(Section):
+class DagsterCloudConfig(_Written):
     """What dagster_cloud.yaml holds.
 
     Attributes:
@@ -169,20 +172,6 @@ class DagsterCloudConfig(Section):
                     where=f"locations[{index}].location_name",
                 )
         return self
-
-    def to_yaml(self) -> str:
-        """The file, with only what was set, in a stable order."""
-        return to_yaml(self)
-
-    @classmethod
-    def from_yaml(cls, source: str | Path) -> Self:
-        """From the text or the path of a file; keys that are not known are kept.
-
-        Raises:
-            InvalidFileError: The file is not YAML, or holds another number of documents.
-            K8sConfigError: A value that the platform would refuse or ignore.
-        """
-        return cls.from_dict(_mapping(source))
 
     @classmethod
     def from_template(cls, path: Path, values: Mapping[str, Any] | None = None) -> Self:
@@ -211,28 +200,7 @@ class DagsterCloudConfig(Section):
 
 def to_yaml(section: Section) -> str:
     """A section as YAML."""
-    return yaml.dump(
-        section.to_dict(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False
-    )
-
-
-class _Dumper(yaml.SafeDumper):
-    """Lists stand further in than their key, and equal values are written out, not shared by anchors."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - PyYAML's signature
-        super().increase_indent(flow, indentless=False)
-
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    """Text with Unicode's own line breaks is quoted and escaped: PyYAML reads them as spaces otherwise."""
-    style = '"' if re.search(r"[\x85\u2028\u2029]", value) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Dumper.add_representer(str, _text)
+    return to_yaml_text(section.to_dict())
 
 
 def _mapping(source: str | Path) -> Mapping[str, Any]:

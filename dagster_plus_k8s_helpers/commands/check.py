@@ -1,16 +1,20 @@
-"""``dagster-plus-k8s check``: what is wrong with the files the platform reads."""
+"""``dagster-plus-k8s check``: what is wrong with the files the platform reads, and with definitions."""
 
 from __future__ import annotations
 
 import gc
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dagster_plus_k8s_helpers.findings import Finding, Severity, at_or_above
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.report import FORMATS, Format, print_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["check"]
 
@@ -19,7 +23,19 @@ _COULD_NOT_CHECK = 2
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="[FILE]...", nargs=-1)
+@click.option("-m", "--module", metavar="MODULE[:NAME]", help="Definitions to check, as Python imports them.")
+@click.option("--job", metavar="JOB", help="Check this job only, instead of every job and the implicit one.")
+@click.option("--agent", metavar="FILE", help="The agent's Helm values: checked, and planned with.")
+@click.option("--location", metavar="FILE", help="dagster_cloud.yaml: checked, and planned with.")
+@click.option("--location-name", metavar="NAME", help="Which of its locations MODULE is.")
+@click.option("--nodes", metavar="FILE", help="Pools of nodes, or what kubectl get nodes -o json prints.")
+@click.option("--kubernetes-version", metavar="1.xx", help="Check Jobs by the schemas of this version.")
+@click.option(
+    "--deployment",
+    metavar="NAME",
+    help="Deployment to load MODULE for; the agent's first, or prod, when left out.",
+)
 @click.option(
     "--format",
     "form",
@@ -35,24 +51,55 @@ _COULD_NOT_CHECK = 2
     show_default=True,
     help="From which severity on the exit code is 1.",
 )
-def check(files: tuple[str, ...], form: Format, fail_on: str) -> None:
-    """Check the agent's Helm values, dagster_cloud.yaml, container_context.yaml and build.yaml.
+def check(
+    *,
+    files: tuple[str, ...],
+    module: str | None,
+    job: str | None,
+    agent: str | None,
+    location: str | None,
+    location_name: str | None,
+    nodes: str | None,
+    kubernetes_version: str | None,
+    deployment: str | None,
+    form: Format,
+    fail_on: str,
+) -> None:
+    """Check the agent's Helm values, dagster_cloud.yaml, container_context.yaml, build.yaml, and definitions.
 
     Each FILE is told by what it holds; - reads standard input. Code locations are paired with the agents
-    whose values are given with them.
+    whose values are given with them. With -m the pods of the definitions are planned and checked too.
 
     Exit code 0: nothing found. 1: something found. 2: something could not be checked.
     """
-    sources, unreadable = [], []
-    for file in dict.fromkeys(files):
-        try:
-            sources.append(Source(_name(file), _content(file)))
-        except OSError as error:
-            unreadable.append(f"cannot read {_name(file)}: {error.strerror or error}")
-    findings = _checked(sources)
+    given = tuple(dict.fromkeys((*(file for file in (agent, location) if file), *files)))
+    if not given and module is None:
+        raise click.UsageError("give a FILE, or -m MODULE")
+    if module is None and (job or nodes or kubernetes_version or deployment or location_name):
+        raise click.UsageError(
+            "--job, --location-name, --nodes, --kubernetes-version and --deployment go with -m MODULE"
+        )
+    sources, unreadable = _read(given)
+    findings = _without_collecting(lambda: check_sources(sources))
+    if module is not None and not unreadable:
+        from dagster_plus_k8s_helpers.commands.definitions import (  # noqa: PLC0415 - files need no dagster
+            check_definitions,
+        )
+
+        by_name = {source.name: source for source in sources}
+        findings += check_definitions(
+            module,
+            job=job,
+            agent=by_name[_name(agent)] if agent else None,
+            location=by_name[_name(location)] if location else None,
+            location_name=location_name,
+            nodes=nodes,
+            kubernetes_version=kubernetes_version,
+            deployment=deployment,
+        )
     if form == "text" and sys.stdout.isatty():
         print_text(findings)
-    elif sources or form != "text":
+    elif sources or module is not None or form != "text":
         click.echo(_printable(FORMATS[form](findings)), nl=False)
     for message in unreadable:
         click.echo(f"Error: {message}", err=True)
@@ -62,12 +109,23 @@ def check(files: tuple[str, ...], form: Format, fail_on: str) -> None:
         sys.exit(_FOUND)
 
 
-def _checked(sources: list[Source]) -> list[Finding]:
-    """The findings, without the garbage collector: it would go through every node of YAML again and again."""
+def _read(files: tuple[str, ...]) -> tuple[list[Source], list[str]]:
+    """What the files hold, and what is wrong with those that cannot be read."""
+    sources, unreadable = [], []
+    for file in files:
+        try:
+            sources.append(Source(_name(file), _content(file)))
+        except OSError as error:
+            unreadable.append(f"cannot read {_name(file)}: {error.strerror or error}")
+    return sources, unreadable
+
+
+def _without_collecting(work: Callable[[], list[Finding]]) -> list[Finding]:
+    """Works without the garbage collector: it would go through every node of YAML again and again."""
     collects = gc.isenabled()
     gc.disable()
     try:
-        return check_sources(sources)
+        return work()
     finally:
         if collects:
             gc.enable()

@@ -6,11 +6,14 @@ import importlib
 import sys
 import traceback
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-__all__ = ["load"]
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["imported", "line_of", "load"]
 
 T = TypeVar("T")
 
@@ -29,19 +32,7 @@ def load(reference: str, *kinds: type[T], example: str) -> T:
     module_name, _, name = reference.partition(":")
     if not module_name or not name:
         raise click.BadParameter(f"{reference!r} must be MODULE:NAME, such as {example}")
-    working_folder = str(Path.cwd())
-    sys.path.insert(0, working_folder)
-    try:
-        module = importlib.import_module(module_name)
-    # A module runs whatever it holds; what goes wrong there is the user's to read, not ours to trace.
-    except Exception as error:  # noqa: BLE001
-        hint = "; write it as Python imports it" if "/" in module_name or module_name[:1] == "." else ""
-        raise click.ClickException(
-            f"cannot import {module_name!r}{hint}: {type(error).__name__}: {error}{_line_of(error)}"
-        ) from None
-    finally:
-        if working_folder in sys.path:
-            sys.path.remove(working_folder)
+    module = imported(module_name)
     value: object = getattr(module, name, None)
     if isinstance(value, kinds):
         return value
@@ -51,7 +42,28 @@ def load(reference: str, *kinds: type[T], example: str) -> T:
     raise click.ClickException(f"{module_name} has no {wanted} called {name!r}; {shown}")
 
 
-def _line_of(error: Exception) -> str:
+def imported(module_name: str) -> ModuleType:
+    """A user's module, with the working folder on the path as ``python -m`` has it.
+
+    Raises:
+        click.ClickException: It cannot be imported.
+    """
+    working_folder = str(Path.cwd())
+    sys.path.insert(0, working_folder)
+    try:
+        return importlib.import_module(module_name)
+    # A module runs whatever it holds; what goes wrong there is the user's to read, not ours to trace.
+    except Exception as error:  # noqa: BLE001
+        hint = "; write it as Python imports it" if "/" in module_name or module_name[:1] == "." else ""
+        raise click.ClickException(
+            f"cannot import {module_name!r}{hint}: {type(error).__name__}: {error}{line_of(error)}"
+        ) from None
+    finally:
+        if working_folder in sys.path:
+            sys.path.remove(working_folder)
+
+
+def line_of(error: Exception) -> str:
     """Where in the user's code the error came up."""
     frames = [
         frame

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypeAlias, TypedDict
 
 import dagster as dg
 
 from dagster_plus_k8s_helpers import _dagster
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
+from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.names import check_dns_label, check_dns_subdomain, check_image
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.executor.memory_ladder import MemoryLadder
 
 __all__ = ["OpName", "TagConcurrencyLimit", "k8s_executor"]
 
@@ -45,15 +49,28 @@ def k8s_executor(
     retries: Literal["enabled", "disabled", "deferred"] = "enabled",
     owner_references: bool = True,
     require_upstream_step_success: bool = True,
+    memory_ladder: MemoryLadder | None = None,
+    disruption_retries: int = 2,
+    start_timeout: float | None = 600.0,
+    image_pull_grace: float = 300.0,
+    fail_at_once: bool = True,
+    autoscaler: bool = True,
+    health_check_interval: float = 10.0,
+    api_outage_tolerance: float = 600.0,
+    call_timeout: float = 20.0,
+    launch_qps: float = 50.0,
+    launch_burst: int = 100,
     load_incluster_config: bool | None = None,
     kubeconfig_file: str | None = None,
     name: str = "k8s",
 ) -> dg.ExecutorDefinition:
     """An executor that runs each step in a Kubernetes Job of its own.
 
-    It is ``dagster_k8s.k8s_job_executor`` with these defaults. A launch can override each of them under
-    ``execution: config:`` by the stock executor's names. Nothing here looks for a cluster, nor imports
-    ``dagster_k8s``, before a job uses the executor: definitions load anywhere and quickly.
+    It does what ``dagster_k8s.k8s_job_executor`` does, with the same Jobs, and beyond that says why a pod
+    failed or waits, gives an OOM more memory, and outlives an outage of the API server. A launch can override
+    each default under ``execution: config:``, by the stock executor's names where it has the setting.
+    Nothing here looks for a cluster, nor imports ``dagster_k8s``, before a job uses the executor: definitions
+    load anywhere and quickly.
 
     What the stock executor takes of a pod (labels, volumes, environment, ...) goes into ``step_config``.
 
@@ -71,6 +88,24 @@ def k8s_executor(
             ``get`` on pods.
         require_upstream_step_success: Whether a step waits for the whole upstream step, instead of for
             the outputs it takes.
+        memory_ladder: How much more memory a step gets that was OOMKilled; none when left out. The op tag
+            ``dagster-plus-k8s/memory-ladder`` (``MemoryLadder(...).tags``, ``"on"``, ``"off"``) says it for
+            one step.
+        disruption_retries: How often a step is launched again that was evicted, preempted, deleted or lost
+            with its node. These do not count against the op's RetryPolicy, and are made without one.
+        start_timeout: Seconds a step's pod may take to start; ``None`` for ever. The op tag
+            ``dagster-plus-k8s/start-timeout`` (seconds, or ``"none"``) says it for one step.
+        image_pull_grace: Seconds an image may fail to be pulled before the step fails.
+        fail_at_once: Whether a pod that can never start (an invalid image name, a service account that does
+            not exist, a policy that refuses it) fails without waiting for ``start_timeout``.
+        autoscaler: Whether nodes may come with what no node has now. Without, a step that asks for a GPU that
+            no node has fails at once, where the run's service account may list nodes.
+        health_check_interval: Seconds between two looks at all step pods: two LIST calls, however many.
+        api_outage_tolerance: Seconds for which a launch is tried again while the API server does not answer,
+            or answers 429 or 5xx. Steps that run are not touched by an outage, however long.
+        call_timeout: Seconds one call to the API may take.
+        launch_qps: Jobs created a second in the long run. The default is the kubelet's towards the API.
+        launch_burst: Jobs created at once before ``launch_qps`` applies.
         load_incluster_config: Whether to use the pod's service account; the run launcher's setting when
             left out.
         kubeconfig_file: Path of a kubeconfig file, instead of the service account.
@@ -107,23 +142,43 @@ def k8s_executor(
         "load_incluster_config": False if kubeconfig_file is not None else load_incluster_config,
         "kubeconfig_file": kubeconfig_file,
     }
+    beyond = ExecutorSettings(
+        health_check_interval=health_check_interval,
+        start_timeout=start_timeout,
+        image_pull_grace=image_pull_grace,
+        api_outage_tolerance=api_outage_tolerance,
+        call_timeout=call_timeout,
+        fail_at_once=fail_at_once,
+        autoscaler=autoscaler,
+        disruption_retries=disruption_retries,
+        memory_ladder=memory_ladder,
+        launch_qps=launch_qps,
+        launch_burst=launch_burst,
+    )
     defaults = {key: value for key, value in settings.items() if value is not None}
-    return _dagster.LateExecutorDefinition(name, lambda: _with_defaults(name, defaults))
+    return _dagster.LateExecutorDefinition(name, lambda: _with_defaults(name, defaults, beyond))
 
 
 _RETRY_MODES = ("enabled", "disabled", "deferred")
 
 
-def _with_defaults(name: str, defaults: Mapping[str, Any]) -> dg.ExecutorDefinition:
+def _with_defaults(name: str, defaults: Mapping[str, Any], beyond: ExecutorSettings) -> dg.ExecutorDefinition:
     """The stock executor with other defaults, each of which a launch can still override."""
     from dagster_k8s import k8s_job_executor
 
     stock_fields = _dagster.config_fields(k8s_job_executor)
     schema = {key: _with_default(field, defaults.get(key)) for key, field in stock_fields.items()}
+    schema.update(beyond.config_fields())
 
     @dg.executor(name=name, config_schema=schema, requirements=k8s_job_executor.get_requirements)
     def executor(init_context: dg.InitExecutorContext) -> dg.Executor:
-        return _dagster.create_executor(k8s_job_executor, init_context)
+        # It derives from dagster_k8s' own, which is not imported before.
+        from dagster_plus_k8s_helpers.executor.step_delegating import (  # noqa: PLC0415
+            SupervisedExecutor,
+        )
+
+        stock = _dagster.create_executor(k8s_job_executor, init_context)
+        return SupervisedExecutor(stock, ExecutorSettings.from_config(init_context.executor_config))
 
     return executor
 

@@ -22,7 +22,7 @@ _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def as_text(findings: Sequence[Finding]) -> str:
-    """For people: grouped by file, what is wrong and what to write instead, and the numbers at the end."""
+    """For people: by file, or by job and step, what is wrong and what to write instead; the numbers last."""
     return "".join(f"{text}\n" for text, _ in _lines(findings))
 
 
@@ -80,17 +80,22 @@ FORMATS: dict[Format, Callable[[Sequence[Finding]], str]] = {
 
 def _lines(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
     """The lines of the report and the style of each."""
-    for file, group in groupby(findings, key=lambda item: item.where.file):
-        yield _one_line(file) or "in Python", "bold underline"
+    for heading, group in groupby(findings, key=_heading):
+        yield _one_line(heading), "bold underline"
         for item in group:
             yield (
                 f"  {_spot(item)} {item.severity} {item.code} {_one_line(item.message)}",
                 _STYLES[item.severity],
             )
-            if item.where.path:
+            if item.where.path and item.where.file:
                 yield f"      at {_one_line(item.where.path)}", "dim"
             yield f"      {_one_line(item.fix)}", ""
     yield _summary(findings), "bold"
+
+
+def _heading(finding: Finding) -> str:
+    """The file of a finding; for what stands in Python, the job and step."""
+    return finding.where.file or finding.where.path or "in Python"
 
 
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow"}

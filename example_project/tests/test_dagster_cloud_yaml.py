@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,16 @@ def test_check_finds_nothing() -> None:
     result = CliRunner().invoke(main, ["check", str(FILE), "--fail-on", "warning"])
 
     assert result.output == "nothing found\n"
+
+
+def test_check_of_the_whole_project_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.delitem(sys.modules, "flight_delays.definitions", raising=False)  # to be loaded as in prod
+    given = ["-m", "flight_delays.definitions", "--agent", "deploy/values.yaml", "--location", FILE.name]
+
+    result = CliRunner().invoke(main, ["check", *given, "--fail-on", "warning"])
+
+    assert (result.output, result.exit_code) == ("nothing found\n", 0)
 
 
 def test_dagster_plus_reads_it() -> None:
@@ -64,5 +75,9 @@ def test_the_workflow_names_every_action_with_its_version_and_holds_no_secret() 
 
     actions = [step["uses"] for step in steps if "uses" in step]
     assert [action for action in actions if not re.fullmatch(r"[\w-]+/[\w-]+@v\d+", action)] == []
-    assert "dagster-plus-k8s check dagster_cloud.yaml --format github" in [step.get("run") for step in steps]
+    check = (
+        "dagster-plus-k8s check -m flight_delays.definitions --agent deploy/values.yaml "
+        "--location dagster_cloud.yaml --format github"
+    )
+    assert check in [step.get("run") for step in steps]
     assert re.findall(r"(?:TOKEN|PASSWORD|password): (?!\$\{\{)", WORKFLOW.read_text()) == []

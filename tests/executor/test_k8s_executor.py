@@ -11,11 +11,15 @@ from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._core.system_config.objects import ResolvedRunConfig
 from dagster_k8s import k8s_job_executor
 
-from dagster_plus_k8s_helpers import K8sConfig, K8sConfigError, Resources, k8s_executor
+from dagster_plus_k8s_helpers import K8sConfig, K8sConfigError, MemoryLadder, Resources, k8s_executor
+from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 
 SMALL = K8sConfig(resources=Resources(cpu=1))
 LARGE = K8sConfig(resources=Resources(cpu=4))
 LIMITED = {"container_config": {"resources": {"limits": {"cpu": "4"}}}}
+
+
+BEYOND = list(ExecutorSettings().config_fields())
 
 
 @dg.op
@@ -69,6 +73,7 @@ def test_every_setting_becomes_the_stock_executors() -> None:
     assert {key: said(value) for key, value in per_step.items()} == dict.fromkeys(
         ["train", "ml__score", "a_b", "ml__rank"], LIMITED
     )
+    assert ExecutorSettings.from_config({name: config.pop(name) for name in BEYOND}) == ExecutorSettings()
     assert config == {
         "max_concurrent": 20,
         "tag_concurrency_limits": [
@@ -93,6 +98,7 @@ def test_without_settings_it_is_the_stock_executor_with_owner_references() -> No
 
     assert ours.pop("step_dependency_config") == {"require_upstream_step_success": True}
     assert StepDependencyConfig.from_config(None).require_upstream_step_success
+    assert ExecutorSettings.from_config({name: ours.pop(name) for name in BEYOND}) == ExecutorSettings()
     assert ours == {**stock, "enable_owner_references": True}
     assert resolved(k8s_executor(kubeconfig_file="/x"))["load_incluster_config"] is False
 
@@ -112,8 +118,31 @@ def test_every_field_of_the_stock_executor_can_be_set_at_launch() -> None:
     stock = k8s_job_executor.config_schema.config_type.fields  # type: ignore[union-attr]
     ours = k8s_executor(max_concurrent=1).config_schema.config_type.fields  # type: ignore[union-attr]
 
-    assert set(ours) == set(stock)
+    assert set(ours) == {*stock, *BEYOND}
     assert ours["max_concurrent"].description == stock["max_concurrent"].description
+
+
+def test_what_it_does_beyond_the_stock_executor_can_be_set_at_launch_too() -> None:
+    settings = {
+        "health_check_interval": 5.0,
+        "start_timeout": None,
+        "image_pull_grace": 60.0,
+        "api_outage_tolerance": 30.0,
+        "call_timeout": 10.0,
+        "fail_at_once": False,
+        "autoscaler": False,
+        "disruption_retries": 0,
+        "memory_ladder": MemoryLadder(factor=1.5, maximum="8Gi", learn=True),
+        "launch_qps": 5.0,
+        "launch_burst": 10,
+    }
+    assert sorted(settings) == sorted(BEYOND)
+
+    here = ExecutorSettings.from_config(resolved(k8s_executor(**settings)))  # type: ignore[arg-type]
+    launch = {**settings, "memory_ladder": {"factor": 1.5, "maximum": "8Gi", "learn": True}}
+    at_launch = ExecutorSettings.from_config(resolved(k8s_executor(), launch))
+
+    assert here == at_launch == ExecutorSettings(**settings)  # type: ignore[arg-type]
 
 
 def test_it_asks_of_a_run_what_the_stock_executor_asks() -> None:
@@ -139,6 +168,13 @@ def test_it_asks_of_a_run_what_the_stock_executor_asks() -> None:
         ({"tag_concurrency_limits": [{"key": "a", "limit": 1, "valu": "b"}]}, "tag_concurrency_limits[0]: TagConcurrencyLimit has no field 'valu'; did you mean 'value'?"),
         ({"tag_concurrency_limits": [{"key": "a", "limit": 0}]}, "tag_concurrency_limits[0].limit: 0 is below 1"),
         ({"retries": "sometimes"}, "retries: 'sometimes' is none of enabled, disabled, deferred"),
+        ({"start_timeout": 0}, "start_timeout: 0 must be above 0 and finite"),
+        ({"start_timeout": "10m"}, "start_timeout: must be a number of seconds, not '10m'"),
+        ({"health_check_interval": float("inf")}, "health_check_interval: inf must be above 0 and finite"),
+        ({"disruption_retries": -1}, "disruption_retries: -1 is below 0"),
+        ({"launch_burst": 1.5}, "launch_burst: must be a whole number, not 1.5"),
+        ({"autoscaler": "no"}, "autoscaler: must be True or False, not 'no'"),
+        ({"memory_ladder": {"factor": 2}}, "memory_ladder: must be a MemoryLadder, not dict"),
         ({"tag_concurrency_limits": [{"key": "a"}]}, "tag_concurrency_limits[0]: must have a key and a limit"),
     ],
 )  # fmt: skip

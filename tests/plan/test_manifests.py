@@ -84,17 +84,20 @@ def test_a_mapped_step_stands_for_all_its_copies() -> None:
     assert resources(manifests["mapped[?]"]) == {"limits": {"memory": "1Gi"}}
 
 
-def test_what_is_known_at_launch_only_is_left_out() -> None:
+def test_what_is_known_at_launch_only_is_marked() -> None:
     manifest = step_manifests(asset_job(k8s_executor()))["configured"]
 
-    assert "name" not in manifest["metadata"]
-    assert "args" not in manifest["spec"]["template"]["spec"]["containers"][0]
+    assert manifest["metadata"]["name"] == "dagster-step-<hash of the run id and the step key>"
+    assert manifest["metadata"]["labels"]["dagster/run-id"] == "<run id>"
 
 
-@pytest.mark.parametrize(
-    "executor",
-    [dg.in_process_executor, dg.multiprocess_executor, k8s_job_executor.configured({"max_concurrent": 1})],
-)
+def test_an_executor_that_leaves_a_launch_nothing_to_override_has_manifests_too() -> None:
+    executor = k8s_job_executor.configured({"max_concurrent": 1, "load_incluster_config": True})
+
+    assert list(step_manifests(asset_job(executor))) == ["configured", "partitioned"]
+
+
+@pytest.mark.parametrize("executor", [dg.in_process_executor, dg.multiprocess_executor])
 def test_an_executor_that_has_no_manifests_to_show_is_named(executor: dg.ExecutorDefinition) -> None:
     with pytest.raises(
         DeploymentError, match=f"the executor '{executor.name}' of the job 'nightly' starts no pods"

@@ -321,7 +321,8 @@ def test_a_lease_that_cannot_have_been_opened_is_asked_for_again(
             url=proxy.url, auth=VaultTokenAuth(token=bao.token), timeout=1.0, attempt_timeout=1.0
         )
         secrets._vault().session.keep_alive(Deadline(10))
-    # Nobody listens any more.
+    # Nobody listens any more, and no connection is left that could be reset in the middle of a request.
+    secrets._vault().session.transport.close()
     with raises_cleanly(SecretsBackendUnavailable, bao.token) as caught, secrets.lease("database/creds/etl"):
         pass
 

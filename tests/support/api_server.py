@@ -1,53 +1,121 @@
-"""A stand-in for the part of the Kubernetes API server that dagster_k8s talks to, over real HTTP.
+"""A stand-in for the part of the Kubernetes API server that the executors talk to, over real HTTP.
 
-It records every Job that is created. When told to, it also runs the Job's command as a process, with the
-Job's environment, and lets the Job succeed or fail with it.
+It keeps every Job that is created, and answers for it as its `Play` says: by running the Job's command as a
+process, with the Job's environment, or by showing what a real cluster showed. It counts the calls, and can be
+made to fail them.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import yaml
+from plays import Play, PlayedJob
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+
+@dataclass
+class Fault:
+    """What some calls get instead of an answer.
+
+    Args:
+        method: Of the calls.
+        resource: ``jobs``, ``pods``, ``events``, ...
+        status: HTTP status of the answer.
+        times: How many calls.
+        body: The answer's ``Status``.
+        matches: Which calls, by what was sent.
+    """
+
+    method: str
+    resource: str
+    status: int
+    times: int = 10**9
+    body: dict[str, Any] | None = None
+    matches: Callable[[dict[str, Any]], bool] = lambda _body: True
 
 
 class ApiServer:
     """Serves Jobs on a free loopback port until it is closed."""
 
     def __init__(self, folder: Path, *, runs_commands: bool = False) -> None:
-        self.jobs: dict[str, dict[str, Any]] = {}
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._runs_commands = runs_commands
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.played: dict[str, PlayedJob] = {}
+        self.namespaces: dict[str, str] = {}
+        self.deleted: list[str] = []
+        self.created: list[str] = []
+        self.calls: Counter[str] = Counter()
+        self.faults: list[Fault] = []
+        self.nodes: list[dict[str, Any]] = []
+        self.page = 10**9
+        self.delay = 0.0
+        self._default = Play(runs=runs_commands)
+        self._plays: dict[tuple[str, int], Play] = {}
+        self._cache: tuple[list[Any], list[Any]] | None = None
+        self._lock = threading.RLock()
+        self._handles = self._handler()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handles)
+        self._port = self._server.server_port
+        self._serve()
+        self.url = f"http://127.0.0.1:{self._port}"
         self.kubeconfig = folder / "kubeconfig"
         self.kubeconfig.write_text(yaml.safe_dump(self._config()))
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-        for process in self.processes.values():
-            process.kill()
-            process.wait()
+        self.stop()
+        for job in self.played.values():
+            job.finish()
+
+    def stop(self) -> None:
+        """Refuse connections, as a control plane that is upgraded does."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._server.server_close()
+            self._thread = None
+
+    def start(self) -> None:
+        """Be back on the same port."""
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handles)
+        self._serve()
+
+    def play(self, step_key: str, play: Play, *, attempt: int = 0) -> None:
+        """What happens to the Job of a step's attempt, the first being 0."""
+        self._plays[step_key, attempt] = play
+
+    def freeze_cache(self) -> None:
+        """From now on, answer what asks for any version with what is there now."""
+        self._cache = ([job.job() for job in self.played.values()], self._pods())
+
+    def thaw_cache(self) -> None:
+        self._cache = None
+
+    def of_step(self, step_key: str) -> list[PlayedJob]:
+        """The Jobs of a step, by attempt, deleted ones too."""
+        return [job for job in self.played.values() if job.labels.get("dagster/op") == step_key]
+
+    def count(self, what: str) -> int:
+        """How many calls, such as ``"GET jobs"``."""
+        return self.calls[what]
+
+    @property
+    def jobs(self) -> dict[str, dict[str, Any]]:
+        """Every Job that was created, as it was sent."""
+        return {name: job.body for name, job in self.played.items()}
 
     def step_pod(self, step_key: str) -> dict[str, Any]:
         """The pod template of the only Job created for a step."""
-        (job,) = (
-            job for job in self.jobs.values() if job["metadata"]["labels"].get("dagster/op") == step_key
-        )
-        template: dict[str, Any] = job["spec"]["template"]
+        (job,) = self.of_step(step_key)
+        template: dict[str, Any] = job.body["spec"]["template"]
         return template
 
     def run_pod(self) -> dict[str, Any]:
@@ -60,56 +128,173 @@ class ApiServer:
         template: dict[str, Any] = job["spec"]["template"]
         return template
 
+    def _serve(self) -> None:
+        self._server.daemon_threads = True
+        self._thread: threading.Thread | None = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}
+        )
+        self._thread.start()
+
     def _config(self) -> dict[str, Any]:
         return {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "stand-in",
             "clusters": [{"name": "stand-in", "cluster": {"server": self.url}}],
-            "contexts": [{"name": "stand-in", "context": {"cluster": "stand-in", "user": "nobody"}}],
+            "contexts": [
+                {
+                    "name": "stand-in",
+                    "context": {"cluster": "stand-in", "user": "nobody", "namespace": "default"},
+                }
+            ],
             "users": [{"name": "nobody", "user": {}}],
         }
 
-    def create(self, job: dict[str, Any]) -> None:
-        name = job["metadata"]["name"]
-        self.jobs[name] = job
-        if self._runs_commands:
-            (container, *_others) = job["spec"]["template"]["spec"]["containers"]
-            environment = {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
-            # The image's `dagster` is the one of this interpreter.
-            command = [sys.executable, "-m", *container["args"]]
-            self.processes[name] = subprocess.Popen(command, env={**os.environ, **environment})
+    def forget(self) -> None:
+        """Begin anew, without any Job."""
+        with self._lock:
+            self.played.clear()
+            self.deleted.clear()
 
-    def read(self, name: str) -> dict[str, Any]:
-        status: dict[str, Any] = {"active": 1}
-        if name in self.processes and (code := self.processes[name].poll()) is not None:
-            status = {"failed": 1} if code else {"succeeded": 1}
-        return {**self.jobs[name], "status": status}
+    def create(self, body: dict[str, Any], namespace: str = "default") -> tuple[int, dict[str, Any]]:
+        name = body["metadata"]["name"]
+        with self._lock:
+            if name in self.played and name not in self.deleted:
+                return 409, {
+                    "kind": "Status",
+                    "reason": "AlreadyExists",
+                    "message": f'jobs.batch "{name}" already exists',
+                    "code": 409,
+                }
+            step = body["metadata"]["labels"].get("dagster/op", "")
+            attempt = len(self.of_step(step))
+            self.played[name] = PlayedJob(
+                body, self._plays.get((step, attempt), self._default), len(self.played)
+            )
+            self.created.append(name)
+            self.namespaces[name] = namespace
+        return 201, body
+
+    def delete(self, name: str) -> tuple[int, dict[str, Any]]:
+        with self._lock:
+            if name not in self.played or name in self.deleted:
+                return 404, {"code": 404}
+            self.deleted.append(name)
+            self.played[name].stop()
+        return 200, {"kind": "Status"}
+
+    def _live(self) -> list[PlayedJob]:
+        return [job for job in self.played.values() if job.name not in self.deleted]
+
+    def _pods(self) -> list[dict[str, Any]]:
+        return [pod for job in self._live() if (pod := job.pod()) is not None]
+
+    def _listed(self, resource: str, query: dict[str, list[str]]) -> dict[str, Any]:
+        with self._lock:
+            if self._cache is not None and query.get("resourceVersion") == ["0"]:
+                found = self._cache[resource == "pods"]
+            else:
+                found = self._pods() if resource == "pods" else [job.job() for job in self._live()]
+        if resource == "nodes":
+            return {"items": self.nodes}
+        selector = dict(part.split("=") for part in query.get("labelSelector", [""])[0].split(",") if part)
+        found = [item for item in found if selector.items() <= item["metadata"]["labels"].items()]
+        begin = int(query.get("continue", ["0"])[0])
+        end = begin + min(self.page, int(query.get("limit", ["1000000000"])[0]))
+        return {"items": found[begin:end], "metadata": {"continue": str(end)} if end < len(found) else {}}
+
+    def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """Status and content for a call."""
+        split = urlsplit(path)
+        parts, query = split.path.strip("/").split("/"), parse_qs(split.query)
+        resource = next(part for part in reversed(parts) if part in _RESOURCES)
+        name = parts[parts.index(resource) + 1] if resource != parts[-1] else ""
+        if "namespaces" in parts:
+            query["namespace"] = [parts[parts.index("namespaces") + 1]]
+        with self._lock:
+            self.calls[f"{method} {resource}" if name or method != "GET" else f"LIST {resource}"] += 1
+            fault = next((fault for fault in self.faults if self._hits(fault, method, resource, body)), None)
+        if self.delay:
+            time.sleep(self.delay)
+        if fault is not None:
+            return fault.status, fault.body or {
+                "kind": "Status",
+                "message": f"injected {fault.status}",
+                "code": fault.status,
+            }
+        return self._content(method, resource, name, query, body, wants_log=parts[-1] == "log")
+
+    def _content(
+        self,
+        method: str,
+        resource: str,
+        name: str,
+        query: dict[str, list[str]],
+        body: dict[str, Any],
+        *,
+        wants_log: bool,
+    ) -> tuple[int, Any]:
+        if method == "POST":
+            return self.create(body, query["namespace"][0])
+        if method == "DELETE":
+            return self.delete(name) if resource == "jobs" and name else (200, {})
+        if wants_log:
+            return 200, next((job.play.log for job in self.played.values() if job.pod_name == name), "")
+        if resource == "events":
+            return 200, {
+                "items": self._events(query["fieldSelector"][0].removeprefix("involvedObject.name="))
+            }
+        return self._read(resource, name) if name else (200, self._listed(resource, query))
+
+    def _events(self, of: str) -> list[dict[str, Any]]:
+        jobs = [job for job in self.played.values() if of in {job.name, job.pod_name}]
+        return [event for job in jobs for event in job.events(of)]
+
+    def _read(self, resource: str, name: str) -> tuple[int, Any]:
+        if resource == "pods":
+            return 200, {"metadata": {"name": name, "uid": f"uid-of-{name}"}}
+        if name not in self.played or name in self.deleted:
+            return 404, {"code": 404}
+        return 200, self.played[name].job()
+
+    def _hits(self, fault: Fault, method: str, resource: str, body: dict[str, Any]) -> bool:
+        if (
+            (fault.method, fault.resource) != (method, resource)
+            or fault.times <= 0
+            or not fault.matches(body)
+        ):
+            return False
+        fault.times -= 1
+        return True
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                job = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                server.create(job)
-                self.answer(201, job)
-
-            def do_GET(self) -> None:
-                name = self.path.split("?")[0].removesuffix("/status").rpartition("/")[2]
-                self.answer(200, server.read(name)) if name in server.jobs else self.answer(
-                    404, {"code": 404}
-                )
-
-            def answer(self, status: int, body: dict[str, Any]) -> None:
-                content = json.dumps(body).encode()
+            def handle_call(self) -> None:
+                length = int(self.headers["Content-Length"] or 0)
+                body = json.loads(self.rfile.read(length) or b"{}") if length else {}
+                status, content = server.answer(self.command, self.path, body)
+                text = content if isinstance(content, str) else json.dumps(content)
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
+                self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
-                self.wfile.write(content)
+                self.wfile.write(text.encode())
+
+            def do_GET(self) -> None:
+                self.handle_call()
+
+            def do_POST(self) -> None:
+                self.handle_call()
+
+            def do_DELETE(self) -> None:
+                self.handle_call()
 
             def log_message(self, *_arguments: object) -> None:
                 """Say nothing."""
 
         return Handler
+
+
+_RESOURCES = {"jobs", "pods", "events", "nodes"}

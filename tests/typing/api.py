@@ -24,6 +24,7 @@ from dagster_plus_k8s_helpers import (
     spot,
     with_k8s_config,
 )
+from dagster_plus_k8s_helpers.plan import Origin, Peak, RunPlan, StepPlan, plan
 
 error = K8sConfigError("too small", where="memory")
 assert_type(error.where, str)
@@ -58,3 +59,11 @@ def asset() -> None: ...
 assert_type(with_k8s_config(asset, config), dg.AssetsDefinition)
 assert_type(with_k8s_config(dg.Definitions(), config, "group:ml"), dg.Definitions)
 assert_type(with_k8s_config([asset], config), list[dg.AssetsDefinition])
+
+run_plan = plan(dg.Definitions(), job="nightly", deployment=Deployment("full", "prod"))
+assert_type(run_plan, RunPlan)
+assert_type(run_plan.steps["churn_model"], StepPlan)
+assert_type(run_plan.steps["churn_model"].manifest, dict[str, Any])
+assert_type(run_plan.run.origin("spec"), Origin)
+assert_type(run_plan.peak, Peak)
+plan("definitions.py")  # type: ignore[arg-type] # no file

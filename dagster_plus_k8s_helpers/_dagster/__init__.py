@@ -1,25 +1,23 @@
 """Everything this package takes from inside Dagster that Dagster does not export, in one place.
 
+What planning alone takes is in `planning`, and what runs with a run in `execution`.
+
 Each function says why nothing public will do. `tests/test_dagster_internals.py` fails when one moves.
 """
 
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import dagster as dg
-from dagster._config import process_config
 from dagster._core.definitions.assets.definition.cacheable_assets_definition import CacheableAssetsDefinition
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.events import DagsterEvent
-from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.system_config.objects import OpConfig, ResolvedRunConfig
 from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.warnings import disable_dagster_warnings
+from dagster.components.definitions import LazyDefinitions
 from dagster_shared.record import replace
 
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, SelectionError
@@ -29,34 +27,28 @@ if TYPE_CHECKING:
 
     from dagster._core.definitions.definition_config_schema import IDefinitionConfigSchema
     from dagster._core.definitions.executor_definition import ExecutorRequirement
-    from dagster_k8s.container_context import K8sContainerContext
-    from dagster_k8s.executor import K8sStepHandler
 
 __all__ = [
     "CacheableAssetsDefinition",
     "DagsterEvent",
     "LateExecutorDefinition",
-    "Step",
+    "LazyDefinitions",
     "config_fields",
     "create_executor",
     "deserialize_value",
-    "merged_container_context",
     "op_of_source_asset",
     "rebuilt_graph",
-    "run_of",
     "selected_keys",
     "selection_from_text",
     "serialize_value",
-    "step_handler_of",
-    "steps_of",
     "with_definitions",
     "with_node",
     "with_op_tags",
     "with_source_asset_op_tags",
+    "with_specs",
     "with_targets",
 ]
 
-Handler = TypeVar("Handler")
 Automation = TypeVar("Automation", dg.ScheduleDefinition, dg.SensorDefinition)
 
 
@@ -104,64 +96,6 @@ def create_executor(executor: dg.ExecutorDefinition, init_context: dg.InitExecut
     create = executor.executor_creation_fn
     assert create is not None  # noqa: S101 - every executor of a library has one
     return create(init_context)
-
-
-def step_handler_of(
-    job: dg.JobDefinition, config: Mapping[str, object], kind: type[Handler]
-) -> Handler | None:
-    """The step handler of a job's executor, made as a run worker makes it; ``None`` for another kind.
-
-    A run would resolve the config of every op and resource as well, which may not be at hand.
-    """
-    definition = job.executor_def
-    accepted = process_config({"config": definition.config_schema.as_field()}, {"config": dict(config)})
-    resolved = definition.apply_config_mapping(accepted.value or {})
-    if not accepted.success or resolved.value is None:
-        return None
-    with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.InitExecutorContext(
-            job=InMemoryJob(job),
-            executor_def=definition,
-            executor_config=resolved.value["config"],
-            instance=instance,
-        )
-        handler = getattr(create_executor(definition, context), "_step_handler", None)
-    return handler if isinstance(handler, kind) else None
-
-
-def merged_container_context(handler: K8sStepHandler, launch: Any) -> K8sContainerContext:
-    """All layers of a step, merged as ``launch_step`` of the handler does it before it calls the API."""
-    return handler._get_container_context(launch)  # noqa: SLF001
-
-
-class Step(NamedTuple):
-    """One step of a job.
-
-    Attributes:
-        key: Its key: the path of its op through the graphs, and ``[?]`` for a step that is mapped.
-        op_name: Name of the op where it is used.
-        tags: Tags of the op's definition and of its use.
-    """
-
-    key: str
-    op_name: str
-    tags: Mapping[str, str]
-
-
-def steps_of(job: dg.JobDefinition) -> list[Step]:
-    """The steps of a job in an order they can run in; only an execution plan knows them.
-
-    The config of ops is taken for given: none of it decides which steps there are.
-    """
-    no_op_config: Mapping[str, OpConfig] = defaultdict(lambda: OpConfig.from_dict({}))
-    plan = ExecutionPlan.build(job, ResolvedRunConfig(ops=no_op_config), tags=dict(job.run_tags))
-    steps = plan.get_all_steps_in_topo_order()
-    return [Step(step.key, step.node_handle.name, step.tags or {}) for step in steps]
-
-
-def run_of(job: dg.JobDefinition) -> dg.DagsterRun:
-    """A run of the job as the launcher would see it, without an id of its own."""
-    return dg.DagsterRun(job_name=job.name, tags=dict(job.run_tags))
 
 
 def selection_from_text(text: str) -> dg.AssetSelection:
@@ -285,3 +219,37 @@ def with_definitions(definitions: dg.Definitions, **fields: Any) -> dg.Definitio
     """A copy of definitions with some fields replaced and every other one, new ones too, as it is."""
     changed: dg.Definitions = replace(definitions, **fields)
     return changed
+
+
+def with_specs(definitions: dg.Definitions, update: Callable[[dg.AssetSpec], dg.AssetSpec]) -> dg.Definitions:
+    """A copy of definitions with other asset specs, in the targets of schedules and sensors as well.
+
+    ``Definitions.map_asset_specs`` leaves those with the assets as they were, which Dagster then refuses
+    as a second definition of the same asset.
+    """
+    done: dict[int, Any] = {}
+
+    def updated(item: Any) -> Any:
+        if not isinstance(item, dg.AssetsDefinition | dg.AssetSpec):
+            return item
+        if id(item) not in done:
+            with disable_dagster_warnings():
+                done[id(item)] = next(iter(dg.map_asset_specs(update, [item])))
+        return done[id(item)]
+
+    fields: dict[str, list[Any]] = {
+        "assets": [updated(item) for item in definitions.assets or ()],
+        "schedules": [_retargeted(item, updated) for item in definitions.schedules or ()],
+        "sensors": [_retargeted(item, updated) for item in definitions.sensors or ()],
+    }
+    return with_definitions(definitions, **{name: items for name, items in fields.items() if items})
+
+
+def _retargeted(automation: Any, update: Callable[[Any], Any]) -> Any:
+    if isinstance(automation, dg.ScheduleDefinition):
+        held = list(automation.target.assets_defs)
+    elif isinstance(automation, dg.SensorDefinition):
+        held = [item for target in automation.targets for item in target.assets_defs]
+    else:
+        return automation
+    return with_targets(automation, update) if held else automation

@@ -1,4 +1,4 @@
-"""Helpers for the tests of your own project."""
+"""`FakeSecrets`: secrets from a dictionary, for tests."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,0 +1,40 @@
+"""``dagster-plus-k8s explain``: which layer set each field of a pod, and what the others said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dagster_plus_k8s_helpers.commands.planning import console, plan_options
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.commands.planning import Planning
+
+__all__ = ["explain"]
+
+RUN = "-"
+_WIDE = 200
+
+
+@click.command()
+@plan_options
+@click.argument("job")
+@click.argument("step")
+@click.argument("field", default="")
+def explain(planning: Planning, job: str, step: str, field: str) -> None:
+    """Print where each field of the pod of STEP in JOB comes from, as a tree.
+
+    JOB is __ASSET_JOB for the implicit asset job, and STEP is - for the run's own pod. FIELD is a path such
+    as spec.template.spec.tolerations; everything when left out.
+    """
+    from dagster_plus_k8s_helpers.plan.explained import explained  # noqa: PLC0415 - --help need not wait
+
+    made = planning.plan(job)
+    try:
+        pod = made.run if step == RUN else made.steps[step].own_pod
+        tree = explained(pod, f"run of {job}" if step == RUN else f"{step} in {job}", field)
+    except DagsterPlusK8sError as error:
+        raise click.ClickException(str(error)) from None
+    console(least=_WIDE).print(tree)

@@ -1,0 +1,87 @@
+"""``dagster-plus-k8s plan``: the pods of a run, before it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dagster_plus_k8s_helpers.commands.planning import console, plan_options
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.commands.planning import Planning
+    from dagster_plus_k8s_helpers.plan.nodes import NodePool
+    from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
+
+__all__ = ["plan"]
+
+_DOES_NOT_FIT = 1
+_WIDE = 110
+
+
+@click.command()
+@plan_options
+@click.option("--job", metavar="JOB", help="The job; the implicit asset job when left out.")
+@click.option("--select", "selection", metavar="SELECTION", help="Which of its assets, such as 'group:ml'.")
+@click.option(
+    "--nodes",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Node pools, or what `kubectl get nodes -o json` printed.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["table", "yaml", "json"]),
+    default="table",
+    show_default=True,
+    help="How to write the plan down.",
+)
+def plan(planning: Planning, job: str | None, selection: str | None, nodes: Path | None, form: str) -> None:
+    """Show the pod of a run and of each of its steps, as dagster_k8s will make them.
+
+    Exit code 1 when a pod fits none of the nodes given.
+    """
+    made = planning.plan(job, selection)
+    pools = [] if nodes is None else _pools(nodes)
+    try:
+        _print(made, pools, form)
+    except DagsterPlusK8sError as error:
+        raise click.ClickException(str(error)) from None
+    if nodes is not None and not all(made.fit(pools).values()):
+        raise click.exceptions.Exit(_DOES_NOT_FIT)
+
+
+def _pools(file: Path) -> list[NodePool]:
+    from dagster_plus_k8s_helpers.plan.nodes import read_nodes  # noqa: PLC0415 - --help need not wait
+
+    try:
+        return read_nodes(file.read_bytes(), str(file))
+    except (DagsterPlusK8sError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _print(made: RunPlan, pools: list[NodePool], form: str) -> None:
+    if form == "yaml":
+        from dagster_plus_k8s_helpers.plan.text import plan_yaml  # noqa: PLC0415 - as above
+
+        click.echo(plan_yaml(made), nl=False)
+    elif form == "json":
+        from dagster_plus_k8s_helpers.plan.text import plan_json  # noqa: PLC0415 - as above
+
+        click.echo(plan_json(made), nl=False)
+    else:
+        _print_table(made, pools)
+
+
+def _print_table(made: RunPlan, pools: list[NodePool]) -> None:
+    from dagster_plus_k8s_helpers.plan.table import fit_lines, plan_table, summary_lines  # noqa: PLC0415
+
+    out = console(least=_WIDE)
+    out.print(plan_table(made))
+    for line in summary_lines(made):
+        out.print(line, markup=False, soft_wrap=True)
+    for line in fit_lines(made.fit(pools)) if pools else ():
+        out.print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,190 @@
+"""What the commands that look at a plan have in common: their options, and making the plan."""
+
+from __future__ import annotations
+
+import os
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+
+import click
+
+from dagster_plus_k8s_helpers.commands.loading import imported
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import dagster as dg
+    from rich.console import Console
+
+    from dagster_plus_k8s_helpers.executor.deployment import Deployment
+    from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
+
+__all__ = ["Planning", "console", "definitions_in", "plan_options"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class Planning(NamedTuple):
+    """What the options say of the plan to make."""
+
+    module: str
+    agent: Path | None
+    location: Path | None
+    location_name: str | None
+    deployment: str
+    branch: bool
+    tags: Mapping[str, str]
+    env: Mapping[str, str]
+
+    def plan(self, job: str | None, selection: str | None = None) -> RunPlan:
+        """The plan of a job, or of the implicit asset job.
+
+        Raises:
+            click.ClickException: It cannot be made; the message says why.
+        """
+        from dagster_plus_k8s_helpers.plan import plan  # noqa: PLC0415 - whoever calls --help need not wait
+
+        try:
+            return plan(
+                self._definitions,
+                job=job,
+                selection=selection,
+                agent=_agent(self.agent),
+                location=_location(self.location, self.location_name),
+                tags=dict(self.tags) or None,
+                deployment=self._deployment(),
+            )
+        except DagsterPlusK8sError as error:
+            raise click.ClickException(str(error)) from None
+
+    def _deployment(self) -> Deployment:
+        from dagster_plus_k8s_helpers.executor.deployment import Deployment  # noqa: PLC0415 - as above
+
+        if self.deployment == "local":
+            return Deployment("local")
+        return Deployment("branch" if self.branch else "full", self.deployment, in_cluster=True)
+
+    def _definitions(self) -> dg.Definitions:
+        """The definitions of the module, imported now: with the variables of the deployment."""
+        os.environ.update(self.env)
+        module_name, _, name = self.module.partition(":")
+        return definitions_in(imported(module_name), name)
+
+
+def console(*, least: int) -> Console:
+    """Where to print: the terminal as wide as it is; a file or pipe so wide that little wraps."""
+    from rich.console import Console  # noqa: PLC0415 - whoever calls --help need not wait
+
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=max(found.width, least))
+
+
+def definitions_in(module: Any, name: str = "") -> dg.Definitions:
+    """The definitions that a module holds, as Dagster looks for them.
+
+    Raises:
+        click.ClickException: It holds none, several, or none of the name.
+    """
+    import dagster as dg  # noqa: PLC0415 - whoever calls --help need not wait
+    from dagster.components.definitions import LazyDefinitions  # noqa: PLC0415 - the same
+
+    found = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(value, dg.Definitions | LazyDefinitions) and (not name or key == name)
+    }
+    distinct = {id(value): value for value in found.values()}
+    if len(distinct) != 1:
+        has = f"it has {', '.join(found)}; write MODULE:NAME" if found else "it has none"
+        wanted = f" called {name!r}" if name else ""
+        raise click.ClickException(f"{module.__name__} must have one Definitions object{wanted}; {has}")
+    (value,) = distinct.values()
+    return value if isinstance(value, dg.Definitions) else value()
+
+
+def plan_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Gives a command the options by which a plan is made, as its first argument."""
+
+    @click.option("-m", "--module", required=True, metavar="MODULE", help="Where the definitions are.")
+    @click.option("--agent", type=_FILE, help="The agent's Helm values.")
+    @click.option("--location", type=_FILE, help="The dagster_cloud.yaml of the code location.")
+    @click.option("--location-name", metavar="NAME", help="Which of its locations, when it has several.")
+    @click.option(
+        "--deployment",
+        default="prod",
+        show_default=True,
+        metavar="NAME",
+        help="The Dagster+ deployment to plan for; local for a machine outside Dagster+.",
+    )
+    @click.option("--branch", is_flag=True, help="The deployment is a branch deployment.")
+    @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of the launch.")
+    @click.option(
+        "--env", multiple=True, metavar="KEY=VALUE", help="A variable the definitions need to load."
+    )
+    @wraps(command)
+    def with_options(
+        *arguments: Any,
+        module: str,
+        agent: Path | None,
+        location: Path | None,
+        location_name: str | None,
+        deployment: str,
+        branch: bool,
+        tags: tuple[str, ...],
+        env: tuple[str, ...],
+        **options: Any,
+    ) -> R:
+        planning = Planning(
+            module,
+            agent,
+            location,
+            location_name,
+            deployment,
+            branch,
+            _pairs("--tag", tags),
+            _pairs("--env", env),
+        )
+        return command(planning, *arguments, **options)
+
+    return with_options
+
+
+def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not key or not sign:
+            raise click.BadParameter(f"{text!r} must be KEY=VALUE", param_hint=option)
+        pairs[key] = value
+    return pairs
+
+
+def _agent(file: Path | None) -> Any:
+    if file is None:
+        return None
+    from dagster_plus_k8s_helpers.agent.helm_values import AgentValues  # noqa: PLC0415 - as above
+
+    return AgentValues.from_yaml(file)
+
+
+def _location(file: Path | None, name: str | None) -> Any:
+    """The entry of a file for one location, with the defaults in it where the file has any."""
+    if file is None:
+        return None
+    from dagster_plus_k8s_helpers.agent.locations import DagsterCloudConfig  # noqa: PLC0415 - as above
+
+    config = DagsterCloudConfig.from_yaml(file)
+    if config.defaults is not None:
+        config = config.merged()
+    locations = {location.location_name: location for location in config.locations}
+    if name is None and len(locations) == 1:
+        (name,) = locations
+    if name not in locations:
+        shown = ", ".join(locations) or "none"
+        raise click.ClickException(f"{file}: write --location-name NAME, one of its locations: {shown}")
+    return locations[name]

@@ -1,0 +1,189 @@
+"""What has been tried for a step, read from the event log, and what follows from a failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.executor.diagnosis_kind import DISRUPTIONS, DiagnosisKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import dagster as dg
+
+    from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis
+    from dagster_plus_k8s_helpers.executor.memory_ladder import Memory, MemoryLadder
+
+__all__ = ["Attempts", "Decision", "Rules", "decide", "kind_of_retry"]
+
+
+@dataclass
+class Attempts:
+    """What the event log says of one step so far; folded event by event, so a restart loses nothing.
+
+    Args:
+        made: Retries of any cause.
+        disruptions: Retries after something that was not the step's fault.
+        out_of_memory: Retries after an OOM.
+        sizes: Memory limits that were tried, oldest first.
+        memory: What the current attempt gets instead of its config's, if anything.
+    """
+
+    made: int = 0
+    disruptions: int = 0
+    out_of_memory: int = 0
+    sizes: list[str] = field(default_factory=list)
+    memory: Memory | None = None
+
+    def retried(self, error_class: str | None, message: str) -> None:
+        """Take in an event that asks for a retry."""
+        self.made += 1
+        kind = kind_of_retry(error_class, message)
+        if kind is DiagnosisKind.OOM_KILLED:
+            self.out_of_memory += 1
+        elif kind in DISRUPTIONS:
+            self.disruptions += 1
+
+    def free(self, rules: Rules) -> int:
+        """Retries that do not count against the RetryPolicy."""
+        ladder = 0 if rules.policy is not None or rules.ladder is None else self.out_of_memory
+        return min(self.disruptions, rules.disruption_retries) + min(
+            ladder, rules.ladder.retries if rules.ladder else 0
+        )
+
+
+def kind_of_retry(error_class: str | None, message: str) -> DiagnosisKind | None:
+    """The diagnosis that an executor's retry event carries; a step's own exceptions have none."""
+    try:
+        kind = DiagnosisKind(error_class)
+    except ValueError:
+        return None
+    return kind if message.startswith(f"{kind.value}: ") else None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a step's retries go by.
+
+    Args:
+        policy: The op's; ``None`` when it has none, or when retries are off.
+        ladder: The step's memory ladder.
+        disruption_retries: How often a disruption is forgiven.
+        allowed: Whether anything is retried at all.
+    """
+
+    policy: dg.RetryPolicy | None
+    ladder: MemoryLadder | None
+    disruption_retries: int
+    allowed: bool = True
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What follows from a failure.
+
+    Args:
+        retry: Whether the step is launched again.
+        said: Why, in a sentence that follows the diagnosis.
+        delay: Seconds to wait before.
+        memory: What the next attempt gets instead of what its config says.
+    """
+
+    retry: bool
+    said: str = ""
+    delay: float | None = None
+    memory: Memory | None = None
+
+
+def decide(
+    diagnosis: Diagnosis, attempts: Attempts, rules: Rules, memory: Memory, largest_node: str = ""
+) -> Decision:
+    """Whether a failed step is launched again, and with how much memory.
+
+    Args:
+        diagnosis: Why it failed.
+        attempts: What was tried before.
+        rules: What its retries go by.
+        memory: What it had.
+        largest_node: Allocatable memory of the largest node, when known.
+    """
+    if not rules.allowed:
+        return Decision(retry=False, said="Retries are disabled.")
+    if diagnosis.is_disruption and attempts.disruptions < rules.disruption_retries:
+        count = f"{attempts.disruptions + 1} of {rules.disruption_retries}"
+        return Decision(
+            retry=True,
+            said=f"It was not the step's fault: it starts again (disruption retry {count}).",
+            memory=attempts.memory,
+        )
+    if not diagnosis.retryable:
+        return Decision(retry=False, said="Another attempt would end the same way.")
+    if _climbs(diagnosis, rules.ladder):
+        return _climb(rules.ladder, attempts, rules, memory, largest_node)
+    delay = _by_policy(attempts, rules)
+    if delay is None:
+        return Decision(retry=False, said=_policy_is_over(rules))
+    return Decision(retry=True, said=_by_policy_said(attempts, rules), delay=delay, memory=attempts.memory)
+
+
+def _climbs(diagnosis: Diagnosis, ladder: MemoryLadder | None) -> bool:
+    return ladder is not None and diagnosis.kind.value in ladder.on and "beside" not in diagnosis.details
+
+
+def _climb(
+    ladder: MemoryLadder | None, attempts: Attempts, rules: Rules, memory: Memory, largest_node: str
+) -> Decision:
+    assert ladder is not None  # noqa: S101  (`_climbs` said so)
+    if not memory.limit:
+        return Decision(retry=False, said="It has no memory limit that could be raised.")
+    tried = _listed(_with(attempts.sizes, memory.limit))
+    following = ladder.next(memory, largest_node)
+    if following is None:
+        of_node = f" (the largest node has {largest_node})" if largest_node else ""
+        return Decision(
+            retry=False, said=f"Tried with {tried}; the cap is {ladder.maximum}{of_node}, so it fails."
+        )
+    if rules.policy is not None:
+        delay = _by_policy(attempts, rules)
+        if delay is None:
+            return Decision(retry=False, said=f"Tried with {tried}. {_policy_is_over(rules)}")
+        said = _by_policy_said(attempts, rules).replace("It starts again", f"It gets {following.limit} next")
+        return Decision(retry=True, said=said, delay=delay, memory=following)
+    if attempts.out_of_memory >= ladder.retries:
+        return Decision(
+            retry=False,
+            said=f"Tried with {tried}; the {ladder.retries} retries of its memory ladder are used up.",
+        )
+    count = f"{attempts.out_of_memory + 1} of {ladder.retries}"
+    return Decision(
+        retry=True, said=f"It gets {following.limit} next (memory retry {count}).", memory=following
+    )
+
+
+def _by_policy(attempts: Attempts, rules: Rules) -> float | None:
+    """Seconds until the retry that the policy still has; ``None`` when it has none."""
+    counted = attempts.made - attempts.free(rules)
+    if rules.policy is None or counted >= rules.policy.max_retries:
+        return None
+    return float(rules.policy.calculate_delay(counted + 1))
+
+
+def _by_policy_said(attempts: Attempts, rules: Rules) -> str:
+    counted = attempts.made - attempts.free(rules)
+    most = rules.policy.max_retries if rules.policy else 0
+    return f"It starts again (retry {counted + 1} of {most} of its RetryPolicy)."
+
+
+def _policy_is_over(rules: Rules) -> str:
+    if rules.policy is None:
+        return ""
+    return f"The {rules.policy.max_retries} retries of its RetryPolicy are used up."
+
+
+def _with(sizes: Sequence[str], last: str) -> list[str]:
+    return [*(size for size in sizes if size != last), last]
+
+
+def _listed(sizes: Sequence[str]) -> str:
+    return sizes[0] if len(sizes) == 1 else f"{', '.join(sizes[:-1])} and {sizes[-1]}"

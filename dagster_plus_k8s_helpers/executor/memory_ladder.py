@@ -1,0 +1,166 @@
+"""`MemoryLadder`: how much memory the next attempt of a step gets after it was OOMKilled."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
+from dagster_plus_k8s_helpers.pod.quantity import Quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dagster_plus_k8s_helpers.pod.quantity import QuantityLike
+
+__all__ = ["MEMORY_LADDER_TAG", "Memory", "MemoryLadder", "ladder_of_step"]
+
+MEMORY_LADDER_TAG = "dagster-plus-k8s/memory-ladder"
+"""Op tag that gives one step its ladder: ``MemoryLadder(...).tags``, ``"on"``, or ``"off"``."""
+
+_REASONS = ("OOMKilled",)
+_MI = Quantity("1Mi")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The memory of a step's container.
+
+    Args:
+        limit: As Kubernetes writes it; empty when there is none.
+        request: The same.
+    """
+
+    limit: str = ""
+    request: str = ""
+
+
+@dataclass(frozen=True)
+class MemoryLadder:
+    """Launch a step that was OOMKilled again with more memory.
+
+    Request and limit are multiplied, rounded up to a whole Mi, and capped. An op with a ``RetryPolicy`` is
+    retried within it; one without, within ``retries``. Other failures keep to the RetryPolicy alone, at the
+    same size.
+
+    Args:
+        factor: How many times as much each attempt gets; above 1.
+        maximum: The most a step may get. The allocatable memory of the largest node is a cap as well, where
+            the run's service account may list nodes.
+        retries: How many times, for an op without a RetryPolicy.
+        on: For which of Kubernetes' reasons; ``OOMKilled`` is the only one so far.
+        learn: Whether the next run of the step, for the same partition, starts at the size that last worked.
+            It is read from the event log.
+
+    Raises:
+        K8sConfigError: A value that makes no ladder.
+
+    Source: https://kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource/
+    """
+
+    factor: float = 2.0
+    maximum: QuantityLike = "64Gi"
+    retries: int = 3
+    on: Sequence[str] = _REASONS
+    learn: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.factor, bool) or not isinstance(self.factor, int | float):
+            raise K8sConfigError(f"must be a number, not {self.factor!r}", where="factor")
+        if not 1 < self.factor < math.inf:
+            raise K8sConfigError(
+                f"{self.factor} gives no more memory; write a number above 1", where="factor"
+            )
+        if not isinstance(self.retries, int) or isinstance(self.retries, bool) or self.retries < 0:
+            raise K8sConfigError(f"must be a whole number, not {self.retries!r}", where="retries")
+        if not isinstance(self.learn, bool):
+            raise K8sConfigError(f"must be True or False, not {self.learn!r}", where="learn")
+        try:
+            maximum = Quantity(self.maximum)
+        except K8sConfigError as error:
+            raise error.within("maximum") from None
+        if maximum < _MI:
+            raise K8sConfigError(
+                f"{maximum} is less than 1Mi; did you mean '{maximum}Gi'?"
+                if str(maximum).isdigit()
+                else f"{maximum} is less than 1Mi",
+                where="maximum",
+            )
+        unknown = [reason for reason in self.on if reason not in _REASONS]
+        if isinstance(self.on, str) or unknown:
+            raise K8sConfigError(f"{self.on!r} must be a list of {', '.join(_REASONS)}", where="on")
+        object.__setattr__(self, "maximum", str(maximum))
+        object.__setattr__(self, "factor", float(self.factor))
+        object.__setattr__(self, "on", tuple(self.on))
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Op tags that give one step this ladder, whatever the executor says."""
+        return {MEMORY_LADDER_TAG: json.dumps(self.to_dict(), sort_keys=True)}
+
+    def to_dict(self) -> dict[str, object]:
+        """The ladder as JSON: what the tag and the executor's run config hold."""
+        return {**asdict(self), "on": list(self.on)}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, object]) -> MemoryLadder:
+        """A ladder from what `to_dict` gave, or parts of it.
+
+        Raises:
+            K8sConfigError: A field that does not exist, or a value that makes no ladder.
+        """
+        for name in fields:
+            if name not in cls.__dataclass_fields__:
+                raise UnknownFieldError(name, cls.__dataclass_fields__, of="MemoryLadder")
+        return cls(**fields)  # type: ignore[arg-type]  # __post_init__ refuses what is of another type
+
+    def next(self, memory: Memory, largest_node: str = "") -> Memory | None:
+        """What follows a size that was too small; ``None`` at the cap, or without a limit to multiply.
+
+        Args:
+            memory: The size that was too small.
+            largest_node: Allocatable memory of the largest node, when it is known.
+        """
+        if not memory.limit:
+            return None
+        caps = [Quantity(self.maximum), *([Quantity(largest_node)] if largest_node else [])]
+        limit = self._raised(memory.limit, min(caps))
+        if limit <= Quantity(memory.limit):
+            return None
+        request = min(self._raised(memory.request, min(caps)), limit) if memory.request else None
+        return Memory(limit.canonical, request.canonical if request is not None else "")
+
+    def _raised(self, amount: str, cap: Quantity) -> Quantity:
+        raised = Quantity(f"{math.ceil(Quantity(amount) * self.factor / _MI)}Mi")
+        return min(raised, cap)
+
+
+def ladder_of_step(tags: Mapping[str, str], default: MemoryLadder | None) -> MemoryLadder | None:
+    """The ladder of one step: its own by tag, else the executor's.
+
+    Args:
+        tags: Tags of the op.
+        default: The executor's.
+
+    Raises:
+        K8sConfigError: The tag holds no ladder.
+    """
+    written = tags.get(MEMORY_LADDER_TAG)
+    if written is None:
+        return default
+    if written in {"on", "off"}:
+        return (default or MemoryLadder()) if written == "on" else None
+    try:
+        fields = json.loads(written)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise K8sConfigError(
+            f"{written!r} must be 'on', 'off' or MemoryLadder(...).tags", where=f"tag {MEMORY_LADDER_TAG}"
+        )
+    try:
+        return MemoryLadder.from_dict(fields)
+    except K8sConfigError as error:
+        raise error.within(f"tag {MEMORY_LADDER_TAG}") from None

@@ -1,0 +1,139 @@
+"""What `k8s_executor` does beyond the stock executor, as one value, and as config a launch can override."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.executor.memory_ladder import MemoryLadder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["START_TIMEOUT_TAG", "ExecutorSettings", "start_timeout_of_step"]
+
+START_TIMEOUT_TAG = "dagster-plus-k8s/start-timeout"
+"""Op tag with the ``start_timeout`` of one step in seconds, or ``"none"`` for no limit."""
+
+
+@dataclass(frozen=True)
+class ExecutorSettings:
+    """The settings of `k8s_executor` that the stock executor does not have; see there."""
+
+    health_check_interval: float = 10.0
+    start_timeout: float | None = 600.0
+    image_pull_grace: float = 300.0
+    api_outage_tolerance: float = 600.0
+    call_timeout: float = 20.0
+    fail_at_once: bool = True
+    autoscaler: bool = True
+    disruption_retries: int = 2
+    memory_ladder: MemoryLadder | None = None
+    launch_qps: float = 50.0
+    launch_burst: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("health_check_interval", "call_timeout", "launch_qps"):
+            _check_number(name, getattr(self, name), above_zero=True)
+        for name in ("image_pull_grace", "api_outage_tolerance"):
+            _check_number(name, getattr(self, name), above_zero=False)
+        if self.start_timeout is not None:
+            _check_number("start_timeout", self.start_timeout, above_zero=True)
+        _check_whole("disruption_retries", self.disruption_retries, 0)
+        _check_whole("launch_burst", self.launch_burst, 1)
+        for name in ("fail_at_once", "autoscaler"):
+            if not isinstance(getattr(self, name), bool):
+                raise K8sConfigError(f"must be True or False, not {getattr(self, name)!r}", where=name)
+        if self.memory_ladder is not None and not isinstance(self.memory_ladder, MemoryLadder):
+            raise K8sConfigError(
+                f"must be a MemoryLadder, not {type(self.memory_ladder).__name__}", where="memory_ladder"
+            )
+
+    def config_fields(self) -> dict[str, dg.Field]:
+        """Fields of the executor's config, with these settings as their defaults."""
+        ladder = self.memory_ladder.to_dict() if self.memory_ladder else None
+        types: dict[str, tuple[object, str]] = {
+            "health_check_interval": (float, "Seconds between two looks at the step pods."),
+            "start_timeout": (dg.Noneable(float), "Seconds a step pod may take to start; null for ever."),
+            "image_pull_grace": (float, "Seconds an image may fail to be pulled."),
+            "api_outage_tolerance": (float, "Seconds a launch is tried again while the API fails."),
+            "call_timeout": (float, "Seconds one call to the Kubernetes API may take."),
+            "fail_at_once": (bool, "Whether a pod that can never start fails without waiting."),
+            "autoscaler": (bool, "Whether nodes may come that have what no node has now."),
+            "disruption_retries": (int, "How often a step starts again that the cluster took down."),
+            "launch_qps": (float, "Jobs created a second in the long run."),
+            "launch_burst": (int, "Jobs created at once."),
+        }
+        fields = {
+            name: dg.Field(
+                kind, default_value=getattr(self, name), is_required=False, description=description
+            )
+            for name, (kind, description) in types.items()
+        }
+        fields["memory_ladder"] = dg.Field(
+            dg.Noneable(dg.Permissive()),  # type: ignore[no-untyped-call]
+            default_value=ladder,
+            is_required=False,
+            description="The fields of a MemoryLadder; null for none.",
+        )
+        return fields
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> ExecutorSettings:
+        """The settings of a run, from the executor's resolved config.
+
+        Raises:
+            K8sConfigError: A value that makes no sense.
+        """
+        given = {name: config[name] for name in cls.__dataclass_fields__ if name in config}
+        ladder = given.get("memory_ladder")
+        if isinstance(ladder, dict):
+            try:
+                given["memory_ladder"] = MemoryLadder.from_dict(ladder)
+            except K8sConfigError as error:
+                raise error.within("memory_ladder") from None
+        return cls(**given)
+
+
+def start_timeout_of_step(tags: Mapping[str, str], default: float | None) -> float | None:
+    """How many seconds a step's pod may take to start: by its tag, else the executor's.
+
+    Args:
+        tags: Tags of the op.
+        default: The executor's.
+
+    Raises:
+        K8sConfigError: The tag holds no number of seconds.
+    """
+    written = tags.get(START_TIMEOUT_TAG)
+    if written is None:
+        return default
+    if str(written).lower() == "none":
+        return None
+    try:
+        seconds = float(written)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise K8sConfigError(
+            f"{written!r} must be a number of seconds, or 'none'", where=f"tag {START_TIMEOUT_TAG}"
+        )
+    return seconds
+
+
+def _check_number(where: str, number: object, *, above_zero: bool) -> None:
+    if isinstance(number, bool) or not isinstance(number, int | float) or math.isnan(number):
+        raise K8sConfigError(f"must be a number of seconds, not {number!r}", where=where)
+    if number < 0 or (above_zero and number == 0) or math.isinf(number):
+        raise K8sConfigError(f"{number!r} must be above 0 and finite", where=where)
+
+
+def _check_whole(where: str, number: object, least: int) -> None:
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise K8sConfigError(f"must be a whole number, not {number!r}", where=where)
+    if number < least:
+        raise K8sConfigError(f"{number} is below {least}", where=where)

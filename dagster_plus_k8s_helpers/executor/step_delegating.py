@@ -1,0 +1,181 @@
+"""The executor: the stock loop, with the supervisor asked in every round.
+
+Imported when a job uses the executor, not before.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from dagster_plus_k8s_helpers._dagster.execution import (
+    DagsterEvent,
+    StepDelegatingExecutor,
+    policy_of,
+    with_attempts,
+)
+from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.executor.attempts import Rules
+from dagster_plus_k8s_helpers.executor.history import History
+from dagster_plus_k8s_helpers.executor.learned_memory import learned_memory
+from dagster_plus_k8s_helpers.executor.memory_ladder import ladder_of_step
+from dagster_plus_k8s_helpers.executor.reports import Reports
+from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings, start_timeout_of_step
+from dagster_plus_k8s_helpers.executor.step_handler import SupervisedStepHandler
+from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
+from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import dagster as dg
+
+    from dagster_plus_k8s_helpers._dagster.execution import (
+        ActiveExecution,
+        ExecutionPlan,
+        ExecutionStep,
+        KnownExecutionState,
+        PlanOrchestrationContext,
+        SerializableErrorInfo,
+        StepHandlerContext,
+    )
+
+__all__ = ["SupervisedExecutor"]
+
+# The stock loop asks for the health of step after step; here it never does, except when a run resumes.
+_NEVER = 10**9
+
+
+class SupervisedExecutor(StepDelegatingExecutor):
+    """The stock executor's loop; the supervisor looks after launches, health and retries.
+
+    It takes over a stock executor, so that whatever that one was configured with stays.
+
+    Args:
+        stock: What ``k8s_job_executor`` makes of the run's config.
+        settings: What it does beyond.
+
+    Attributes:
+        stock_step_handler: The step handler of the stock executor, which builds the Jobs.
+    """
+
+    def __init__(self, stock: Any, settings: ExecutorSettings) -> None:
+        self.__dict__.update(stock.__dict__)
+        self._settings = settings
+        self._check_step_health_interval_seconds = _NEVER
+        self.stock_step_handler = stock._step_handler  # noqa: SLF001 - it has no getter
+        self._handler = SupervisedStepHandler(self.stock_step_handler, settings, self._track)
+        self._step_handler = self._handler
+        self._resuming = False
+        self._plan_steps: dict[str, ExecutionStep] = {}
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[DagsterEvent]:
+        """Run the steps of a plan."""
+        self._plan_context = plan_context
+        self._resuming = bool(plan_context.resume_from_failure)
+        self._history, self._reports = History(), Reports(plan_context)
+        self._supervisor = Supervisor(
+            self._handler.cluster, plan_context.run_id, self._settings, self._history, self._reports
+        )
+        self._handler.supervisor = self._supervisor
+        try:
+            yield from super().execute(plan_context, execution_plan)
+        finally:
+            self._supervisor.close()
+
+    def _pop_events(
+        self, instance: dg.DagsterInstance, run_id: str, seen_storage_ids: set[int]
+    ) -> Sequence[DagsterEvent]:
+        """The round of the loop: what the API brought is acted upon when the log has been read after it."""
+        resuming, self._resuming = self._resuming, False
+        launched, look = ([], None) if resuming else self._supervisor.collect()
+        events = list(super()._pop_events(instance, run_id, seen_storage_ids))
+        # A page may be full: a step's own ending in the next one must come before any diagnosis of it.
+        while (resuming or look is not None or launched) and (
+            more := super()._pop_events(instance, run_id, seen_storage_ids)
+        ):
+            events.extend(more)
+        kept = self._history.fold(events, resuming=resuming)
+        if resuming:
+            return kept
+        for key in self._history.successes_to_report():
+            attempts = self._history.attempts[key]
+            if attempts.memory is not None and (step := self._plan_steps.get(key)) is not None:
+                tried = [*(size for size in attempts.sizes if size != attempts.memory.limit)]
+                self._reports.worked(
+                    self._plan_context.for_step(step), attempts.memory, [*tried, attempts.memory.limit]
+                )
+        try:
+            self._supervisor.act(launched, look)
+        # What goes wrong in looking after the steps must not end a run whose steps are well.
+        except Exception as error:  # noqa: BLE001
+            self._supervisor.note(f"The steps could not be looked after: {type(error).__name__}: {error}")
+        return kept
+
+    def _get_step_handler_context(
+        self,
+        plan_context: PlanOrchestrationContext,
+        steps: Sequence[ExecutionStep],
+        active_execution: ActiveExecution,
+    ) -> StepHandlerContext:
+        (step,) = steps
+        self._plan_steps[step.key] = step
+        context = super()._get_step_handler_context(plan_context, steps, active_execution)
+        free = self._free(context, step.key)
+        self._handler.free_attempts[step.key] = free
+        return with_attempts(context, plan_context, step, free) if free else context
+
+    def log_failure_or_retry_event_after_error(
+        self, step_context: Any, err_info: SerializableErrorInfo, known_state: KnownExecutionState
+    ) -> DagsterEvent:
+        """As the stock executor does it, by the attempts that count against the RetryPolicy."""
+        key = step_context.step.key
+        free = self._handler.free_attempts.get(key, 0)
+        counted = {**known_state.previous_retry_attempts}
+        counted[key] = max(counted.get(key, 0) - free, 0)
+        return super().log_failure_or_retry_event_after_error(
+            step_context, err_info, known_state._replace(previous_retry_attempts=counted)
+        )
+
+    def _free(self, context: StepHandlerContext, key: str) -> int:
+        try:
+            return self._history.attempts[key].free(self._rules(context, key))
+        except K8sConfigError:
+            return 0
+
+    def _rules(self, context: StepHandlerContext, key: str) -> Rules:
+        allowed = not self.retries.disabled
+        return Rules(
+            policy=policy_of(context.get_step_context(key)) if allowed else None,
+            ladder=ladder_of_step(context.step_tags[key], self._settings.memory_ladder),
+            disruption_retries=self._settings.disruption_retries,
+            allowed=allowed,
+        )
+
+    def _track(self, context: StepHandlerContext, job_name: str, namespace: str) -> TrackedStep:
+        """What the supervisor keeps of a step."""
+        (key,) = context.execute_step_args.step_keys_to_execute or []
+        step_context = context.get_step_context(key)
+        problem = None
+        try:
+            rules = self._rules(context, key)
+            timeout = start_timeout_of_step(context.step_tags[key], self._settings.start_timeout)
+        except K8sConfigError as error:
+            rules = Rules(None, None, 0, allowed=False)
+            timeout, problem = None, error
+        step = TrackedStep(step_context, job_name, namespace, rules, timeout, time.monotonic())
+        step.problem = problem
+        if problem is None:
+            self._start_at_what_was_learned(context, key, rules)
+        return step
+
+    def _start_at_what_was_learned(self, context: StepHandlerContext, key: str, rules: Rules) -> None:
+        attempts = self._history.attempts[key]
+        if rules.ladder is None or not rules.ladder.learn or attempts.made or attempts.memory is not None:
+            return
+        found = learned_memory(context.instance, context.dagster_run, self._plan_steps[key])
+        if found is not None:
+            attempts.memory = found[0]
+            self._reports.learned(context.get_step_context(key), *found)

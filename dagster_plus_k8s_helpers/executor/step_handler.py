@@ -1,0 +1,204 @@
+"""The step handler: the stock one's Jobs, sent to the API server by the supervisor.
+
+Imported when a job uses the executor, not before: what it derives from comes with ``dagster_k8s``.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from dagster_k8s.executor import K8sStepHandler  # noqa: TID253  (see above)
+from kubernetes.client import V1OwnerReference  # noqa: TID253
+
+from dagster_plus_k8s_helpers._dagster.execution import CheckStepHealthResult, DagsterEvent, EngineEventData
+from dagster_plus_k8s_helpers.executor.api_json import name_of, text
+from dagster_plus_k8s_helpers.executor.call_errors import CallError, not_built
+from dagster_plus_k8s_helpers.executor.cluster import Cluster
+from dagster_plus_k8s_helpers.executor.launches import Launch
+from dagster_plus_k8s_helpers.executor.sweep import selector_of
+from dagster_plus_k8s_helpers.pod.quantity import Quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kubernetes.client import V1Job
+
+    from dagster_plus_k8s_helpers._dagster.execution import StepHandlerContext
+    from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
+    from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
+    from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
+    from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep
+
+__all__ = ["SupervisedStepHandler"]
+
+# A run pod has 30 s from SIGTERM to its end, unless it was given more.
+_DELETION_SECONDS = 20.0
+_CANNOT_OWN = (
+    "Step Jobs get no owner reference, so they will not go with the run's pod, which could not be read: "
+    "{said}. Grant its service account get on pods, or write k8s_executor(owner_references=False)."
+)
+_PRIORITY_TAG = "dagster/priority"
+
+
+class SupervisedStepHandler(K8sStepHandler):
+    """Launches steps as the stock handler does, without waiting for the API server.
+
+    It takes over a stock handler, so that whatever that one was configured with stays.
+
+    Args:
+        stock: The handler of ``k8s_job_executor``.
+        settings: Of the executor.
+        track: Makes what the supervisor keeps of a step.
+    """
+
+    supervisor: Supervisor
+
+    def __init__(
+        self,
+        stock: K8sStepHandler,
+        settings: ExecutorSettings,
+        track: Callable[[StepHandlerContext, str, str], TrackedStep],
+    ) -> None:
+        self.__dict__.update(stock.__dict__)
+        self.cluster = Cluster(stock._api_client.batch_api.api_client, settings.call_timeout)  # noqa: SLF001
+        self._track = track
+        self._wants_owner = self._enable_owner_references
+        # The stock code asks for the owner while it builds a Job; here a launch's own thread does.
+        self._enable_owner_references = False
+        self._api_client = _Captured(self.cluster)
+        self._resumed_jobs: set[str] | None = None
+        self._deletions: dict[str, Any] | None = None
+        self.free_attempts: dict[str, int] = {}
+
+    def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
+        """Build the Job with the stock code, and leave it to the supervisor."""
+        key = self._get_step_key(step_handler_context)
+        self.supervisor.history.launched(key)
+        name = self._get_k8s_step_job_name(step_handler_context)
+        step = self._track(step_handler_context, name, "")
+        if step.problem is not None:
+            self.supervisor.could_not_launch(key, step, not_built(str(step.problem)))
+            return
+        try:
+            step.namespace = self._namespace(step_handler_context)
+            memory = self.supervisor.history.attempts[key].memory
+            yield from super().launch_step(step_handler_context)
+            job = self._api_client.take()
+            self.supervisor.launch(step, self._launch(key, step, job, memory, step_handler_context))
+        # One step's config must not end the run: it fails that step.
+        except Exception as error:  # noqa: BLE001
+            said = f"{type(error).__name__}: {error}"
+            self.supervisor.could_not_launch(key, step, not_built(said))
+
+    def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
+        """Whether a step of an earlier run worker is to be launched again; asked when a run resumes."""
+        key = self._get_step_key(step_handler_context)
+        name = self._get_k8s_step_job_name(step_handler_context)
+        namespace = self._namespace(step_handler_context)
+        if self._resumed_jobs is None:
+            selector = selector_of(step_handler_context.execute_step_args.run_id)
+            jobs = self.cluster.jobs(namespace, selector, consistent=True)
+            self._resumed_jobs = {name_of(job) for job in jobs}
+        if name not in self._resumed_jobs and key not in self.supervisor.history.begun:
+            return CheckStepHealthResult.unhealthy(f"Kubernetes job {name} was never created.")
+        self.supervisor.adopt(key, self._track(step_handler_context, name, namespace))
+        return CheckStepHealthResult.healthy()
+
+    def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
+        """Delete the Job of a step; the first call deletes those of all steps at once."""
+        key = self._get_step_key(step_handler_context)
+        if self._deletions is None:
+            self._deletions = self.supervisor.delete_all()
+        step, deletion = self.supervisor.step(key), self._deletions.get(key)
+        if step is None or deletion is None:
+            return
+        yield DagsterEvent.engine_event(
+            step.context, f"Deleting Kubernetes job {step.job_name} for step", EngineEventData()
+        )
+        try:
+            deletion.result(_DELETION_SECONDS)
+        except (CallError, TimeoutError) as error:
+            self.supervisor.not_deleted(step, str(error) or "no answer in time")
+
+    def _get_k8s_step_job_name(self, step_handler_context: StepHandlerContext) -> str:
+        """The stock name, counting the attempts that the step's process is not told of."""
+        key = self._get_step_key(step_handler_context)
+        free = self.free_attempts.get(key, 0)
+        name: str = super()._get_k8s_step_job_name(step_handler_context)
+        if not free:
+            return name
+        known = step_handler_context.execute_step_args.known_state
+        counted = known.get_retry_state().get_attempt_count(key) if known else 0
+        return f"{name.removesuffix(f'-{counted}')}-{counted + free}"
+
+    def _namespace(self, step_handler_context: StepHandlerContext) -> str:
+        return str(self._get_container_context(step_handler_context).namespace or "default")
+
+    def _launch(
+        self, key: str, step: TrackedStep, job: V1Job, memory: Memory | None, context: StepHandlerContext
+    ) -> Launch:
+        if memory is not None:
+            _set_memory(job, memory)
+        labels = job.metadata.labels
+        return Launch(
+            step_key=key,
+            namespace=step.namespace,
+            job_name=step.job_name,
+            build=lambda: self._with_owner(job),
+            labels={name: labels[name] for name in ("dagster/run-id", "dagster/op")},
+            priority=_priority(context.step_tags[key].get(_PRIORITY_TAG)),
+        )
+
+    def _with_owner(self, job: V1Job) -> V1Job:
+        """The Job, to go when the run's pod goes."""
+        if not self._wants_owner:
+            return job
+        try:
+            owner = self._detect_current_name_and_uid()
+        except CallError as error:
+            if error.is_passing:
+                raise
+            self._wants_owner = False
+            self.supervisor.note(_CANNOT_OWN.format(said=error))
+            return job
+        if owner is not None:
+            reference = V1OwnerReference(api_version="v1", kind="Pod", name=owner[0], uid=owner[1])
+            job.metadata.owner_references = [reference]
+        return job
+
+
+class _Captured:
+    """Stands where the stock code has its client: keeps the Job that it would create."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._job: V1Job | None = None
+
+    def create_namespaced_job_with_retries(self, body: V1Job, namespace: str) -> None:  # noqa: ARG002
+        self._job = body
+
+    def take(self) -> V1Job:
+        job, self._job = self._job, None
+        return job
+
+    def get_pod_by_name(self, pod_name: str, namespace: str) -> Any:
+        pod = self._cluster.pod(namespace, pod_name)
+        return SimpleNamespace(metadata=SimpleNamespace(name=name_of(pod), uid=text(pod, "metadata", "uid")))
+
+
+def _set_memory(job: V1Job, memory: Memory) -> None:
+    resources = job.spec.template.spec.containers[0].resources
+    if resources is None:
+        return
+    for amounts, amount in ((resources.limits, memory.limit), (resources.requests, memory.request)):
+        # What was learned is a floor: who has raised the config since gets what it says.
+        if amount and amounts and "memory" in amounts and Quantity(str(amounts["memory"])) < Quantity(amount):
+            amounts["memory"] = amount
+
+
+def _priority(written: str | None) -> int:
+    try:
+        return int(written or 0)
+    except ValueError:
+        return 0

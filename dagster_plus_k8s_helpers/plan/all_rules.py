@@ -1,0 +1,18 @@
+"""Every rule of ``check``, by its code: those for files, for nodes, and for definitions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.agent.all_rules import FILE_AND_VALUES_RULES
+from dagster_plus_k8s_helpers.plan.nodes import NODE_RULES
+from dagster_plus_k8s_helpers.plan.rules import PLAN_RULES
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.findings import Rule
+
+__all__ = ["ALL_RULES"]
+
+ALL_RULES: tuple[Rule, ...] = tuple(
+    sorted((*FILE_AND_VALUES_RULES, *NODE_RULES, *PLAN_RULES), key=lambda rule: rule.code)
+)

@@ -1,0 +1,168 @@
+"""Rules for pods and the nodes of a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dagster_plus_k8s_helpers.errors import QuantityError
+from dagster_plus_k8s_helpers.plan.checks_layers import is_gpu
+from dagster_plus_k8s_helpers.plan.fitting import Fit, fit
+from dagster_plus_k8s_helpers.plan.pod_requests import pod_requests
+from dagster_plus_k8s_helpers.plan.rules import (
+    FITS_NOWHERE,
+    GPU_NOT_TOLERATED,
+    LIMIT_ABOVE_NODE,
+    REQUEST_FAR_BELOW_NODE,
+    TOLERATION_WITHOUT_GPU,
+)
+from dagster_plus_k8s_helpers.plan.subjects import POD_SPEC, amount, containers, layer_of, said
+from dagster_plus_k8s_helpers.pod.quantity import Quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from dagster_plus_k8s_helpers.plan.nodes import NodePool
+    from dagster_plus_k8s_helpers.plan.subjects import Hit, PodGroup, PodRule, Surroundings
+
+__all__ = [
+    "CLUSTER_RULES",
+    "fits_nowhere",
+    "limit_above_node",
+    "request_far_below_node",
+    "toleration_without_gpu",
+]
+
+MOST_PODS = 110
+"""Pods that a node takes by Kubernetes' default.
+
+Source: https://kubernetes.io/docs/setup/best-practices/cluster-large/
+"""
+
+
+def fits_nowhere(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
+    """A pod that no node takes, or none because of the taint of those with GPUs."""
+    spec = group.pod.spec
+    found = _fit(spec, around)
+    if found is None or found:
+        return
+    taints = _taints_in_the_way(spec, found, around.pools)
+    gpus = [
+        f"{path}.resources.limits.{name}"
+        for path, item in containers(spec)
+        for name in (item.get("resources") or {}).get("limits") or {}
+        if is_gpu(name)
+    ]
+    if gpus and taints:
+        tolerations = f"no layer sets {POD_SPEC}.tolerations"
+        if spec.get("tolerations"):
+            tolerations = f"tolerations are by {layer_of(group.pod, 'tolerations')}"
+        yield group.hit(
+            GPU_NOT_TOLERATED,
+            f"{said(group.pod, gpus[0])}, and {tolerations}; the nodes with GPUs have {', '.join(taints)}",
+        )
+    else:
+        where = "containers[0].resources"
+        by = f" (its resources are by {layer_of(group.pod, where)})" if _has_resources(spec) else ""
+        yield group.hit(FITS_NOWHERE, f"{found.message}{by}")
+
+
+def toleration_without_gpu(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
+    """A toleration of the taint of GPU nodes in a pod that asks for none."""
+    spec = group.pod.spec
+    limits = [(item.get("resources") or {}).get("limits") or {} for _, item in containers(spec)]
+    if any(is_gpu(name) for found in limits for name in found):
+        return
+    taints = {taint.key for pool in around.pools if _gpus(pool) for taint in pool.taints}
+    for index, toleration in enumerate(spec.get("tolerations") or ()):
+        key = toleration.get("key")
+        if key and (is_gpu(key) or key in taints):
+            layer = layer_of(group.pod, f"tolerations[{index}]")
+            yield group.hit(
+                TOLERATION_WITHOUT_GPU,
+                f"tolerations[{index}] is for {key!r} by {layer}, and no layer asks for a GPU",
+            )
+
+
+def limit_above_node(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
+    """A memory limit above what any node has that takes the pod."""
+    for pool_memory, pool in _largest(group, around, "memory"):
+        for path, item in containers(group.pod.spec):
+            limit = amount(((item.get("resources") or {}).get("limits") or {}).get("memory"))
+            if limit is not None and limit > pool_memory:
+                text = said(group.pod, f"{path}.resources.limits.memory")
+                yield group.hit(
+                    LIMIT_ABOVE_NODE, f"{text}; the largest node it fits, of {pool!r}, has {pool_memory}"
+                )
+
+
+def request_far_below_node(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
+    """A CPU request so small that the number of pods alone keeps a node from taking more."""
+    found = _fit(group.pod.spec, around)
+    if not found:
+        return
+    request = pod_requests(group.pod.spec).get("cpu")
+    fitting = [pool for pool in around.pools if pool.name in found.pools and "cpu" in pool.allocatable]
+    smallest = min(fitting, key=lambda pool: pool.allocatable["cpu"], default=None)
+    # Where no layer given here asks for CPU, one that is not given may.
+    if request is None or smallest is None:
+        return
+    if request.value * MOST_PODS >= smallest.allocatable["cpu"].value:
+        return
+    resources = group.pod.spec["containers"][0].get("resources") or {}
+    kind = next((kind for kind in ("requests", "limits") if "cpu" in (resources.get(kind) or {})), None)
+    asked = (
+        said(group.pod, f"containers[0].resources.{kind}.cpu") if kind else f"the pod requests {request} CPU"
+    )
+    yield group.hit(
+        REQUEST_FAR_BELOW_NODE,
+        f"{asked}; a node of {smallest.name!r} has {smallest.allocatable['cpu']}, so that {MOST_PODS} "
+        "such pods and more pass for one node's work",
+    )
+
+
+CLUSTER_RULES: tuple[PodRule, ...] = (
+    fits_nowhere,
+    toleration_without_gpu,
+    limit_above_node,
+    request_far_below_node,
+)
+
+
+def _fit(spec: Mapping[str, Any], around: Surroundings) -> Fit | None:
+    """Where a pod fits; ``None`` when that cannot be told."""
+    try:
+        return fit(spec, around.pools) if around.pools else None
+    except QuantityError:
+        return None
+
+
+def _gpus(pool: NodePool) -> bool:
+    return any(is_gpu(name) and count > Quantity(0) for name, count in pool.allocatable.items())
+
+
+def _taints_in_the_way(spec: Mapping[str, Any], found: Fit, pools: tuple[NodePool, ...]) -> list[str]:
+    """Taints of GPU nodes that would take the pod if it tolerated them."""
+    tolerating = {**spec, "tolerations": [{"operator": "Exists"}]}
+    would_fit = [pool for pool in pools if _gpus(pool) and fit(tolerating, [pool])]
+    return list(
+        dict.fromkeys(
+            reason.removeprefix("node(s) had untolerated ")
+            for pool in would_fit
+            for reason in found.reasons.get(pool.name, ())
+        )
+    )
+
+
+def _has_resources(spec: Mapping[str, Any]) -> bool:
+    return bool(spec["containers"][0].get("resources"))
+
+
+def _largest(group: PodGroup, around: Surroundings, name: str) -> Iterator[tuple[Quantity, str]]:
+    """The most of a resource that a node has which takes the pod."""
+    found = _fit(group.pod.spec, around)
+    fitting = [
+        pool for pool in around.pools if found and pool.name in found.pools and name in pool.allocatable
+    ]
+    if fitting:
+        pool = max(fitting, key=lambda pool: pool.allocatable[name])
+        yield pool.allocatable[name], pool.name

@@ -1,0 +1,159 @@
+"""The fields of a pod as a report lists them: what each says, which layer set it, what those below said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dagster_plus_k8s_helpers.agent.credentials import looks_like_credential
+from dagster_plus_k8s_helpers.plan import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dagster_plus_k8s_helpers.plan.origins import Action
+    from dagster_plus_k8s_helpers.plan.pods import Template
+
+__all__ = ["BelowRow", "FieldRow", "fields_of"]
+
+STEP_KEY = "<step key>"
+
+_ORDER = (
+    "spec.template.spec.containers[0].resources",
+    "spec.template.spec.containers[0].image",
+    "spec.template.spec.containers[0]",
+    "spec.template.spec",
+    "spec.template",
+    "spec",
+    "",
+)
+_DIGS_INTO = ("containers", "initContainers")
+
+
+@dataclass(frozen=True, slots=True)
+class BelowRow:
+    """What a layer beneath says of a field.
+
+    Attributes:
+        layer: Its name.
+        value: What it says.
+        is_overridden: Whether any of it is missing from the Job.
+    """
+
+    layer: str
+    value: str
+    is_overridden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One field of a Job.
+
+    Attributes:
+        path: Where it is, as `Pod.origin` takes it.
+        name: Name of an element of a list, such as that of a variable or volume; empty for other fields.
+        value: What the Job says.
+        layer: Name of the layer that set it.
+        source: Where that layer is written.
+        action: What the layer did to what was there.
+        below: What the layers beneath say.
+    """
+
+    path: str
+    name: str
+    value: str
+    layer: str
+    source: str
+    action: Action
+    below: tuple[BelowRow, ...]
+
+    @property
+    def is_dagsters(self) -> bool:
+        """Whether no layer but Dagster itself has a say in it."""
+        return self.layer == "dagster"
+
+
+def fields_of(template: Template) -> list[FieldRow]:
+    """Every field of a Job, what is set most often first.
+
+    Values that look like credentials are hidden.
+    """
+    manifest = template.sent.manifest
+    rows = []
+    for path, value in _paths(manifest, ""):
+        origin = template.history.origin(path)
+        rows.append(
+            FieldRow(
+                path,
+                _name(value),
+                _text(value, _key(path)),
+                origin.layer.name,
+                _replaced(origin.layer.source),
+                origin.action,
+                tuple(
+                    BelowRow(said.layer.name, _text(said.value, _key(path)), said.is_overridden)
+                    for said in origin.below
+                ),
+            )
+        )
+    return sorted(rows, key=lambda row: _rank(row.path))
+
+
+def _rank(path: str) -> int:
+    return next(place for place, start in enumerate(_ORDER) if path.startswith(start))
+
+
+def _paths(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The fields to list: down to single values, but an element of a list is one field."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _paths(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        of_containers = _key(path) in _DIGS_INTO
+        for index, item in enumerate(value):
+            element = f"{path}[{index}]"
+            if of_containers:
+                yield from _paths(item, element)
+            else:
+                yield element, item
+    else:
+        yield path, value
+
+
+def _key(path: str) -> str:
+    return path.rsplit(".", 1)[-1]
+
+
+def _name(value: Any) -> str:
+    """What an element of a list goes by."""
+    name = value.get("name") if isinstance(value, dict) else None
+    return _replaced(name) if isinstance(name, str) else ""
+
+
+def _text(value: Any, key: str) -> str:
+    shown = _masked(value, key)
+    if isinstance(shown, dict) and isinstance(shown.get("name"), str) and len(shown) > 1:
+        shown = {key: item for key, item in shown.items() if key != "name"}
+        shown = shown["value"] if shown.keys() == {"value"} else shown
+    return _replaced(shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False, default=str))
+
+
+def _masked(value: Any, name: str) -> Any:
+    """The value without what looks like a credential: a report is read by more people than a manifest."""
+    if isinstance(value, str):
+        kind = looks_like_credential(name, value)
+        return f"<hidden: looks like {kind}>" if kind else value
+    if isinstance(value, list):
+        return [_masked(item, name) for item in value]
+    if isinstance(value, dict):
+        variable = value.get("name")
+        return {
+            key: _masked(item, variable if key == "value" and isinstance(variable, str) else key)
+            for key, item in value.items()
+        }
+    return value
+
+
+def _replaced(text: str) -> str:
+    return text.replace(unknown.STEP_KEY, STEP_KEY)

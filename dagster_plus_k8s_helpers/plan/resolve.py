@@ -1,0 +1,237 @@
+"""`plan`: from definitions and layers to the pods of a run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from dagster_plus_k8s_helpers._dagster import planning
+from dagster_plus_k8s_helpers.errors import PlanError
+from dagster_plus_k8s_helpers.executor.deployment import Deployment
+from dagster_plus_k8s_helpers.plan import unknown
+from dagster_plus_k8s_helpers.plan.jobs import executor_config, job_of, loaded, tags_of
+from dagster_plus_k8s_helpers.plan.launch import Launch, make_launcher, offline
+from dagster_plus_k8s_helpers.plan.layers import (
+    RUN_LAYERS,
+    STEP_LAYERS,
+    Layer,
+    LocationFile,
+    launcher_config,
+    location_of,
+    reason,
+    variables,
+    variables_of,
+)
+from dagster_plus_k8s_helpers.plan.pods import Container, Pod, Template
+from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn, StepPlan, Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import dagster as dg
+    from dagster_k8s.executor import K8sStepHandler
+
+    from dagster_plus_k8s_helpers.plan.jobs import DefinitionsOrLoader
+    from dagster_plus_k8s_helpers.plan.layers import LayerName, Settings
+
+__all__ = ["plan", "plan_of_job"]
+
+
+def plan(
+    definitions: DefinitionsOrLoader,
+    *,
+    job: str | None = None,
+    selection: str | dg.AssetSelection | None = None,
+    agent: Settings | None = None,
+    location: Settings | None = None,
+    run_config: Mapping[str, object] | None = None,
+    tags: Mapping[str, str] | None = None,
+    deployment: Deployment | None = None,
+) -> RunPlan:
+    """What a run of a job will be in the cluster: the Job of its own pod and of each step's.
+
+    ``dagster_k8s`` itself merges the layers and makes the Jobs. No cluster is needed, no resource is
+    initialised, and no op needs its config.
+
+    Args:
+        definitions: The definitions; or a function that loads them, which is called with the environment
+            variables of the deployment, so that `executor_for_deployment` picks as it would there.
+        job: Name of the job; the implicit asset job, which the UI's *Materialize* launches, when left out.
+        selection: Which of its assets to plan for, in Dagster's selection syntax.
+        agent: The agent's Helm values; what the agent says is left out without.
+        location: The code location's entry in ``dagster_cloud.yaml``.
+        run_config: Run config of the launch; the job's own when left out. What it says of ``execution``
+            counts, the rest is not looked at.
+        tags: Tags of the launch, over those of the job and, with ``dagster/partition``, of the partition.
+        deployment: The Dagster+ deployment to plan for, whose environment variables the pods get.
+
+    Raises:
+        PlanError: There is no such job, a file is not shaped like one, or Dagster refuses a config.
+        SelectionError: The selection reaches nothing the job computes.
+
+    Source: https://docs.dagster.io/deployment/dagster-plus/hybrid/kubernetes/configuration
+    """
+    if deployment is not None and not isinstance(deployment, Deployment):
+        raise PlanError(f"deployment: must be a Deployment, not {type(deployment).__name__}")
+    found = job_of(loaded(definitions, deployment), job, selection)
+    return plan_of_job(
+        found, agent=agent, location=location, run_config=run_config, tags=tags, deployment=deployment
+    )
+
+
+def plan_of_job(
+    job: dg.JobDefinition,
+    *,
+    agent: Settings | None = None,
+    location: Settings | None = None,
+    run_config: Mapping[str, object] | None = None,
+    tags: Mapping[str, str] | None = None,
+    deployment: Deployment | None = None,
+) -> RunPlan:
+    """The same of a job at hand; see `plan`."""
+    run_tags = tags_of(job, tags)
+    config = executor_config(job, run_config, run_tags)
+    file = LocationFile() if location is None else location_of(location)
+    with offline() as kubeconfig:
+        executor, max_concurrent = _executor(job, config, kubeconfig)
+        settings = None if agent is None else launcher_config(agent)
+        launch = Launch(
+            job.name,
+            run_tags,
+            file,
+            tuple(variables_of(deployment, file.name)),
+            make_launcher(settings, kubeconfig),
+            make_launcher(None, kubeconfig),
+            _step_handler(executor),
+        )
+        layers = _Layers(job, launch, has_agent=agent is not None, has_location=location is not None)
+        run = Pod(Template(f"run of {job.name!r}", layers.of_run(), launch.run_job))
+        steps = _Steps(launch, layers, _runs_in(executor)).planned(planning.steps_of(job, run_tags))
+    return RunPlan(job.name, job.executor_def.name, max_concurrent, run, steps)
+
+
+def _executor(
+    job: dg.JobDefinition, config: Mapping[str, Any], kubeconfig: str
+) -> tuple[dg.Executor, int | None]:
+    def settled(accepted: Mapping[str, Any]) -> dict[str, Any]:
+        offline = {**accepted, "load_incluster_config": False, "kubeconfig_file": kubeconfig}
+        # A bare KEY is read from the run's pod, which this process is not.
+        return {**offline, "env_vars": variables("env_vars", accepted.get("env_vars"))}
+
+    where = f"run_config.execution.config (executor {job.executor_def.name!r} of the job {job.name!r})"
+    try:
+        return planning.executor_of(job, config, settled)
+    # An executor raises what it will of a config, and Dagster a Refusal of one that does not fit.
+    except Exception as error:  # noqa: BLE001
+        raise PlanError(f"{where}: {reason(error)}") from None
+
+
+def _step_handler(executor: dg.Executor) -> K8sStepHandler | None:
+    from dagster_k8s.executor import K8sStepHandler
+
+    # k8s_executor's own leaves launches to a thread; the Jobs are those of the stock handler beneath it.
+    handler = getattr(executor, "stock_step_handler", getattr(executor, "_step_handler", None))
+    return handler if isinstance(handler, K8sStepHandler) else None
+
+
+def _runs_in(executor: dg.Executor) -> RunsIn:
+    if _step_handler(executor) is not None:
+        return "own pod"
+    in_run = (planning.InProcessExecutor, planning.MultiprocessExecutor)
+    return "run pod" if isinstance(executor, in_run) else "elsewhere"
+
+
+class _Layers:
+    """The layers of a run and of its steps, each with what it says; one that is not given is left out."""
+
+    def __init__(self, job: dg.JobDefinition, launch: Launch, *, has_agent: bool, has_location: bool) -> None:
+        self._job = job
+        self._launch = launch
+        present: dict[LayerName, bool] = {
+            "agent": has_agent,
+            "Dagster+": bool(launch.dagster_plus),
+            "location": has_location,
+        }
+        self._absent = {name for name, is_there in present.items() if not is_there}
+
+    def of_run(self) -> list[Layer]:
+        return [self._layer(name, None) for name in RUN_LAYERS if name not in self._absent]
+
+    def of_step(self, step: planning.Step) -> list[Layer]:
+        return [self._layer(name, step) for name in STEP_LAYERS if name not in self._absent]
+
+    def _layer(self, name: LayerName, step: planning.Step | None) -> Layer:
+        sources: dict[LayerName, str] = {
+            "dagster": "dagster",
+            "agent": "the agent's Helm values",
+            "Dagster+": "environment variables of the deployment",
+            "location": f"the code location {self._launch.location.name or '<without a name>'!r}",
+            "run tags": f"tags of the run of {self._job.name!r}",
+            "executor": f"the executor {self._job.executor_def.name!r}",
+        }
+        if step is not None:
+            sources["op tags"] = f"tags of the op {step.op_name!r}"
+            sources["per_step_k8s_config"] = f"per_step_k8s_config[{step.op_name!r}] of the executor"
+        try:
+            config, namespace = self._launch.said_by(name, step)
+        # As in Template: dagster_k8s raises what it has at hand.
+        except Exception as error:  # noqa: BLE001
+            raise PlanError(f"{name} ({sources[name]}): {reason(error)}") from None
+        return Layer(name, sources[name], config, namespace)
+
+
+class _Steps:
+    """Plans steps, and renders one Job for all that have the same settings."""
+
+    def __init__(self, launch: Launch, layers: _Layers, runs_in: RunsIn) -> None:
+        self._launch = launch
+        self._layers = layers
+        self._runs_in = runs_in
+        self._templates: dict[object, Template] = {}
+        self._asked: dict[object, Container] = {}
+
+    def planned(self, steps: list[planning.Step]) -> Steps:
+        return Steps({step.key: self._planned(step) for step in steps})
+
+    def _planned(self, step: planning.Step) -> StepPlan:
+        settings = _settings(step)
+        if settings not in self._asked:
+            self._asked[settings] = self._container_asked(step)
+        return StepPlan(
+            step.key,
+            step.op_name,
+            self._runs_in,
+            step.depends_on,
+            step.is_mapped,
+            step.max_retries,
+            self._asked[settings],
+            self._pod(step, settings) if self._launch.handler else None,
+        )
+
+    def _pod(self, step: planning.Step, settings: object) -> Pod:
+        own = step.op_name if self._launch.has_per_step_config(step.op_name) else None
+        if (settings, own) not in self._templates:
+            any_step = step._replace(key=unknown.STEP_KEY)
+            self._templates[settings, own] = Template(
+                f"step {step.key!r}",
+                self._layers.of_step(step),
+                lambda layers: self._launch.step_job(any_step, layers),
+            )
+        return Pod(self._templates[settings, own], unknown.mapped_key(step.key))
+
+    def _container_asked(self, step: planning.Step) -> Container:
+        try:
+            config, _ = self._launch.said_by("op tags", step)
+        except Exception as error:  # noqa: BLE001 - as in Template
+            raise PlanError(f"step {step.key!r}, tags of the op {step.op_name!r}: {reason(error)}") from None
+        return Container.of(config.get("container_config", {}))
+
+
+def _settings(step: planning.Step) -> object:
+    """What of an op's tags can reach its Job: those that begin as Dagster's and this package's do."""
+    tags = {key: _text(value) for key, value in step.tags.items() if key.startswith("dagster-")}
+    return tuple(sorted(tags.items()))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)

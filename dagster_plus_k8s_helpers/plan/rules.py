@@ -1,0 +1,195 @@
+"""The rules for definitions and for what is planned of them."""
+
+from __future__ import annotations
+
+from dagster_plus_k8s_helpers.findings import Rule, Severity
+
+__all__ = ["PLAN_RULES"]
+
+_ERROR, _WARNING = Severity.ERROR, Severity.WARNING
+
+CANNOT_PLAN = Rule(
+    "DPK500",
+    _ERROR,
+    "Dagster itself refuses the settings: a run of the job, or one of its steps, would not launch.",
+    "write what Dagster takes; the message names the layer",
+)
+OP_TAGS_IGNORED = Rule(
+    "DPK501",
+    _WARNING,
+    "Only an executor that gives each step a pod reads the Kubernetes settings in op tags; any other ignores "
+    "them without a word.",
+    "use k8s_executor() for the job, or size the run's pod with the job's tags",
+)
+REQUEST_ABOVE_LIMIT = Rule(
+    "DPK502",
+    _ERROR,
+    "Kubernetes refuses a container that requests more than its limit; each layer may be right alone.",
+    "set the request and the limit in the same layer",
+)
+DUPLICATE_ENV = Rule(
+    "DPK503",
+    _ERROR,
+    "Dagster appends the lists of all layers. Of two variables of one name Kubernetes takes the last.",
+    "keep one of the two, or give the upper layer merge_behavior SHALLOW",
+)
+DUPLICATE_NAME = Rule(
+    "DPK504",
+    _ERROR,
+    "Dagster appends the lists of all layers; Kubernetes refuses a pod in which two volumes or containers "
+    "share a name, or two mounts a path.",
+    "keep one of the two, or give them different names",
+)
+JOB_TAGS_NOT_FOR_STEPS = Rule(
+    "DPK505",
+    _WARNING,
+    "Tags of a job are for the run's own pod. Its steps, in pods of their own, never see them.",
+    "put the resources into op_tags of the step, or into step_config of the executor",
+)
+ONLY_IN_THIS_JOB = Rule(
+    "DPK506",
+    _WARNING,
+    "Materializing in the UI, backfills and automation run the implicit asset job, which has none of the "
+    "tags of a job.",
+    "put what every run needs into run_k8s_config of the code location",
+)
+TAGS_LOST_TO_RUN_TAGS = Rule(
+    "DPK507", _ERROR, "Where a job has run_tags, its tags do not reach its runs.", "move them to run_tags"
+)
+GPU_FROM_BELOW = Rule(
+    "DPK508",
+    _WARNING,
+    "A GPU in a layer below the op tags goes to every pod, needed or not, and DEEP merging cannot take "
+    "it away.",
+    "ask for the GPU in op_tags of the steps that need it",
+)
+GPU_NOT_TOLERATED = Rule(
+    "DPK509",
+    _ERROR,
+    "Nodes with GPUs are tainted as a rule; a pod that does not tolerate the taint waits for ever.",
+    "add the toleration; gpu() sets it together with the limit and the node selector",
+)
+TOLERATION_WITHOUT_GPU = Rule(
+    "DPK510",
+    _WARNING,
+    "A pod that tolerates the taint of GPU nodes and asks for no GPU can take up the place of one that does.",
+    "ask for a GPU, or leave the toleration out",
+)
+FITS_NOWHERE = Rule(
+    "DPK511",
+    _ERROR,
+    "A pod that fits no node stays pending, and Dagster takes a pending step for a healthy one.",
+    "ask for less, or for nodes that the cluster has",
+)
+UNKNOWN_KEY = Rule(
+    "DPK512",
+    _ERROR,
+    "Dagster ignores a key it does not know at the top, and refuses one further in when the pod is launched.",
+    "correct the key or delete it",
+)
+WRONG_CASE = Rule(
+    "DPK513",
+    _ERROR,
+    "Dagster knows the sections of dagster-k8s/config in snake_case only and ignores them in camelCase.",
+    "write the section in snake_case",
+)
+MISSPELT_TAG = Rule(
+    "DPK514", _WARNING, "A tag that nobody reads has no effect.", "correct the key of the tag"
+)
+REFUSED_VALUE = Rule(
+    "DPK515",
+    _ERROR,
+    "Kubernetes or Dagster refuses the value, and not before the pod is launched.",
+    "write a value that they take",
+)
+OVERWRITTEN = Rule("DPK516", _ERROR, "Dagster sets this itself and overwrites what you say.", "leave it out")
+AGAINST_SCHEMA = Rule(
+    "DPK517",
+    _ERROR,
+    "The API server of this Kubernetes version refuses the Job or drops the field.",
+    "write what this version of Kubernetes takes",
+)
+NOT_ALLOWED = Rule(
+    "DPK518",
+    _ERROR,
+    "The agent launches nothing that sets a field outside its onlyAllowUserDefinedK8sConfigFields.",
+    "leave the field out, or allow it in the agent's values",
+)
+ALLOWLIST_EVADED = Rule(
+    "DPK519",
+    _WARNING,
+    "The agent applies its allowlist to code locations and run tags. It does not see what the run's pod asks "
+    "for its steps: this passes, against what the list is there for.",
+    "leave the field out, or allow it in the agent's values",
+)
+BACKOFF = Rule(
+    "DPK520",
+    _ERROR,
+    "Kubernetes starts a failed pod again, which Dagster refuses to run a second time: a retry is Dagster's.",
+    "leave backoff_limit out and give the op a RetryPolicy",
+)
+SHORT_TTL = Rule(
+    "DPK521",
+    _WARNING,
+    "Dagster looks at the Jobs of steps every 20 seconds; one that Kubernetes has removed by then is lost.",
+    "keep finished Jobs for a minute at least; a day is Dagster's default",
+)
+SHORT_DEADLINE = Rule(
+    "DPK522",
+    _WARNING,
+    "The deadline counts from the Job's creation, so that waiting for a node uses it up before Dagster's "
+    "start timeout can say what happened.",
+    "set the tag dagster/max_runtime, which counts from the start of the run, or a longer deadline",
+)
+LIMIT_ABOVE_NODE = Rule(
+    "DPK523",
+    _WARNING,
+    "A container cannot use more memory than its node has: the node runs out first, and pods are evicted.",
+    "set the limit to what a node can give",
+)
+REQUEST_FAR_BELOW_NODE = Rule(
+    "DPK524",
+    _WARNING,
+    "The scheduler packs a node by requests. With this one it packs as many pods as a node may have at all.",
+    "request the CPU that the step needs on average",
+)
+UNBOUNDED = Rule(
+    "DPK525",
+    _WARNING,
+    "Without max_concurrent a run starts every step that is ready, all at once.",
+    "set max_concurrent of the executor",
+)
+TOO_MANY_PROCESSES = Rule(
+    "DPK526",
+    _WARNING,
+    "More processes than the run's pod has CPUs slow each other down, and share its memory.",
+    "set max_concurrent of the executor to the CPU limit, or raise the limit",
+)
+LITERAL_CREDENTIAL = Rule(
+    "DPK527",
+    _ERROR,
+    "Definitions lie in git, and tags pass through the control plane of Dagster+ and are shown in its UI.",
+    "put it into a Kubernetes Secret and refer to that with SecretKeyRef or env_from",
+)
+SHALLOW_LOSES = Rule(
+    "DPK528",
+    _WARNING,
+    "With merge_behavior SHALLOW a field takes the place of the whole field below, not only of what it "
+    "names.",
+    "repeat what is to be kept, or leave merge_behavior out",
+)
+BARE_VARIABLE = Rule(
+    "DPK529",
+    _ERROR,
+    "A bare KEY in the executor's env_vars is read in the run's pod; where it is not set there, no step "
+    "starts.",
+    "write KEY=VALUE, or leave it to a Secret that env_secrets names",
+)
+BAD_WAIVER = Rule(
+    "DPK530",
+    _ERROR,
+    "Whoever reads a waiver needs to know of what it is, and why.",
+    "write {CODE: reason} under dagster-plus-k8s/ignore",
+)
+
+PLAN_RULES: tuple[Rule, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

@@ -1,0 +1,172 @@
+"""`RunPlan`: what one run of a job will be in the cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from dagster_plus_k8s_helpers.errors import PlanError, did_you_mean
+from dagster_plus_k8s_helpers.plan.fitting import fit
+from dagster_plus_k8s_helpers.plan.totals import Amounts, Peak, Task, amounts_of, peak_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dagster_plus_k8s_helpers.plan.fitting import Fit
+    from dagster_plus_k8s_helpers.plan.launch import Manifest
+    from dagster_plus_k8s_helpers.plan.nodes import NodePool
+    from dagster_plus_k8s_helpers.plan.origins import Origin
+    from dagster_plus_k8s_helpers.plan.pods import Container, Pod
+
+__all__ = ["RunPlan", "RunPodShare", "RunsIn", "StepPlan", "Steps"]
+
+RunsIn: TypeAlias = Literal["own pod", "run pod", "elsewhere"]
+"""``run pod`` with the in-process and multiprocess executors; ``elsewhere`` with one this package does not
+know, such as that of Celery or Docker."""
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """One step of a run.
+
+    Attributes:
+        key: Its key; ``[?]`` in it stands for the mapping key of a dynamic step.
+        op_name: Name of its op: what ``per_step_k8s_config`` goes by.
+        runs_in: Where it runs.
+        depends_on: Keys of the steps that end before it starts.
+        is_mapped: Whether there is one for each output of a dynamic step.
+        max_retries: How often its retry policy starts it again, each time in a new Job of the same
+            settings whose name ends in ``-1``, ``-2``, ...
+        asked: The container that its op tags ask for, whether or not it gets one.
+        pod: Its pod; ``None`` when it has none of its own.
+    """
+
+    key: str
+    op_name: str
+    runs_in: RunsIn
+    depends_on: frozenset[str]
+    is_mapped: bool
+    max_retries: int
+    asked: Container
+    pod: Pod | None = field(repr=False)
+
+    @property
+    def own_pod(self) -> Pod:
+        """Its pod.
+
+        Raises:
+            PlanError: It has none of its own.
+        """
+        if self.pod is None:
+            place = "in the run's pod" if self.runs_in == "run pod" else "where its executor puts it"
+            raise PlanError(f"the step {self.key!r} has no pod of its own: it runs {place}")
+        return self.pod
+
+    @property
+    def manifest(self) -> Manifest:
+        """The Job of its pod, as `Pod.manifest`."""
+        return self.own_pod.manifest
+
+    @property
+    def container(self) -> Container:
+        """The first container of its pod."""
+        return self.own_pod.container
+
+    def origin(self, path: str) -> Origin:
+        """Where a field of its Job comes from, as `Pod.origin`."""
+        return self.own_pod.origin(path)
+
+
+class Steps(dict[str, StepPlan]):
+    """Steps by key, or by the key of their asset: ``steps["ml/train"]`` is ``steps["ml__train"]``."""
+
+    def __missing__(self, key: object) -> StepPlan:
+        of_asset = str(key).replace("/", "__")
+        if of_asset in self:
+            return self[of_asset]
+        raise PlanError(f"there is no step {key!r}{did_you_mean(str(key), self)}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunPodShare:
+    """The run's pod beside what the ops that run in it ask for, and do not get.
+
+    Attributes:
+        limits: What the run's pod may use, by resource.
+        largest: The most that one of its ops asks for.
+        total: What all of its ops ask for together.
+        ignored: Keys of the steps whose op tags ask for something: their executor does not read them.
+    """
+
+    limits: Mapping[str, str]
+    largest: Amounts
+    total: Amounts
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What one run of a job will be in the cluster.
+
+    Attributes:
+        job: Name of the job.
+        executor: Name of its executor.
+        max_concurrent: How many steps may run at once, as far as it is configured.
+        run: The pod of the run itself.
+        steps: Its steps by key, in an order they can run in.
+    """
+
+    job: str
+    executor: str
+    max_concurrent: int | None
+    run: Pod
+    steps: Steps = field(repr=False)
+
+    @cached_property
+    def peak(self) -> Peak:
+        """The most CPU, memory and GPUs that the run's pods can request at one time, its own included.
+
+        Raises:
+            PlanError: A pod asks for something that is no quantity.
+        """
+        tasks = [
+            Task(
+                step.key,
+                amounts_of(step.pod.spec_template, f"step {step.key!r}") if step.pod else Amounts(),
+                step.depends_on,
+                step.is_mapped,
+            )
+            for step in self.steps.values()
+        ]
+        return peak_of(tasks, self.max_concurrent).plus(amounts_of(self.run.spec_template, "run"))
+
+    def fit(self, pools: Sequence[NodePool]) -> dict[str, Fit]:
+        """Where each pod fits: the run's under ``run of JOB``, the steps' under their keys.
+
+        Args:
+            pools: The nodes of the cluster, as `read_nodes` gives them.
+        """
+        pods = {f"run of {self.job}": self.run}
+        pods |= {step.key: step.pod for step in self.steps.values() if step.pod is not None}
+        found: dict[int, Fit] = {}
+        for pod in pods.values():
+            if id(pod.spec_template) not in found:
+                found[id(pod.spec_template)] = fit(pod.spec_template, pools)
+        return {name: found[id(pod.spec_template)] for name, pod in pods.items()}
+
+    @cached_property
+    def in_run_pod(self) -> RunPodShare | None:
+        """What the run's pod holds of its steps; ``None`` when every step has a pod of its own."""
+        inside = [step for step in self.steps.values() if step.runs_in == "run pod"]
+        if not inside:
+            return None
+        asked = [
+            Amounts.of(step.asked.limits, step.asked.requests, f"op tags of {step.key!r}") for step in inside
+        ]
+        return RunPodShare(
+            self.run.container.limits,
+            Amounts.largest(asked),
+            Amounts.total(asked),
+            tuple(step.key for step, amounts in zip(inside, asked, strict=True) if amounts != Amounts()),
+        )

@@ -1,0 +1,181 @@
+"""What the rules for definitions look at, and what they say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
+from dagster_plus_k8s_helpers.errors import QuantityError
+from dagster_plus_k8s_helpers.pod.quantity import Quantity
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from dagster_plus_k8s_helpers._dagster.planning import Step
+    from dagster_plus_k8s_helpers.findings import Rule
+    from dagster_plus_k8s_helpers.plan.layers import Layer
+    from dagster_plus_k8s_helpers.plan.nodes import NodePool
+    from dagster_plus_k8s_helpers.plan.pods import Pod
+    from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
+
+__all__ = [
+    "POD_SPEC",
+    "Asked",
+    "Hit",
+    "JobRule",
+    "Planned",
+    "PodGroup",
+    "PodRule",
+    "Surroundings",
+    "TagRule",
+    "amount",
+    "containers",
+    "layer_of",
+    "said",
+    "shown",
+]
+
+POD_SPEC = "spec.template.spec"
+
+
+class Hit(NamedTuple):
+    """One thing that a rule has to say of a job.
+
+    Attributes:
+        rule: Which rule.
+        text: What is wrong, without whose it is.
+        steps: Keys of the steps it is about; of the job or its run when there are none.
+        of: Whose it is when it is no step's, such as ``the run's pod``.
+    """
+
+    rule: Rule
+    text: str
+    steps: tuple[str, ...] = ()
+    of: str = ""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a job runs in, as far as it is given.
+
+    Attributes:
+        agent: The agent's Helm values.
+        location: The code location's entry in ``dagster_cloud.yaml``.
+        pools: The nodes of the cluster.
+        kubernetes_version: Its version, such as ``1.31``.
+    """
+
+    agent: Mapping[str, Any] | None = None
+    location: Mapping[str, Any] | None = None
+    pools: tuple[NodePool, ...] = ()
+    kubernetes_version: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A job as it is written, before any merging.
+
+    Attributes:
+        job: The job.
+        steps: Its steps, with the tags of their ops.
+        around: What it runs in.
+    """
+
+    job: dg.JobDefinition
+    steps: tuple[Step, ...]
+    around: Surroundings
+
+
+@dataclass(frozen=True)
+class PodGroup:
+    """Pods with the same settings: those of some steps, or the run's own.
+
+    Attributes:
+        pod: The first of them.
+        steps: Keys of the steps; none for the run's own pod.
+    """
+
+    pod: Pod
+    steps: tuple[str, ...] = ()
+
+    def hit(self, rule: Rule, text: str) -> Hit:
+        """Something to say of these pods."""
+        return Hit(rule, text, self.steps, "" if self.steps else "the run's pod")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job with its plan.
+
+    Attributes:
+        asked: The job as it is written.
+        plan: Its plan.
+        has_asset_job: Whether there is an implicit asset job beside it.
+    """
+
+    asked: Asked
+    plan: RunPlan
+    has_asset_job: bool
+
+    @cached_property
+    def groups(self) -> tuple[PodGroup, ...]:
+        """Its pods, those with the same settings together; the run's own first."""
+        by_settings: dict[int, list[str]] = {}
+        for step in self.plan.steps.values():
+            if step.pod is not None:
+                by_settings.setdefault(id(step.pod.spec_template), []).append(step.key)
+        return (
+            PodGroup(self.plan.run),
+            *(PodGroup(self.plan.steps[keys[0]].own_pod, tuple(keys)) for keys in by_settings.values()),
+        )
+
+
+TagRule: TypeAlias = Callable[[Asked], Iterator[Hit]]
+JobRule: TypeAlias = Callable[[Planned], Iterator[Hit]]
+PodRule: TypeAlias = Callable[[PodGroup, Surroundings], Iterator[Hit]]
+
+
+def containers(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every container of a pod, with its path inside the pod's spec."""
+    for section in ("initContainers", "containers"):
+        for index, container in enumerate(spec.get(section) or ()):
+            yield f"{section}[{index}]", container
+
+
+def amount(value: object) -> Quantity | None:
+    """A quantity; ``None`` for what is none, which other rules speak of."""
+    try:
+        return Quantity(value)  # type: ignore[arg-type] # it refuses what it cannot take
+    except QuantityError:
+        return None
+
+
+def layer_of(pod: Pod, path: str) -> Layer:
+    """The layer that a field inside the pod's spec comes from."""
+    return pod.origin(f"{POD_SPEC}.{path}").layer
+
+
+def said(pod: Pod, path: str) -> str:
+    """A field inside the pod's spec, with its value and the layer it comes from."""
+    origin = pod.origin(f"{POD_SPEC}.{path}")
+    return f"{path} is {origin.value!r} by {origin.layer}"
+
+
+def shown(value: object) -> str:
+    """A setting as JSON, without the values of environment variables and without credentials."""
+    return json.dumps(_masked(value), ensure_ascii=False, default=str)
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, Mapping):
+        is_variable = "name" in value
+        return {
+            key: "..." if is_variable and key == "value" else _masked(item) for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    return "..." if isinstance(value, str) and credential_by_form(value) else value

@@ -1,0 +1,113 @@
+"""A plan as a table for a terminal: a row a pod, and what they ask for together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+
+from dagster_plus_k8s_helpers.pod.quantity import Quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from decimal import Decimal
+
+    from dagster_plus_k8s_helpers.plan.fitting import Fit
+    from dagster_plus_k8s_helpers.plan.pods import Container, Pod
+    from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, StepPlan
+    from dagster_plus_k8s_helpers.plan.totals import Amounts
+
+__all__ = ["fit_lines", "plan_table", "summary_lines"]
+
+_GPU = ".com/gpu"
+
+
+def plan_table(plan: RunPlan) -> Table:
+    """A row for the run's pod and for each step."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column("Pod of", overflow="fold")
+    for heading in ("CPU", "Memory", "GPU"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("Nodes", overflow="fold")
+    table.add_row(f"run of {plan.job}", *_amounts(plan.run.container), _nodes(plan.run))
+    for step in plan.steps.values():
+        if step.pod is None:
+            table.add_row(f"  {step.key}", *_amounts(step.asked), _elsewhere(step), style="dim")
+        else:
+            table.add_row(f"  {step.key}", *_amounts(step.pod.container), _nodes(step.pod))
+    return table
+
+
+def summary_lines(plan: RunPlan) -> Iterator[str]:
+    """What the pods ask for together, in sentences."""
+    own = [step for step in plan.steps.values() if step.pod is not None]
+    concurrent = "no limit" if plan.max_concurrent is None else str(plan.max_concurrent)
+    yield f"executor {plan.executor}; steps at once: {concurrent}"
+    if own:
+        yield f"at one time at least {_together(plan.peak.at_least)}" + (
+            ""
+            if plan.peak.is_exact
+            else "; no bound above"
+            if plan.peak.at_most is None
+            else f", at most {_together(plan.peak.at_most)}"
+        )
+    share = plan.in_run_pod
+    if share is not None:
+        limits = ", ".join(f"{name} {amount}" for name, amount in share.limits.items()) or "no limits"
+        yield f"steps run in the run's pod ({limits}); their op tags ask for {_together(share.total)} in all"
+        if share.ignored:
+            yield f"nobody reads the op tags of {', '.join(share.ignored)}"
+
+
+def fit_lines(fits: Mapping[str, Fit]) -> Iterator[str]:
+    """What fits nowhere, in the scheduler's words; or that everything fits."""
+    homeless = {name: fit for name, fit in fits.items() if not fit}
+    for name, fit in homeless.items():
+        yield f"{name}: {fit.message}"
+    if not homeless:
+        yield "every pod fits the nodes given"
+
+
+def _amounts(container: Container) -> tuple[str, str, str]:
+    resources = {
+        name: (container.requests.get(name), container.limits.get(name))
+        for name in {**container.requests, **container.limits}
+    }
+    gpus = [name for name in resources if name.endswith(_GPU)]
+    return (
+        _pair(*resources.get("cpu", (None, None))),
+        _pair(*resources.get("memory", (None, None))),
+        ", ".join(_pair(*resources[name]) for name in gpus) or "-",
+    )
+
+
+def _pair(request: str | None, limit: str | None) -> str:
+    """``request / limit``; a single figure is a limit alone, and Kubernetes then requests as much."""
+    if request is None:
+        return limit or "-"
+    return f"{request} / {limit or '-'}"
+
+
+def _nodes(pod: Pod) -> str:
+    spec: Mapping[str, Any] = pod.spec_template
+    lines = [f"{key}={value}" for key, value in (spec.get("nodeSelector") or {}).items()]
+    lines += [f"tolerates {item.get('key') or 'everything'}" for item in spec.get("tolerations") or ()]
+    return "\n".join(lines) or "any"
+
+
+def _elsewhere(step: StepPlan) -> str:
+    return "in the run's pod; what it asks for is not read" if step.runs_in == "run pod" else "elsewhere"
+
+
+def _together(amounts: Amounts) -> str:
+    gpus = f", {amounts.gpu.normalize():f} GPU" if amounts.gpu else ""
+    return f"{amounts.cpu.normalize():f} CPU, {_bytes(amounts.memory)} memory{gpus}"
+
+
+def _bytes(amount: Decimal) -> str:
+    """Bytes as people write them: the largest binary unit of which there is at least one."""
+    for exponent, unit in ((40, "Ti"), (30, "Gi"), (20, "Mi"), (10, "Ki")):
+        if amount >= 2**exponent:
+            return f"{round(float(amount) / 2**exponent, 1):g}{unit}"
+    return Quantity(amount).canonical

@@ -1,0 +1,18 @@
+"""The executor on a real cluster: causes are real, down to the OOM kills."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from step_runs import StepRun
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_scenario(name: str, cluster_run: StepRun) -> None:
+    SCENARIOS[name](cluster_run)

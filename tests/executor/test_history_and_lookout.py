@@ -1,0 +1,276 @@
+"""What the event log says of steps is folded once and for all, and what a look finds out about their Jobs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pytest
+from api_server import ApiServer, Fault
+from dagster._core.events import DagsterEvent, EngineEventData
+from dagster._core.execution.api import create_execution_plan
+from dagster._core.execution.plan.objects import StepRetryData, StepSuccessData
+from dagster_shared.error import SerializableErrorInfo
+from kubernetes.config import new_client_from_config
+from plays import Play
+
+from dagster_plus_k8s_helpers import DiagnosisKind, K8sConfigError
+from dagster_plus_k8s_helpers.executor.cluster import Cluster
+from dagster_plus_k8s_helpers.executor.history import History
+from dagster_plus_k8s_helpers.executor.learned_memory import learned_memory
+from dagster_plus_k8s_helpers.executor.lookout import Lookout, Nodes, Observation, Watched
+from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
+from dagster_plus_k8s_helpers.executor.settings import start_timeout_of_step
+
+
+def event(kind: str, data: Any = None, step: str | None = "a") -> DagsterEvent:
+    return DagsterEvent(kind, "job", step_key=step, event_specific_data=data)
+
+
+STARTING = event("STEP_WORKER_STARTING", EngineEventData())
+SUCCESS = event("STEP_SUCCESS", StepSuccessData(1.0))
+SKIPPED = event("STEP_SKIPPED")
+
+
+def retry(message: str = "", kind: str | None = None, wait: float | None = None) -> DagsterEvent:
+    return event("STEP_UP_FOR_RETRY", StepRetryData(SerializableErrorInfo(message, [], kind), wait))
+
+
+def test_a_second_ending_of_an_attempt_is_kept_from_the_loop() -> None:
+    history = History()
+    again = [STARTING, retry(), SUCCESS, STARTING, SUCCESS, SUCCESS]
+
+    kept = history.fold(again, resuming=False)
+
+    assert [item.event_type_value for item in kept] == [
+        "STEP_WORKER_STARTING",
+        "STEP_UP_FOR_RETRY",
+        "STEP_WORKER_STARTING",
+        "STEP_SUCCESS",
+    ]
+
+
+def test_a_late_beginning_of_an_old_attempt_opens_nothing() -> None:
+    history = History()
+    history.fold([STARTING, retry(), event("STEP_START")], resuming=False)
+
+    assert not history.is_open("a")
+
+
+def test_a_resumed_loop_sees_no_skip_and_no_wait_that_is_over() -> None:
+    over, still = retry(wait=60), retry(wait=60)
+
+    kept = History().fold([STARTING, over, STARTING, SKIPPED, still], resuming=True)
+
+    waits = [item.step_retry_data.seconds_to_wait for item in kept if item.is_step_up_for_retry]
+    assert waits == [None, 60]
+    assert [item for item in kept if item.is_step_skipped] == []
+    assert SKIPPED in History().fold([SKIPPED], resuming=False)
+
+
+def test_attempts_are_counted_by_cause_and_sizes_read_back() -> None:
+    history = History()
+    said = {
+        "memory_next": '{"limit": "600Mi", "request": ""}',
+        "memory_tried": "150Mi, 300Mi",
+        "retry_of_job": "j",
+    }
+    announced = event("ENGINE_EVENT", EngineEventData(metadata=said))
+    events = [
+        STARTING, retry("OOMKilled: x", "OOMKilled"),
+        STARTING, retry("Evicted: x", "Evicted"),
+        STARTING, announced, retry("boom", "ValueError"),
+        event("PIPELINE_START", step=None),
+    ]  # fmt: skip
+
+    history.fold(events, resuming=True)
+
+    attempts = history.attempts["a"]
+    assert (attempts.made, attempts.out_of_memory, attempts.disruptions) == (3, 1, 1)
+    assert (attempts.sizes, attempts.memory) == (["150Mi", "300Mi"], Memory("600Mi", ""))
+    assert history.announced == {"a": "j"}
+    history.fold([STARTING, SUCCESS], resuming=True)
+    assert (history.successes_to_report(), history.successes_to_report()) == (["a"], [])
+
+
+def test_metadata_of_another_shape_is_passed_over() -> None:
+    history = History()
+    history.fold([event("ENGINE_EVENT", EngineEventData(metadata={"memory_next": "lots"}))], resuming=False)
+
+    assert history.attempts["a"].memory is None
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("30", 30.0), ("none", None), ("None", None)])
+def test_a_start_timeout_by_tag(written: str, seconds: float | None) -> None:
+    assert start_timeout_of_step({"dagster-plus-k8s/start-timeout": written}, 600.0) == seconds
+
+
+@pytest.mark.parametrize("written", ["soon", "0", "-1", "inf", "nan"])
+def test_a_start_timeout_that_is_none_is_refused(written: str) -> None:
+    with pytest.raises(K8sConfigError) as refusal:
+        start_timeout_of_step({"dagster-plus-k8s/start-timeout": written}, None)
+
+    assert str(refusal.value) == (
+        f"tag dagster-plus-k8s/start-timeout: {written!r} must be a number of seconds, or 'none'"
+    )
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def lookout(api_server: ApiServer, clock: Clock) -> Lookout:
+    cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 5.0)
+    return Lookout(cluster, "run", wants_nodes=True, clock=clock)
+
+
+def created(
+    server: ApiServer, play: Play, name: str = "a", containers: tuple[str, ...] = ("dagster",)
+) -> None:
+    labels = {"dagster/run-id": "run", "dagster/op": name}
+    spec = {"containers": [{"name": container} for container in containers]}
+    body = {
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"template": {"metadata": {"labels": labels}, "spec": spec}},
+    }
+    server.play(name, play)
+    server.create(body)
+
+
+def seen(lookout: Lookout, name: str = "a") -> Observation:
+    return lookout.look([Watched(name, "default", 0.0)]).observations[name]
+
+
+def test_a_pod_that_ends_is_not_over_before_it_has_ended(
+    api_server: ApiServer, lookout: Lookout, clock: Clock
+) -> None:
+    play = Play("evicted-api", runs=False)
+    created(api_server, play)
+    pod = api_server.played["a"]._recorded["pods"][0]  # type: ignore[index]
+    pod["status"]["phase"] = "Running"
+
+    assert not seen(lookout).over
+    clock.now = 31
+    last = seen(lookout)
+    assert last.over
+    assert last.diagnosis is not None
+    assert last.diagnosis.kind is DiagnosisKind.EVICTION_BY_EVICTION_API
+
+
+def test_a_cause_that_was_seen_outlives_its_pod(api_server: ApiServer, lookout: Lookout) -> None:
+    created(api_server, Play("tainted-node", runs=False))
+    seen(lookout)
+    api_server.played["a"].release(Play("deleted-pod", runs=False))
+
+    last = seen(lookout)
+
+    assert last.diagnosis is not None
+    assert last.diagnosis.kind is DiagnosisKind.DELETION_BY_TAINT_MANAGER
+
+
+def test_an_oom_beside_the_steps_container_is_told_apart(api_server: ApiServer, lookout: Lookout) -> None:
+    created(api_server, Play("oom-killed", runs=False), containers=("main", "dagster"))
+
+    last = seen(lookout)
+
+    assert last.diagnosis is not None
+    assert last.diagnosis.details["beside"] == "main"
+
+
+@pytest.mark.parametrize(
+    ("fault", "refused"),
+    [(Fault("GET", "events", 403, body={"message": "no"}), {"events": "HTTP 403 no"}), (None, {})],
+)
+def test_events_are_asked_for_only_of_what_is_silent(
+    api_server: ApiServer, lookout: Lookout, clock: Clock, fault: Fault | None, refused: Mapping[str, str]
+) -> None:
+    api_server.faults.extend([fault] if fault else [])
+    created(api_server, Play("missing-sa", runs=False))
+    created(api_server, Play("running", runs=False), "b")
+    clock.now = 10
+
+    look = lookout.look([Watched("a", "default", 0.0), Watched("b", "default", 0.0)])
+
+    assert look.refused == refused
+    found = look.observations["a"].diagnosis
+    assert (found is not None) is (fault is None)
+    assert api_server.count("LIST events") == 1
+
+
+def test_a_log_that_may_not_be_read_hides_no_failure(api_server: ApiServer, lookout: Lookout) -> None:
+    created(api_server, Play("exit-3", runs=False))
+    api_server.faults.append(
+        Fault(
+            "GET",
+            "pods",
+            403,
+            matches=lambda _body: api_server.count("LIST pods") > 0 and api_server.count("GET pods") > 0,
+        )
+    )
+
+    look = lookout.look([Watched("a", "default", 0.0)])
+
+    assert look.observations["a"].over
+    assert "logs" in look.refused
+
+
+def test_the_nodes_are_asked_for_once_and_only_when_they_matter(
+    api_server: ApiServer, lookout: Lookout
+) -> None:
+    for memory in ("8Gi", "32Gi", "lots"):
+        api_server.nodes.append(
+            {"status": {"allocatable": {"memory": memory, "nvidia.com/gpu": "0", "cpu": "4"}}}
+        )
+    created(api_server, Play("running", runs=False), "b")
+    assert lookout.look([Watched("b", "default", 0.0)]).nodes == Nodes()
+    created(api_server, Play("oom-killed", runs=False))
+
+    for _ in range(2):
+        nodes = lookout.look([Watched("a", "default", 0.0)]).nodes
+
+    assert nodes == Nodes("32Gi", frozenset({"memory", "cpu"}), known=True)
+    assert api_server.count("LIST nodes") == 1
+
+
+def test_nodes_that_may_not_be_listed_are_not_known(api_server: ApiServer, lookout: Lookout) -> None:
+    api_server.faults.append(Fault("GET", "nodes", 403))
+    created(api_server, Play("oom-killed", runs=False))
+
+    assert lookout.look([Watched("a", "default", 0.0)]).nodes == Nodes()
+
+
+def test_a_job_that_lists_do_not_have_is_asked_for_by_name(api_server: ApiServer, lookout: Lookout) -> None:
+    created(api_server, Play("running", runs=False))
+    del api_server.played["a"].body["metadata"]["labels"]["dagster/run-id"]
+
+    assert seen(lookout).diagnosis is None
+    api_server.delete("a")
+    found = seen(lookout).diagnosis
+    assert found is not None
+    assert found.kind is DiagnosisKind.JOB_DELETED
+
+
+def test_what_an_asset_needed_is_found_by_its_partition() -> None:
+    @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["x", "y"]))
+    def features(context: dg.AssetExecutionContext) -> None:
+        worked = EngineEventData(metadata={"memory_worked": '{"limit": "2Gi", "request": "1Gi"}'})
+        context.instance.report_engine_event("worked", context.run, worked, step_key="features")
+
+    job = dg.Definitions(assets=[features], jobs=[dg.define_asset_job("nightly")]).resolve_job_def("nightly")
+    (step,) = create_execution_plan(job).get_all_steps_in_topo_order()
+    with dg.DagsterInstance.ephemeral() as instance:
+        before = job.execute_in_process(partition_key="x", instance=instance)
+
+        def run_of(partition: str) -> dg.DagsterRun:
+            return dg.DagsterRun("another", tags={"dagster/partition": partition})
+
+        assert learned_memory(instance, run_of("x"), step) == (Memory("2Gi", "1Gi"), before.run_id)
+        assert learned_memory(instance, run_of("y"), step) is None

@@ -1,0 +1,533 @@
+"""Each rule for definitions: a case that fires, with its message in full, and a near miss that does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+from dagster_k8s import k8s_job_executor
+
+from dagster_plus_k8s_helpers import PlanError, gpu, k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers.plan import NodePool, check, read_nodes
+from dagster_plus_k8s_helpers.plan.rules import PLAN_RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NODES = read_nodes("""
+pools:
+  - {name: cpu, count: 3, allocatable: {cpu: "8", memory: 32Gi}}
+  - name: gpu
+    count: 2
+    allocatable: {cpu: "16", memory: 64Gi, nvidia.com/gpu: 1}
+    taints: [{key: nvidia.com/gpu, value: present}]
+""")
+AGENT = {"workspace": {"onlyAllowUserDefinedK8sConfigFields": {"containerConfig": {"resources": True}}}}
+OP = "op tags (tags of the op 'train')"
+SHOP = "location (the code location 'shop')"
+TAG = "op tags, dagster-k8s/config: "
+LIST = "onlyAllowUserDefinedK8sConfigFields of the agent has no such field"
+
+
+def config(**sections: Any) -> dict[str, Any]:
+    return {"dagster-k8s/config": sections}
+
+
+def container(**fields: Any) -> dict[str, Any]:
+    return config(container_config=fields)
+
+
+def resources(**amounts: Any) -> dict[str, Any]:
+    return container(resources=amounts)
+
+
+def location(**sections: Any) -> dict[str, Any]:
+    return {"location_name": "shop", "container_context": {"k8s": {"run_k8s_config": sections}}}
+
+
+MEMORY = location(container_config={"resources": {"limits": {"memory": "1Gi"}}})
+
+
+def definitions(
+    op_tags: Mapping[str, Any] | None = None,
+    *,
+    executor: dg.ExecutorDefinition | None = None,
+    assets: int = 1,
+    job: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> dg.Definitions:
+    def asset(name: str) -> dg.AssetsDefinition:
+        @dg.asset(name=name, op_tags=op_tags or {}, metadata=metadata)
+        def made() -> None: ...
+
+        return made
+
+    return dg.Definitions(
+        assets=[asset("train" if index == 0 else f"train_{index}") for index in range(assets)],
+        jobs=[] if job is None else [dg.define_asset_job("nightly", **job)],
+        executor=executor or k8s_executor(max_concurrent=4),
+    )
+
+
+def dynamic(executor: dg.ExecutorDefinition) -> dg.Definitions:
+    @dg.op(out=dg.DynamicOut())
+    def split() -> Any:
+        yield dg.DynamicOutput(1, "a")
+
+    @dg.op
+    def train(part: int) -> int:
+        return part
+
+    @dg.job(executor_def=executor)
+    def nightly() -> None:
+        split().map(train)
+
+    return dg.Definitions(jobs=[nightly])
+
+
+def found(defs: dg.Definitions, **given: Any) -> list[tuple[str, str]]:
+    return [(item.code, item.message) for item in check(defs, **given)]
+
+
+Case = tuple[str, dg.Definitions, dict[str, Any], str, dg.Definitions, dict[str, Any]]
+IN_RUN = {"executor": dg.in_process_executor}
+FOUR = {"executor": dg.multiprocess_executor.configured({"max_concurrent": 4}), "assets": 6}
+
+# Code; what fires, and with what; its message; the near miss, and with what.
+CASES: list[Case] = [
+    (
+        "DPK500",
+        definitions(),
+        {"location": location(container_config={"nope": 1})},
+        "the job: location.container_context: Unexpected keys in model class V1Container: {'nope'}",
+        definitions(),
+        {"location": MEMORY},
+    ),
+    (
+        "DPK501",
+        definitions(k8s_tags(memory="2Gi"), **IN_RUN),
+        {},
+        "step 'train': the executor 'in_process' ignores the op tags, which ask for "
+        '{"container_config": {"resources": {"limits": {"memory": "2Gi"}}}}; the step runs in the run\'s pod, with limits {}',
+        definitions({"team": "a"}, **IN_RUN),
+        {},
+    ),
+    (
+        "DPK502",
+        definitions(resources(requests={"memory": "4Gi"})),
+        {"location": MEMORY},
+        f"step 'train': containers[0].resources.requests.memory is '4Gi' by {OP}, and "
+        f"containers[0].resources.limits.memory is '1Gi' by {SHOP}",
+        definitions(resources(requests={"memory": "1024Mi"})),
+        {"location": MEMORY},
+    ),
+    (
+        "DPK503",
+        definitions(container(env=[{"name": "A", "value": "2"}])),
+        {"location": location(container_config={"env": [{"name": "A", "value": "1"}]})},
+        f"step 'train': containers[0].env has 'A' twice, from {SHOP} and from {OP}; the last one counts",
+        definitions(container(env=[{"name": "A", "value": "1"}])),
+        {"location": location(container_config={"env": [{"name": "A", "value": "1"}]})},
+    ),
+    (
+        "DPK504",
+        definitions(config(pod_spec_config={"volumes": [{"name": "v", "host_path": {"path": "/x"}}]})),
+        {"location": location(pod_spec_config={"volumes": [{"name": "v", "empty_dir": {}}]})},
+        f"step 'train': volumes has the name 'v' twice, from {SHOP} and from {OP}",
+        definitions(config(pod_spec_config={"volumes": [{"name": "w", "host_path": {"path": "/x"}}]})),
+        {"location": location(pod_spec_config={"volumes": [{"name": "v", "empty_dir": {}}]})},
+    ),
+    (
+        "DPK504",
+        definitions(container(volume_mounts=[{"name": "v", "mount_path": "/d"}])),
+        {"location": location(container_config={"volume_mounts": [{"name": "w", "mount_path": "/d"}]})},
+        f"step 'train': containers[0].volumeMounts has the mountPath '/d' twice, from {SHOP} and from {OP}",
+        definitions(container(volume_mounts=[{"name": "v", "mount_path": "/d/e"}])),
+        {"location": location(container_config={"volume_mounts": [{"name": "w", "mount_path": "/d"}]})},
+    ),
+    (
+        "DPK504",
+        definitions(config(pod_spec_config={"containers": [{"name": "dagster", "image": "x"}]})),
+        {},
+        f"step 'train': containers has the name 'dagster' twice, from dagster and from {OP}",
+        definitions(config(pod_spec_config={"containers": [{"name": "proxy", "image": "x"}]})),
+        {},
+    ),
+    (
+        "DPK505",
+        definitions(job={"tags": k8s_tags(memory="8Gi")}),
+        {"location": MEMORY},
+        'step \'train\': resources are {"limits": {"memory": "1Gi"}}; the {"limits": {"memory": "8Gi"}} by run tags '
+        "(tags of the run of 'nightly') are for the run's pod only",
+        definitions(k8s_tags(memory="2Gi"), job={"tags": k8s_tags(memory="8Gi")}),
+        {"location": MEMORY},
+    ),
+    (
+        "DPK506",
+        definitions(k8s_tags(memory="2Gi"), job={"tags": k8s_tags(memory="8Gi")}),
+        {"location": MEMORY},
+        "the run's pod: template.spec.containers[0].resources.limits.memory is '8Gi' by run tags, else '1Gi'",
+        definitions(k8s_tags(memory="2Gi"), job={"tags": k8s_tags(memory="1Gi")}),
+        {"location": MEMORY},
+    ),
+    (
+        "DPK507",
+        definitions(job={"tags": k8s_tags(memory="8Gi"), "run_tags": {"team": "a"}}),
+        {},
+        'the job: dagster-k8s/config is {"container_config": {"resources": {"limits": {"memory": "8Gi"}}}} in tags, '
+        "and nothing in run_tags, which wins",
+        definitions(job={"tags": {"team": "b"}, "run_tags": {"team": "a"}}),
+        {},
+    ),
+    (
+        "DPK508",
+        definitions(),
+        {"location": location(container_config={"resources": {"limits": {"nvidia.com/gpu": 1}}})},
+        f"step 'train': containers[0].resources.limits.nvidia.com/gpu is '1' by {SHOP}, as in every pod that the "
+        "layer speaks for",
+        definitions(k8s_tags(gpu=1)),
+        {"location": MEMORY},
+    ),
+    (
+        "DPK509",
+        definitions(k8s_tags(gpu=1)),
+        {"nodes": NODES},
+        f"step 'train': containers[0].resources.limits.nvidia.com/gpu is '1' by {OP}, and no layer sets "
+        "spec.template.spec.tolerations; the nodes with GPUs have taint {nvidia.com/gpu: present}",
+        definitions(k8s_tags(gpu=1, tolerations=[{"key": "nvidia.com/gpu", "operator": "Exists"}])),
+        {"nodes": NODES},
+    ),
+    (
+        "DPK510",
+        definitions(k8s_tags(tolerations=[{"key": "nvidia.com/gpu", "operator": "Exists"}])),
+        {},
+        f"step 'train': tolerations[0] is for 'nvidia.com/gpu' by {OP}, and no layer asks for a GPU",
+        definitions(gpu(1).tags),
+        {},
+    ),
+    (
+        "DPK511",
+        definitions(k8s_tags(cpu=4, memory="100Gi")),
+        {"nodes": NODES},
+        "step 'train': 0/5 nodes are available: 5 Insufficient memory, 2 node(s) had untolerated taint "
+        f"{{nvidia.com/gpu: present}} (its resources are by {OP})",
+        definitions(k8s_tags(cpu=4, memory="32Gi")),
+        {"nodes": NODES},
+    ),
+    (
+        "DPK512",
+        definitions(config(containr_config={})),
+        {},
+        f"step 'train': {TAG}dagster-k8s/config has no field 'containr_config'; did you mean 'container_config'?",
+        definitions(config(container_config={})),
+        {},
+    ),
+    (
+        "DPK512",
+        definitions(container(volumeMountz=[])),
+        {},
+        f"step 'train': {TAG}container_config.volumeMountz: Container has no field 'volumeMountz'; did you mean "
+        "'volume_mounts'?",
+        definitions(container(volumeMounts=[])),
+        {},
+    ),
+    (
+        "DPK513",
+        definitions(config(containerConfig={})),
+        {},
+        f"step 'train': {TAG}Dagster ignores 'containerConfig'; write 'container_config'",
+        definitions(config(container_config={"imagePullPolicy": "Always"})),
+        {},
+    ),
+    (
+        "DPK514",
+        definitions({"dagster-k8s/cofnig": {}}),
+        {},
+        "step 'train': op tags: nobody reads 'dagster-k8s/cofnig'; did you mean 'dagster-k8s/config'?",
+        definitions({"dagster/concurrency_key": "a"}),
+        {},
+    ),
+    (
+        "DPK515",
+        definitions(job={"tags": config(pod_spec_config={"restart_policy": "Sometimes"})}),
+        {},
+        "the job: its tags, dagster-k8s/config: pod_spec_config.restart_policy: 'Sometimes' is none of Never, OnFailure",
+        definitions(job={"tags": config(pod_spec_config={"restart_policy": "Never"})}),
+        {},
+    ),
+    (
+        "DPK516",
+        definitions(container(args=["x"])),
+        {},
+        f"step 'train': {TAG}container_config.args: Dagster overwrites it with arguments of its own",
+        definitions(container(command=["x"])),
+        {},
+    ),
+    (
+        "DPK516",
+        definitions(config(job_config={"metadata": {"labels": {"a": "b"}}})),
+        {},
+        f"step 'train': {TAG}job_config: Dagster overwrites what it holds; write job_metadata for its metadata and "
+        "job_spec_config for its spec",
+        definitions(config(job_metadata={"labels": {"a": "b"}})),
+        {},
+    ),
+    (
+        "DPK517",
+        definitions(config(pod_spec_config={"resources": {"limits": {"cpu": "1"}}})),
+        {"kubernetes_version": "1.30"},
+        f"step 'train': spec.template.spec by {OP}: Kubernetes 1.30 says Additional properties are not allowed "
+        "('resources' was unexpected)",
+        definitions(config(pod_spec_config={"resources": {"limits": {"cpu": "1"}}})),
+        {"kubernetes_version": "1.34"},
+    ),
+    (
+        "DPK518",
+        definitions(job={"tags": k8s_tags(node_selector={"a": "b"})}),
+        {"agent": AGENT},
+        f'the run\'s pod: pod_spec_config.node_selector is {{"a": "b"}} by run tags, and {LIST}',
+        definitions(job={"tags": k8s_tags(memory="1Gi")}),
+        {"agent": AGENT},
+    ),
+    (
+        "DPK518",
+        definitions(),
+        {"agent": AGENT, "location": location(pod_spec_config={"host_network": True})},
+        f"the run's pod: pod_spec_config.host_network is true by the code location 'shop', and {LIST}",
+        definitions(),
+        {"agent": AGENT, "location": MEMORY},
+    ),
+    (
+        "DPK519",
+        definitions(k8s_tags(node_selector={"a": "b"})),
+        {"agent": AGENT},
+        f'step \'train\': pod_spec_config.node_selector is {{"a": "b"}} by {OP}, and {LIST}',
+        definitions(k8s_tags(memory="1Gi")),
+        {"agent": AGENT},
+    ),
+    (
+        "DPK520",
+        definitions(k8s_tags(job_spec_config={"backoff_limit": 2})),
+        {},
+        f"step 'train': spec.backoffLimit is 2 by {OP}, instead of 0",
+        definitions(k8s_tags(job_spec_config={"backoff_limit": 0})),
+        {},
+    ),
+    (
+        "DPK521",
+        definitions(k8s_tags(ttl_seconds_after_finished=59)),
+        {},
+        f"step 'train': spec.ttlSecondsAfterFinished is 59 by {OP}, below 60",
+        definitions(k8s_tags(ttl_seconds_after_finished=60)),
+        {},
+    ),
+    (
+        "DPK522",
+        definitions(job={"tags": k8s_tags(active_deadline_seconds=179)}),
+        {},
+        "the run's pod: spec.activeDeadlineSeconds is 179 by run tags (tags of the run of 'nightly'), below the 180 "
+        "seconds of Dagster's start timeout",
+        definitions(job={"tags": k8s_tags(active_deadline_seconds=180)}),
+        {},
+    ),
+    (
+        "DPK523",
+        definitions(resources(limits={"memory": "100Gi"}, requests={"memory": "1Gi"})),
+        {"nodes": NODES},
+        f"step 'train': containers[0].resources.limits.memory is '100Gi' by {OP}; the largest node it fits, of 'cpu', "
+        "has 32Gi",
+        definitions(resources(limits={"memory": "32Gi"}, requests={"memory": "1Gi"})),
+        {"nodes": NODES},
+    ),
+    (
+        "DPK524",
+        definitions(k8s_tags(cpu=("10m", "1"))),
+        {"nodes": NODES},
+        f"step 'train': containers[0].resources.requests.cpu is '10m' by {OP}; a node of 'cpu' has 8, so that 110 such "
+        "pods and more pass for one node's work",
+        definitions(k8s_tags(cpu=("100m", "1"))),
+        {"nodes": NODES},
+    ),
+    (
+        "DPK525",
+        definitions(executor=k8s_executor(), assets=25),
+        {},
+        "the job: the executor 'k8s' has no max_concurrent, and 25 steps can be in pods at once",
+        definitions(executor=k8s_executor(max_concurrent=25), assets=25),
+        {},
+    ),
+    (
+        "DPK525",
+        dynamic(k8s_executor()),
+        {},
+        "step 'train[?]': the executor 'k8s' has no max_concurrent, and there is a pod for each output of a dynamic "
+        "step",
+        dynamic(k8s_executor(max_concurrent=5)),
+        {},
+    ),
+    (
+        "DPK526",
+        definitions(**FOUR),
+        {"location": location(container_config={"resources": {"limits": {"cpu": "2"}}})},
+        "the run's pod: the executor 'multiprocess' has max_concurrent 4, and 4 steps can run at once; limits.cpu is "
+        f"'2' by {SHOP}",
+        definitions(**FOUR),
+        {"location": location(container_config={"resources": {"limits": {"cpu": "4"}}})},
+    ),
+    (
+        "DPK527",
+        definitions(container(env=[{"name": "DB_PASSWORD", "value": "hunter2-very"}])),
+        {},
+        f"step 'train': {TAG}container_config.env[0].value: this looks like a credential, by the name 'DB_PASSWORD'",
+        definitions(
+            container(
+                env=[
+                    {
+                        "name": "DB_PASSWORD",
+                        "value_from": {"secret_key_ref": {"name": "db", "key": "password"}},
+                    }
+                ]
+            )
+        ),
+        {},
+    ),
+    (
+        "DPK528",
+        definitions(
+            config(container_config={"resources": {"limits": {"cpu": "1"}}}, merge_behavior="SHALLOW")
+        ),
+        {"location": MEMORY},
+        f"step 'train': container_config.resources of {OP} is SHALLOW and loses 'limits.memory' of {SHOP}",
+        definitions(
+            config(container_config={"resources": {"limits": {"memory": "2Gi"}}}, merge_behavior="SHALLOW")
+        ),
+        {"location": MEMORY},
+    ),
+    (
+        "DPK529",
+        definitions(executor=k8s_job_executor.configured({"env_vars": ["REGION"]})),
+        {},
+        "step 'train': env_vars of executor (the executor 'k8s') names 'REGION' without a value, and no layer sets it "
+        "in the run's pod",
+        definitions(executor=k8s_job_executor.configured({"env_vars": ["REGION=eu"]})),
+        {},
+    ),
+    (
+        "DPK530",
+        definitions(metadata={"dagster-plus-k8s/ignore": {"DPK501": " "}}),
+        {},
+        "step 'train': dagster-plus-k8s/ignore gives no reason for DPK501",
+        definitions(metadata={"dagster-plus-k8s/ignore": {"DPK501": "it is small"}}),
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case[0]}-{index}" for index, case in enumerate(CASES)])
+def test_a_rule_fires_and_says_what_and_whose(case: Case) -> None:
+    code, defs, given, message, _, _ = case
+
+    assert (code, message) in found(defs, **given)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case[0]}-{index}" for index, case in enumerate(CASES)])
+def test_a_near_miss_is_not_found(case: Case) -> None:
+    code, _, _, _, defs, given = case
+
+    assert code not in [item for item, _ in found(defs, **given)]
+
+
+def test_every_rule_has_a_case() -> None:
+    assert {case[0] for case in CASES} == {rule.code for rule in PLAN_RULES}
+
+
+def test_steps_with_the_same_settings_are_one_finding() -> None:
+    (finding,) = check(definitions(k8s_tags(ttl_seconds_after_finished=1), assets=5))
+
+    assert finding.message.startswith("steps 'train', 'train_1', 'train_2' and 2 more: spec.ttl")
+    assert finding.where.path == "the implicit asset job, step 'train'"
+
+
+def test_a_step_of_two_jobs_is_found_once_and_the_job_alone_all_the_same() -> None:
+    defs = definitions(k8s_tags(ttl_seconds_after_finished=1), job={})
+
+    assert [item.where.path for item in check(defs)] == ["the implicit asset job, step 'train'"]
+    assert [item.where.path for item in check(defs, job="nightly")] == ["job 'nightly', step 'train'"]
+
+
+WAIVER = {"dagster-plus-k8s/ignore": {"DPK521": "read by nobody"}}
+SHORT = k8s_tags(ttl_seconds_after_finished=1)
+
+
+@pytest.mark.parametrize(
+    ("defs", "job"),
+    [
+        (definitions(SHORT, metadata=WAIVER), None),
+        (definitions({**SHORT, **WAIVER}), None),
+        (definitions(SHORT, job={"metadata": WAIVER}), "nightly"),
+    ],
+    ids=["asset", "op tags", "job"],
+)
+def test_a_waiver_with_a_reason_waives(defs: dg.Definitions, job: str | None) -> None:
+    assert check(defs, job=job) == []
+
+
+def test_a_waiver_of_another_code_waives_nothing() -> None:
+    defs = definitions(SHORT, metadata={"dagster-plus-k8s/ignore": {"DPK520": "x"}})
+
+    assert [item.code for item in check(defs)] == ["DPK521"]
+
+
+def test_no_value_of_a_variable_is_repeated() -> None:
+    secret = "correct-horse-battery"  # noqa: S105
+    tags = container(env=[{"name": "GREETING", "value": secret}])
+    lost = {"tags": tags, "run_tags": {"a": "b"}}
+
+    said = [
+        *check(definitions(tags, **IN_RUN)),
+        *check(definitions(tags, job={"tags": tags}), agent=AGENT),
+        *check(definitions(job=lost)),
+        *check(definitions(tags, job={"tags": tags})),
+    ]
+
+    assert {"DPK501", "DPK506", "DPK507"} <= {item.code for item in said}
+    assert [item for item in said if secret in str(item)] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"job": "nightlyy"},
+            "job: there is no job 'nightlyy'; did you mean 'nightly'?; there are 'nightly'",
+        ),
+        ({"kubernetes_version": "1.3"}, "kubernetes_version: '1.3' is none of 1.25, 1.26, "),
+        ({"agent": 3}, "agent: must be a mapping or have to_dict(), not int"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(PlanError) as error:
+        check(definitions(job={}), **given)
+
+    assert str(error.value).startswith(message)
+
+
+def test_definitions_without_anything_in_them_have_nothing_wrong() -> None:
+    assert check(dg.Definitions()) == []
+
+
+def test_files_and_definitions_are_checked_in_one_call(tmp_path: Any) -> None:
+    file = tmp_path / "dagster_cloud.yaml"
+    file.write_text("location: []\n")
+
+    codes = [item.code for item in check(definitions(SHORT), files=[file])]
+
+    assert codes[-1] == "DPK521"
+    assert codes[0].startswith("DPK1")
+
+
+def test_no_pools_are_no_cluster() -> None:
+    nodes: Sequence[NodePool] = ()
+
+    assert check(definitions(k8s_tags(memory="900Gi")), nodes=nodes) == []

@@ -1,0 +1,154 @@
+"""The HTML report in a real browser; skipped where there is no Chromium."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+from chromium import BINARY, Chromium
+
+from dagster_plus_k8s_helpers import K8sConfig, gpu, k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers.plan import plan
+from dagster_plus_k8s_helpers.plan.html import html_report
+from dagster_plus_k8s_helpers.plan.nodes import read_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(BINARY is None, reason="no Chromium on PATH")
+
+LONG = "a_name_that_is_" + "very_" * 30 + "long"
+HOSTILE = "</script><script>window.hurt = 1</script><img src=x onerror='window.hurt = 1'>"
+POOLS = b"pools: [{name: batch, count: 2, allocatable: {cpu: 4, memory: 16Gi}}]"
+
+
+def report() -> str:
+    @dg.asset(name=LONG, op_tags=k8s_tags(cpu=1, annotations={"note": HOSTILE, "x": "y" * 500}))
+    def long() -> None: ...
+
+    @dg.asset(op_tags=k8s_tags(cpu=1), deps=[LONG])
+    def second() -> None: ...
+
+    @dg.asset(op_tags=(K8sConfig() | gpu(1)).tags, deps=[second])
+    def third() -> None: ...
+
+    defs = dg.Definitions(assets=[long, second, third], executor=k8s_executor())
+    return html_report(plan(defs, location={"image": HOSTILE}), pools=read_nodes(POOLS))
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    page: Path = tmp_path_factory.mktemp("report") / "report.html"
+    page.write_text(report(), encoding="utf-8")
+    return page.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    opened = Chromium(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()
+
+
+OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
+
+
+@pytest.mark.parametrize("width", [320, 1600])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_its_window_and_says_nothing_on_the_console(
+    browser: Chromium, url: str, width: int, scheme: str
+) -> None:
+    browser.open(url, width=width, scheme=scheme)
+    browser.evaluate(OPEN_ALL)
+
+    assert browser.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert browser.evaluate("window.hurt") is None
+    assert browser.console == []
+    assert browser.requested == [url]
+
+
+def test_dark_is_dark(browser: Chromium, url: str) -> None:
+    grounds = []
+    for scheme in ("light", "dark"):
+        browser.open(url, width=800, scheme=scheme)
+        grounds.append(
+            browser.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+        )
+
+    assert min(grounds[0]) > 200
+    assert max(grounds[1]) < 50
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_from_its_ground(browser: Chromium, url: str, scheme: str) -> None:
+    browser.open(url, width=1600, scheme=scheme)
+    browser.evaluate(OPEN_ALL)
+
+    assert browser.evaluate(TOO_FAINT) == []
+
+
+TOO_FAINT = """
+(() => {
+  const paint = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = (rgb) => {
+    const [r, g, b] = rgb.map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const ground = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const color = paint(getComputedStyle(one).backgroundColor);
+      if (color.length === 3 || color[3] === 1) return color.slice(0, 3);
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  for (const element of document.querySelectorAll("body *:not(svg *):not(script)")) {
+    if (![...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())) continue;
+    const values = [light(paint(getComputedStyle(element).color).slice(0, 3)), light(ground(element))];
+    const ratio = (Math.max(...values) + .05) / (Math.min(...values) + .05);
+    if (ratio < 4.5) faint.push([element.tagName, element.className, ratio]);
+  }
+  return faint;
+})()
+"""
+
+
+def test_the_keyboard_goes_from_the_graph_to_the_fields_of_a_step(browser: Chromium, url: str) -> None:
+    browser.open(url, width=1000)
+    browser.evaluate("document.querySelector('.node[aria-label^=third]').focus()")
+
+    browser.press("Enter")
+
+    focused = "document.activeElement"
+    assert browser.evaluate(f"{focused}.tagName") == "SUMMARY"
+    assert browser.evaluate(f"{focused}.parentElement.dataset.name") == "third"
+    assert browser.evaluate(f"{focused}.parentElement.open")
+    assert "nvidia.com/gpu" in browser.evaluate(f"{focused}.parentElement.innerText")
+
+
+def test_the_first_tab_skips_to_the_plan(browser: Chromium, url: str) -> None:
+    browser.open(url, width=1000)
+
+    browser.press("Tab", "Enter")
+
+    assert browser.evaluate("document.activeElement.id") == "main"
+
+
+def test_steps_can_be_filtered(browser: Chromium, url: str) -> None:
+    browser.open(url, width=1000)
+
+    browser.evaluate("filter.value = 'THI'; filter.dispatchEvent(new Event('input'))")
+
+    shown = "[...document.querySelectorAll('.step[data-name]')].filter(one => !one.hidden).map(one => one.dataset.name)"
+    assert browser.evaluate(shown) == ["third"]
+    assert browser.evaluate("document.getElementById('shown').textContent") == "1 of 3"
+
+
+def test_without_scripts_a_link_still_leads_to_the_fields(browser: Chromium, url: str) -> None:
+    # Chromium opens a closed <details> when a link leads into it.
+    browser.open(f"{url}#s3", width=1000, scripts=False)
+
+    assert browser.evaluate("document.getElementById('s3').closest('details').open")
+    assert browser.evaluate("document.querySelector('.filter').hidden")

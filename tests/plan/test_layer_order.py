@@ -1,0 +1,106 @@
+"""The order of the layers is dagster_k8s' own: a failure here says that a new release changed it.
+
+Every layer adds one environment variable, and lists are appended to, so the list tells the order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import instance_for_test
+from dagster_k8s import k8s_job_executor
+from dagster_k8s.executor import K8sStepHandler
+from launched import launched
+
+from dagster_plus_k8s_helpers import Deployment, K8sConfig
+from dagster_plus_k8s_helpers.plan import plan
+from dagster_plus_k8s_helpers.plan.layers import RUN_LAYERS, STEP_LAYERS
+from dagster_plus_k8s_helpers.plan.unknown import DAGSTER_HOME
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from api_server import ApiServer
+
+
+def said_by(layer: str) -> K8sConfig:
+    return K8sConfig(env={layer.replace(" ", "_"): "x"})
+
+
+@dg.op(tags=said_by("op tags").tags)
+def step() -> None: ...
+
+
+@dg.job(executor_def=k8s_job_executor, tags=said_by("run tags").tags)
+def job() -> None:
+    step()
+
+
+LAUNCHER = {"run_k8s_config": said_by("agent").to_dict(), "service_account_name": "a"}
+AGENT = {"workspace": {"runK8sConfig": {"containerConfig": LAUNCHER["run_k8s_config"]["container_config"]}}}  # type: ignore[index]
+CONTEXT = {"env_vars": ["Dagster+=x"], "k8s": {"run_k8s_config": said_by("location").to_dict()}}
+RUN_CONFIG = {
+    "execution": {
+        "config": {
+            "step_k8s_config": said_by("executor").to_dict(),
+            "per_step_k8s_config": {"step": said_by("per_step_k8s_config").to_dict()},
+        }
+    }
+}
+
+
+def layers_in(manifest: dict[str, Any]) -> list[str]:
+    env = manifest["spec"]["template"]["spec"]["containers"][0]["env"]
+    return ["dagster", *(entry["name"].replace("_", " ") for entry in env if entry.get("value") == "x")]
+
+
+def test_the_layers_are_merged_in_this_order(api_server: ApiServer, tmp_path: Path) -> None:
+    with instance_for_test(temp_dir=str(tmp_path)) as instance:
+        sent = launched(
+            job,
+            instance,
+            api_server,
+            launcher={**LAUNCHER, "instance_config_map": "agent", "dagster_home": DAGSTER_HOME},
+            image="project:1",
+            container_context=CONTEXT,
+            location_name="etl",
+            run_config=RUN_CONFIG,
+        )
+
+    assert layers_in(sent.run[0]) == list(RUN_LAYERS)
+    assert layers_in(sent.steps["step"][0]) == [name.replace("_", " ") for name in STEP_LAYERS]
+
+
+def test_the_plan_names_them_in_this_order() -> None:
+    found = plan(
+        dg.Definitions(jobs=[job]),
+        job="job",
+        agent=AGENT,
+        location={"container_context": CONTEXT},
+        run_config=RUN_CONFIG,
+        deployment=Deployment("full", "prod"),
+    )
+
+    assert tuple(layer.name for layer in found.run.layers) == RUN_LAYERS
+    assert tuple(layer.name for layer in found.steps["step"].own_pod.layers) == STEP_LAYERS
+    assert layers_in(found.run.manifest) == list(RUN_LAYERS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_api_client",
+        "_executor_container_context",
+        "_executor_image",
+        "_enable_owner_references",
+        "_per_step_k8s_config",
+        "_detect_current_name_and_uid",
+    ],
+)
+def test_a_step_handler_keeps_what_it_was_made_from_where_the_plan_looks(name: str) -> None:
+    handler = plan(dg.Definitions(jobs=[job]), job="job").steps["step"].own_pod
+
+    assert handler.layers
+    assert name in vars(K8sStepHandler) or name in K8sStepHandler.__init__.__code__.co_names

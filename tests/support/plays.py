@@ -1,0 +1,164 @@
+"""What the stand-in cluster does with a step's pod: run its command, or play what a real cluster did."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from recordings import recording
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUNNING = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+
+
+@dataclass
+class Play:
+    """One Job's fate.
+
+    Args:
+        recorded: Name of the recording whose statuses and events are shown.
+        runs: Whether the Job's command is started as a process.
+        killed_at: A file: when the process has written it, the process is killed and the recording shown.
+        pods_vanish: Whether the pod cannot be seen once it has ended.
+        events: Shown instead of the recording's.
+        log: What the container's log holds.
+    """
+
+    recorded: str = ""
+    runs: bool = True
+    killed_at: Path | None = None
+    pods_vanish: bool = False
+    events: list[dict[str, Any]] = field(default_factory=list)
+    log: str = ""
+
+
+class PlayedJob:
+    """A Job that was created, with its pod."""
+
+    def __init__(self, body: dict[str, Any], play: Play, number: int) -> None:
+        self.body, self.play = body, play
+        self.name: str = body["metadata"]["name"]
+        self.uid = f"uid-{number}"
+        self.created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.process: subprocess.Popen[bytes] | None = None
+        self._recorded = recording(play.recorded) if play.recorded else None
+        if play.runs:
+            self._start()
+
+    @property
+    def labels(self) -> dict[str, str]:
+        labels: dict[str, str] = self.body["metadata"]["labels"]
+        return labels
+
+    def release(self, play: Play) -> None:
+        """Let something else happen from now on, such as a node that turned up."""
+        self.play = play
+        self._recorded = recording(play.recorded) if play.recorded else None
+        if play.runs and self.process is None:
+            self._start()
+
+    def stop(self) -> None:
+        """End the process, as a deletion does."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+    def finish(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def job(self) -> dict[str, Any]:
+        """The Job as the API server shows it."""
+        return {**self.body, "metadata": self._metadata(self.name), "status": self._job_status()}
+
+    def pod(self) -> dict[str, Any] | None:
+        """Its pod; ``None`` when there is none."""
+        shown = self._shown()
+        if shown is not None and not shown["pods"]:
+            return None
+        if self.play.pods_vanish and self._has_ended():
+            return None
+        template = self.body["spec"]["template"]
+        metadata = self._metadata(self.pod_name)
+        metadata["labels"] = {
+            **template["metadata"]["labels"],
+            "job-name": self.name,
+            "batch.kubernetes.io/job-name": self.name,
+        }
+        if shown is not None and (gone := shown["pods"][0]["metadata"].get("deletionTimestamp")):
+            metadata["deletionTimestamp"] = gone
+        spec = {**template["spec"], "nodeName": "node1"}
+        return {"metadata": metadata, "spec": spec, "status": self._pod_status(shown)}
+
+    @property
+    def pod_name(self) -> str:
+        return f"{self.name}-x"
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The events of the Job or of the pod."""
+        if self.play.events:
+            return self.play.events if name == self.name else []
+        shown = self._shown()
+        kind = "Job" if name == self.name else "Pod"
+        return [event for event in (shown or {}).get("events", []) if event["involvedObject"]["kind"] == kind]
+
+    def _start(self) -> None:
+        (container, *_others) = self.body["spec"]["template"]["spec"]["containers"]
+        environment = {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
+        # The image's `dagster` is the one of this interpreter.
+        command = [sys.executable, "-m", *container["args"]]
+        self.process = subprocess.Popen(
+            command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def _metadata(self, name: str) -> dict[str, Any]:
+        return {
+            **{key: value for key, value in self.body["metadata"].items() if key != "name"},
+            "name": name,
+            "uid": self.uid,
+            "creationTimestamp": self.created,
+        }
+
+    def _shown(self) -> dict[str, Any] | None:
+        """The recording, when it is time for it."""
+        if self._recorded is None or self.play.killed_at is None:
+            return self._recorded
+        if self.process is not None and self.process.poll() is None and self.play.killed_at.exists():
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        return self._recorded if self.process is not None and self.process.poll() is not None else None
+
+    def _has_ended(self) -> bool:
+        return self._job_status().get("active") is None
+
+    def _job_status(self) -> dict[str, Any]:
+        if (shown := self._shown()) is not None:
+            status: dict[str, Any] = shown["job"].get("status", {})
+            return status
+        code = self.process.poll() if self.process is not None else None
+        if code is None:
+            return {"active": 1}
+        return {"succeeded": 1} if code == 0 else {"failed": 1}
+
+    def _pod_status(self, shown: dict[str, Any] | None) -> dict[str, Any]:
+        if shown is not None:
+            status: dict[str, Any] = shown["pods"][0]["status"]
+            for container in status.get("containerStatuses", []):
+                # The amounts are those of the Job that is played, not of the one that was recorded.
+                container.pop("resources", None)
+            return status
+        code = self.process.poll() if self.process is not None else None
+        state = (
+            RUNNING
+            if code is None
+            else {"terminated": {"exitCode": code & 255, "reason": "Error" if code else "Completed"}}
+        )
+        phase = "Running" if code is None else "Failed" if code else "Succeeded"
+        return {"phase": phase, "containerStatuses": [{"name": "dagster", "restartCount": 0, "state": state}]}

@@ -1,0 +1,114 @@
+"""A Dagster job made of what the environment says, so that a step's process can load it as well.
+
+The same job runs against the stand-in and on a cluster.
+"""
+
+import functools
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_k8s import k8s_job_executor
+
+from dagster_plus_k8s_helpers import K8sConfig, MemoryLadder, Resources, k8s_executor
+
+STEPS = "TEST_STEPS"
+"""JSON: by op name, ``does`` (see `_do`), ``memory``, ``tags``, ``max_retries``, ``after``."""
+EXECUTOR = "TEST_EXECUTOR"
+"""JSON: keyword arguments of `k8s_executor`; or ``"stock"``."""
+FOLDER = "TEST_FOLDER"
+
+
+def make_job() -> dg.JobDefinition:
+    """The job that the environment describes."""
+    steps: dict[str, dict[str, Any]] = json.loads(os.environ[STEPS])
+
+    @dg.graph(name="steps")
+    def graph() -> None:
+        made: dict[str, Any] = {}
+        for name, step in steps.items():
+            made[name] = _op(name, step)(start=[made[after] for after in step.get("after", [])])
+
+    return graph.to_job(name="steps", executor_def=_executor())
+
+
+def _op(name: str, step: dict[str, Any]) -> dg.OpDefinition:
+    resources = K8sConfig(resources=Resources(memory=step["memory"])) if step.get("memory") else K8sConfig()
+    policy = dg.RetryPolicy(max_retries=step["max_retries"]) if "max_retries" in step else None
+
+    @dg.op(
+        name=name,
+        ins={"start": dg.In(dg.Nothing)},
+        tags={**resources.tags, **step.get("tags", {})},
+        retry_policy=policy,
+    )
+    def op() -> None:
+        _do(name, step.get("does", "succeed"))
+
+    return op
+
+
+def _do(name: str, what: str) -> None:
+    folder = Path(os.environ.get(FOLDER, "/nowhere"))
+    if what == "hold":
+        (folder / f"{name}.began.{len(list(folder.glob(f'{name}.began.*')))}").touch()
+        while not (folder / f"{name}.go").exists():
+            time.sleep(0.02)
+    elif what == "hold-once-then-fail":
+        began = folder / f"{name}.began.0"
+        if not began.exists():
+            began.touch()
+            time.sleep(600)
+        raise ValueError("the step's own error")
+    elif what == "fail":
+        raise ValueError("the step's own error")
+    elif what.startswith("sleep "):
+        time.sleep(float(what.split()[1]))
+    elif what == "exit":
+        os._exit(3)
+    elif what.startswith("allocate "):
+        held = bytearray(int(what.split()[1]) * 2**20)
+        held[:: 2**12] = b"x" * len(held[:: 2**12])
+
+
+def _executor() -> dg.ExecutorDefinition:
+    settings = json.loads(os.environ[EXECUTOR])
+    if settings == "stock":
+        return _stock_executor()
+    # A process of the test's own inherits these; a pod gets them from its Job.
+    env = {name: os.environ[name] for name in (STEPS, EXECUTOR, FOLDER) if name in os.environ}
+    settings["step_config"] = K8sConfig(env=env)
+    if "memory_ladder" in settings:
+        settings["memory_ladder"] = MemoryLadder(**settings["memory_ladder"])
+    return k8s_executor(**settings)
+
+
+def _stock_executor() -> dg.ExecutorDefinition:
+    """The stock executor, its waits a twentieth as long: 1 s between health checks instead of 20."""
+    settings = {
+        "job_image": "project:1",
+        "load_incluster_config": False,
+        "kubeconfig_file": os.environ.get("TEST_KUBECONFIG"),
+    }
+
+    @dg.executor(name="stock", requirements=k8s_job_executor.get_requirements({}))
+    def executor(context: dg.InitExecutorContext) -> dg.Executor:
+        made = k8s_job_executor.executor_creation_fn(
+            dg.InitExecutorContext(
+                job=context.job,
+                executor_def=k8s_job_executor,
+                executor_config={"retries": {"enabled": {}}, **settings},
+                instance=context.instance,
+            )
+        )
+        made._check_step_health_interval_seconds = int(os.environ.get("TEST_STOCK_HEALTH_SECONDS", "1"))
+        client = made._step_handler._api_client
+        client.create_namespaced_job_with_retries = functools.partial(
+            client.create_namespaced_job_with_retries, wait_time_between_attempts=0.5
+        )
+        return made
+
+    return executor

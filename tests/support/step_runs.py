@@ -1,0 +1,196 @@
+"""Runs the job of `step_jobs` against the stand-in, in a thread or as a run worker's own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import step_jobs
+from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+    from api_server import ApiServer
+    from dagster._core.events import DagsterEvent
+from dagster._core.definitions.reconstruct import ReconstructableJob
+from dagster._core.execution.api import execute_run
+
+PATIENCE = 60.0
+FAST = {"health_check_interval": 0.2}
+
+
+def launcher(server: ApiServer, folder: Path) -> dict[str, Any]:
+    """The part of ``dagster.yaml`` that says where runs are launched: steps take after it."""
+    config = {
+        "job_image": "project:1",
+        "load_incluster_config": False,
+        "kubeconfig_file": str(server.kubeconfig),
+        "dagster_home": str(folder),
+        "instance_config_map": "dagster",
+        "service_account_name": "dagster",
+    }
+    return {"run_launcher": {"module": "dagster_k8s", "class": "K8sRunLauncher", "config": config}}
+
+
+def eventually(condition: Callable[[], object], what: str = "") -> None:
+    """Wait for a condition, as long as a busy machine may take."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"still not: {what or condition}"
+        time.sleep(0.02)
+
+
+class StepRun:
+    """A run of steps, and what its event log says.
+
+    Args:
+        instance: Where the run is.
+        server: Where its Jobs go.
+        folder: Shared with the steps.
+        environment: Sets the variables that the job is made from.
+    """
+
+    # How long a pod of a scenario about waiting may take; a real one has its image to fetch first.
+    start_timeout = 1.0
+
+    def __init__(
+        self, instance: dg.DagsterInstance, server: ApiServer, folder: Path, environment: pytest.MonkeyPatch
+    ) -> None:
+        self.instance, self.server, self.folder, self._environment = instance, server, folder, environment
+        self.run_id = ""
+        self._thread: threading.Thread | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def describe(self, steps: dict[str, dict[str, Any]], executor: dict[str, Any] | str) -> None:
+        """Say what the job is made of."""
+        if isinstance(executor, dict):
+            executor = self.settings(executor)
+        # Dagster keeps the last job that it has loaded, and cannot know what this one is made from.
+        ReconstructableJob.get_definition.cache_clear()
+        ReconstructableJob.get_repository_definition.cache_clear()
+        self._environment.setenv("TEST_KUBECONFIG", self.kubeconfig)
+        self._environment.setenv(step_jobs.STEPS, json.dumps(steps))
+        self._environment.setenv(step_jobs.EXECUTOR, json.dumps(executor))
+        self._environment.setenv(step_jobs.FOLDER, str(self.folder))
+        self._environment.setenv("DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS", "0.05")
+        self._environment.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+    @property
+    def kubeconfig(self) -> str:
+        return str(self.server.kubeconfig)
+
+    def settings(self, executor: dict[str, Any]) -> dict[str, Any]:
+        """What the executor is made with."""
+        return {
+            **FAST,
+            "image": "project:1",
+            "load_incluster_config": False,
+            "kubeconfig_file": self.kubeconfig,
+            **executor,
+        }
+
+    def start(self, steps: dict[str, dict[str, Any]], executor: dict[str, Any] | str) -> StepRun:
+        """Begin a run in a thread."""
+        self.describe(steps, executor)
+        job = dg.reconstructable(step_jobs.make_job)
+        self.run_id = self.instance.create_run_for_job(
+            job.get_definition(), job_code_origin=job.get_python_origin()
+        ).run_id
+
+        def execute() -> None:
+            run = self.instance.get_run_by_id(self.run_id)
+            assert run is not None
+            execute_run(job, run, self.instance)
+
+        self._thread = threading.Thread(target=self._quietly, args=(execute,))
+        self._thread.start()
+        return self
+
+    def start_worker(self, *, resume: bool = False) -> None:
+        """Begin, or go on with, the run in a run worker's own process."""
+        job = dg.reconstructable(step_jobs.make_job)
+        if not resume:
+            self.run_id = self.instance.create_run_for_job(
+                job.get_definition(), job_code_origin=job.get_python_origin()
+            ).run_id
+        kind = ResumeRunArgs if resume else ExecuteRunArgs
+        arguments = kind(job.get_python_origin(), self.run_id, self.instance.get_ref())
+        command = [sys.executable, "-m", *arguments.get_command_args()]
+        self._process = subprocess.Popen(
+            [part for part in command if part],
+            env={**os.environ},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    @property
+    def worker(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    def finish(self) -> bool:
+        """Wait for the run's end, and say whether it succeeded."""
+        if self._thread is not None:
+            self._thread.join(PATIENCE)
+            assert not self._thread.is_alive(), self.messages()
+        if self._process is not None:
+            self._process.wait(PATIENCE)
+        run = self.instance.get_run_by_id(self.run_id)
+        assert run is not None
+        return bool(run.is_success)
+
+    def events(self, kind: str = "", step: str = "") -> list[DagsterEvent]:
+        """The events of the run, by type and step."""
+        entries = self.instance.all_logs(self.run_id)
+        found = [entry.dagster_event for entry in entries if entry.dagster_event is not None]
+        return [
+            event
+            for event in found
+            if (not kind or event.event_type_value == kind) and (not step or event.step_key == step)
+        ]
+
+    def messages(self, kind: str = "", step: str = "") -> list[str]:
+        return [event.message or "" for event in self.events(kind, step)]
+
+    def said(self, text: str, step: str = "") -> list[str]:
+        """The messages that hold a text."""
+        return [message for message in self.messages(step=step) if text in message]
+
+    def metadata(self, event: DagsterEvent) -> dict[str, Any]:
+        """What is shown beside an event."""
+        data = event.event_specific_data
+        shown = getattr(data, "metadata", None) or data.user_failure_data.metadata  # type: ignore[union-attr]
+        return {name: item.value for name, item in shown.items()}
+
+    def go(self, step: str) -> None:
+        """Let a step that holds end."""
+        (self.folder / f"{step}.go").touch()
+
+    def began(self, step: str, attempt: int = 0) -> Path:
+        """The file by which a step that holds says that it began."""
+        return self.folder / f"{step}.began.{attempt}"
+
+    def abandon(self) -> None:
+        """End whatever still runs."""
+        for step in json.loads(os.environ.get(step_jobs.STEPS, "{}")):
+            self.go(step)
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    @staticmethod
+    def _quietly(execute: Callable[[], None]) -> None:
+        """What a run raises is in its event log."""
+        try:
+            execute()
+        except Exception:  # noqa: BLE001
+            return

@@ -1,0 +1,231 @@
+"""The commands plan and explain, called as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from dagster_plus_k8s_helpers.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MODULE = """
+import os
+import dagster as dg
+from dagster_plus_k8s_helpers import K8sConfig, Resources, executor_for_deployment, gpu, k8s_executor
+
+WHERE = os.environ["PLAN_COMMAND_BUCKET"]
+
+
+@dg.asset(op_tags=K8sConfig(resources=Resources(cpu="500m", memory="2Gi")).tags)
+def orders(): ...
+
+
+@dg.asset(op_tags=(K8sConfig(resources=Resources(cpu=("2", "4"), memory="16Gi")) | gpu(1)).tags, deps=[orders])
+def churn_model(): ...
+
+
+defs = dg.Definitions(
+    assets=[orders, churn_model],
+    jobs=[dg.define_asset_job("nightly")],
+    executor=executor_for_deployment(local=dg.in_process_executor, default=k8s_executor(max_concurrent=5)),
+)
+"""
+
+VALUES = """
+workspace:
+  runK8sConfig:
+    containerConfig:
+      resources: {limits: {cpu: 250m, memory: 512Mi}}
+    podSpecConfig:
+      nodeSelector: {pool: jobs}
+"""
+
+LOCATIONS = """
+locations:
+  - {location_name: shop, code_source: {module_name: shop}, image: "example.com/shop:1"}
+  - {location_name: other, code_source: {module_name: other}}
+"""
+
+NODES = """
+pools:
+  - {name: jobs, count: 3, allocatable: {cpu: "4", memory: 14Gi}, labels: {pool: jobs}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name, text in (
+        ("plan_command_defs.py", MODULE),
+        ("plan_command_empty.py", ""),
+        ("values.yaml", VALUES),
+        ("dagster_cloud.yaml", LOCATIONS),
+        ("nodes.yaml", NODES),
+    ):
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PLAN_COMMAND_BUCKET", "")
+    monkeypatch.delenv("DAGSTER_CLOUD_DEPLOYMENT_NAME", raising=False)
+    yield tmp_path
+    for name in ("plan_command_defs", "plan_command_empty"):
+        sys.modules.pop(name, None)
+
+
+def call(command: str, *arguments: str, module: str = "plan_command_defs") -> Result:
+    return CliRunner().invoke(main, [command, "-m", module, *arguments])
+
+
+FILES = ("--agent", "values.yaml", "--location", "dagster_cloud.yaml", "--location-name", "shop")
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_table_has_a_row_for_the_run_and_for_each_step() -> None:
+    result = call("plan", "--job", "nightly", *FILES)
+
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.output.splitlines() if line.strip()]
+    assert ["run", "of", "nightly", "250m", "512Mi", "-", "pool=jobs"] in rows
+    assert ["orders", "500m", "2Gi", "-", "pool=jobs"] in rows
+    assert ["churn_model", "2", "/", "4", "16Gi", "1", "pool=jobs"] in rows
+    assert "executor k8s; steps at once: 5" in result.output
+    assert "at one time at least 2.25 CPU, 16.5Gi memory, 1 GPU\n" in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_locally_the_steps_run_in_the_runs_pod() -> None:
+    result = call("plan", "--deployment", "local", *FILES)
+
+    assert "churn_model" in result.output
+    assert "in the run's pod; what it asks for is not read" in result.output
+    assert "nobody reads the op tags of orders, churn_model" in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_selection_plans_for_its_assets_only() -> None:
+    result = call("plan", "--select", "key:orders", "-o", "json")
+
+    assert list(json.loads(result.output)["steps"]) == ["orders"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_yaml_is_one_job_a_document() -> None:
+    result = call("plan", "--job", "nightly", *FILES, "-o", "yaml")
+
+    jobs = list(yaml.safe_load_all(result.output))
+    assert [job["kind"] for job in jobs] == ["Job", "Job", "Job"]
+    assert jobs[2]["spec"]["template"]["spec"]["containers"][0]["image"] == "example.com/shop:1"
+    assert result.output.startswith("# run of nightly\n")
+
+
+@pytest.mark.usefixtures("folder")
+def test_json_says_who_waits_for_whom_and_how_much_at_one_time() -> None:
+    plan = json.loads(call("plan", "--job", "nightly", *FILES, "-o", "json").output)
+
+    assert plan["executor"] == "k8s"
+    assert plan["steps"]["churn_model"]["depends_on"] == ["orders"]
+    assert plan["steps"]["churn_model"]["manifest"]["kind"] == "Job"
+    assert plan["peak"]["at_least"] == {"cpu": "2.25", "memory": str(33 * 2**29), "gpu": "1"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_step_that_fits_no_node_is_named_and_fails_the_command() -> None:
+    result = call("plan", "--job", "nightly", *FILES, "--nodes", "nodes.yaml")
+
+    assert result.exit_code == 1
+    assert (
+        "churn_model: 0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector, "
+        "3 Insufficient memory, 3 Insufficient nvidia.com/gpu\n" in result.output
+    )
+    assert "orders: 0/3" not in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_fits_says_so() -> None:
+    result = call("plan", "--select", "key:orders", *FILES, "--nodes", "nodes.yaml")
+
+    assert result.exit_code == 0, result.output
+    assert "every pod fits the nodes given" in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_variable_that_the_definitions_need_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PLAN_COMMAND_BUCKET")
+
+    failed = call("plan")
+    worked = call("plan", "--env", "PLAN_COMMAND_BUCKET=s3://x")
+
+    assert failed.exit_code == 1
+    assert "cannot import 'plan_command_defs': KeyError: 'PLAN_COMMAND_BUCKET'" in failed.output
+    assert worked.exit_code == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_explain_names_the_layer_of_a_field_and_what_those_below_said() -> None:
+    result = call(
+        "explain", *FILES, "nightly", "churn_model", "spec.template.spec.containers[0].resources.limits"
+    )
+
+    assert result.exit_code == 0, result.output
+    lines = [line.strip("│├└─ ") for line in result.output.splitlines()]
+    assert lines[0] == "churn_model in nightly"
+    assert 'cpu: "4"  replaced by op tags' in lines
+    assert 'agent said, overridden: "250m"' in lines
+    assert 'nvidia.com/gpu: "1"  set by op tags' in lines
+
+
+@pytest.mark.usefixtures("folder")
+def test_explain_tells_of_the_runs_own_pod_and_of_everything() -> None:
+    result = call("explain", *FILES, "nightly", "-")
+
+    assert "run of nightly" in result.output
+    assert 'pool: "jobs"  set by agent' in result.output
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["plan", "--job", "nigthly"], "there is no job 'nigthly'; did you mean 'nightly'?"),
+        (["plan", "--select", "key:none"], "reaches no asset"),
+        (["plan", "--tag", "x"], "'x' must be KEY=VALUE"),
+        (["plan", *FILES[:4]], "write --location-name NAME, one of its locations: shop, other"),
+        (["explain", "nightly", "churn_modl"], "there is no step 'churn_modl'; did you mean 'churn_model'?"),
+        (
+            ["explain", "nightly", "orders", "spec.templat"],
+            "no layer sets 'templat' in spec; did you mean 'template'?",
+        ),
+        (
+            ["explain", "--deployment", "local", "nightly", "orders"],
+            "the step 'orders' has no pod of its own: it runs in the run's pod",
+        ),
+    ],
+)
+def test_what_cannot_be_planned_is_told_in_one_line(arguments: list[str], message: str) -> None:
+    result = call(*arguments)
+
+    assert result.exit_code != 0
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_module_without_definitions_says_so() -> None:
+    result = call("plan", module="plan_command_empty")
+
+    assert "Error: plan_command_empty must have one Definitions object; it has none\n" in result.output
+
+
+def test_nodes_with_a_mistake_are_told_by_line(folder: Path) -> None:
+    (folder / "nodes.yaml").write_text("pools:\n- name: a\n  allocatable: {cpu: 4GB}\n")
+
+    result = call("plan", "--nodes", "nodes.yaml")
+
+    assert result.exit_code == 1
+    assert "nodes.yaml:3:22 pools[0].allocatable.cpu" in result.output
