@@ -135,6 +135,15 @@ def test_json_says_who_waits_for_whom_and_how_much_at_one_time() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_html_is_one_page_with_every_step() -> None:
+    result = call("plan", "--job", "nightly", *FILES, "-o", "html")
+
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("<!doctype html>")
+    assert "churn_model" in result.output
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_step_that_fits_no_node_is_named_and_fails_the_command() -> None:
     result = call("plan", "--job", "nightly", *FILES, "--nodes", "nodes.yaml")
 

@@ -13,7 +13,7 @@ from dagster_plus_k8s_helpers.agent.section import Problem, Section, problems
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path
 
-__all__ = ["all_problems"]
+__all__ = ["all_problems", "innermost"]
 
 _MOST_ROUNDS = 40
 _MOST_PROBLEMS = 200
@@ -32,7 +32,7 @@ def all_problems(section: type[Section], data: object) -> list[Problem]:
         before = len(left_out)
         for problem in problems(section, _without(data, left_out, ())):
             path = _original(data, problem.path, left_out)
-            spot = _innermost(data, path)
+            spot = innermost(data, path)
             # An object may only miss what was left out of it before.
             if not any(other[: len(spot)] == spot for other in left_out):
                 found.setdefault(path, problem._replace(path=path))
@@ -104,7 +104,7 @@ def _step(here: object, part: str | int) -> object:
     return _ABSENT
 
 
-def _innermost(data: object, path: Path) -> Path:
+def innermost(data: object, path: Path) -> Path:
     """The innermost part of a path that is there."""
     here = data
     for depth, part in enumerate(path):
@@ -118,7 +118,7 @@ def _order(data: object, path: Path) -> list[int]:
     """Positions of the parts of a path, so that sorting by them is the order of the file."""
     order: list[int] = []
     here = data
-    for part in _innermost(data, path):
+    for part in innermost(data, path):
         order.append(list(here).index(part) if isinstance(here, Mapping) else int(part))
         here = _step(here, part)
     return order

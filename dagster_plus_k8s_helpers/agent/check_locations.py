@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers.agent.all_problems import all_problems
+from dagster_plus_k8s_helpers.agent.all_problems import all_problems, innermost
 from dagster_plus_k8s_helpers.agent.container_context import ContainerContext
 from dagster_plus_k8s_helpers.agent.credentials import check_credentials
 from dagster_plus_k8s_helpers.agent.keys import corrected, names_of
@@ -24,6 +24,7 @@ from dagster_plus_k8s_helpers.agent.locations import (
     DagsterCloudConfig,
     LocationDefaults,
 )
+from dagster_plus_k8s_helpers.agent.reasons import as_written
 from dagster_plus_k8s_helpers.agent.yaml_file import parse_path
 
 if TYPE_CHECKING:
@@ -106,8 +107,17 @@ class _Reading:
         original = self._original(here)
         if original in self._said or _SAID_ELSEWHERE.fullmatch(problem.reason):
             return
-        reason = _without_value(here, problem.reason)
-        if len(here) > 1 and here[-2] == "resources" and _AMOUNT.fullmatch(str(here[-1])):
+        reason = _without_value(here, as_written(self.document, original, problem.reason))
+        is_amount = len(here) > 1 and here[-2] == "resources"
+        # A request and its limit are refused together, under the name of the resource.
+        if is_amount and not self._is_there(here) and reason.startswith("the request "):
+            place = (*here[:-1], "requests", here[-1])
+            message = f"the {here[-1]} {reason.removeprefix('the ').partition(';')[0]}"
+            yield WRONG_VALUE.at(
+                self.where(place), message, fix="write a limit that is not below the request"
+            )
+            return
+        if is_amount and self._is_there(here) and _AMOUNT.fullmatch(str(here[-1])):
             yield AMOUNT_OUTSIDE_LIMITS.at(
                 self.where(here, key=True),
                 f"{here[-1]!r} stands outside of limits and requests",
@@ -120,6 +130,9 @@ class _Reading:
         shown = message if is_field else f"{_last(original)}{message}"
         fix = advice or _advice(original, message)
         yield WRONG_VALUE.at(self.where(here, key=is_field), shown, fix=fix)
+
+    def _is_there(self, path: Path) -> bool:
+        return innermost(self.data, path) == path
 
     def _original(self, path: Path) -> Path:
         return tuple(self._renamed.get(path[: end + 1], part) for end, part in enumerate(path))

@@ -11,8 +11,11 @@ import tempfile
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from dagster_plus_k8s_helpers.agent.check_values import check_values_file
 from dagster_plus_k8s_helpers.agent.file_rules import EMPTY_FILE
+from dagster_plus_k8s_helpers.agent.kinds import FileKind, kind_of
 from dagster_plus_k8s_helpers.agent.yaml_file import Path, shown_path
 from dagster_plus_k8s_helpers.agent.yaml_text import reads_as_text
 from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dagster_plus_k8s_helpers.agent.helm_set import Assignment
+    from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
 
 __all__ = ["edited", "set_in_file"]
 
@@ -58,6 +62,8 @@ def edited(content: bytes, file: str, assignments: Sequence[Assignment]) -> tupl
     documents, before = check_values_file(content, file)
     if not documents and [finding.code for finding in before] != [EMPTY_FILE.code]:
         raise InvalidFileError(before)
+    if documents:
+        _refuse_other_kind(documents[0], file)
     text = content.decode("utf-8-sig")
     data: Any = copy.deepcopy(_without_sharing(documents[0].data)) if documents else {}
     for path, value in assignments:
@@ -77,7 +83,39 @@ def edited(content: bytes, file: str, assignments: Sequence[Assignment]) -> tupl
     if [document.data for document in read] != [data, *others]:
         keys = ", ".join(shown_path(path) for path, _ in assignments)
         raise K8sConfigError(f"setting {keys} would change other values of {file} too; edit it by hand")
+    lost = _anchors(text) - _anchors(result)
+    if lost:
+        shown = ", ".join(f"&{name}" for name in sorted(lost))
+        raise K8sConfigError(f"the edit would take {shown} out of {file}; edit it by hand")
     return result, after
+
+
+def _refuse_other_kind(document: YamlDocument, file: str) -> None:
+    """Values set in another file would damage it."""
+    kind = kind_of(document)
+    if kind is FileKind.VALUES or document.data == {}:
+        return
+    found = f"{kind.value}, and not" if isinstance(kind, FileKind) else "not"
+    raise K8sConfigError(f"{file} is {found} {FileKind.VALUES.value}; name the values file")
+
+
+def _anchors(text: str) -> set[str]:
+    """The names of the anchors, used or not."""
+    return {
+        event.anchor
+        for event in yaml.parse(text, Loader=yaml.SafeLoader)
+        if isinstance(event, yaml.NodeEvent) and not isinstance(event, yaml.AliasEvent) and event.anchor
+    }
+
+
+def _keep_anchors(node: Any) -> None:
+    """Makes ruamel.yaml write the anchors that nothing refers to as well."""
+    anchor = node.yaml_anchor() if hasattr(node, "yaml_anchor") else None
+    if anchor is not None:
+        anchor.always_dump = True
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in children:
+        _keep_anchors(child)
 
 
 def _without_sharing(data: Any) -> Any:
@@ -118,6 +156,8 @@ def _edited_text(text: str, position: int, assignments: Sequence[Assignment]) ->
     head, body = _head(text)
     try:
         documents = list(editor.load_all(body)) or [None]
+        for document in documents:
+            _keep_anchors(document)
         index = min(position, len(documents) - 1)
         for path, value in assignments:
             documents[index] = _set(

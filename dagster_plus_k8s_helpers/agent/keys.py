@@ -124,6 +124,9 @@ def _check_names(
             yield KEY_IS_NO_TEXT.at(where, f"the key {key!r} is not text", fix=f"write it as {str(key)!r}")
             continue
         here = (*path, key)
+        # Helm reserves the one, and people keep anchors under the others.
+        if not path and (key == "global" or key.startswith("x-")) and "dagsterCloudAgent" in names:
+            continue
         if key in names:
             yield from _check_value(document, names[key], value, here)
             continue
@@ -153,8 +156,25 @@ def _meant(key: str, names: tuple[str, ...]) -> str:
     if _plain(key) in by_plain or len(key) > _LONGEST_KEY:
         return by_plain.get(_plain(key), key)
     suggestion = did_you_mean(key, names)
-    return suggestion.split("'")[1] if suggestion else key
+    meant = suggestion.split("'")[1] if suggestion else key
+    return meant if _edits(_plain(key), _plain(meant)) <= _MOST_EDITS else key
 
+
+def _edits(one: str, other: str) -> int:
+    """How many letters have to be written, deleted or replaced to make one word the other."""
+    row = list(range(len(other) + 1))
+    for index, letter in enumerate(one, 1):
+        above, row[0] = row[0], index
+        for place, wanted in enumerate(other, 1):
+            above, row[place] = (
+                row[place],
+                min(row[place] + 1, row[place - 1] + 1, above + (letter != wanted)),
+            )
+    return row[-1]
+
+
+_MOST_EDITS = 2
+"""Of how many letters a slip may be; a key that differs in more is another key."""
 
 _LONGEST_KEY = 100
 _MOST_KEYS = 200

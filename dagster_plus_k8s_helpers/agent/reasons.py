@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
     from dagster_plus_k8s_helpers.findings import Finding
 
-__all__ = ["finding_of", "unknown_field"]
+__all__ = ["as_written", "finding_of", "unknown_field"]
 
 _ADVICE = re.compile(r"^(.*?)[;:] ((?:write|keep|use|leave|drop|put) .*)$", re.DOTALL)
+_QUOTED = re.compile(r"^(must be text, not [^;]*; write )'[^']*'$")
 _MEANT = re.compile(r"^(.*); did you mean (.+)\?$", re.DOTALL)
 _SNAKE = re.compile(r"\b_?[a-z0-9]+(?:_[a-z0-9]+)*\b")
 
@@ -62,10 +63,23 @@ def finding_of(
     if "twice; keep one of the two" in reason and path and path[-1] in {"env", "envVars"}:
         return ENV_TWICE.at(document.where(path), in_camel_case(reason.removesuffix("; keep one of the two")))
     rule = QUANTITY if quantity else INVALID_VALUE
-    message, fix = _split(in_camel_case(reason))
+    message, fix = _split(in_camel_case(as_written(document, path, reason)))
     if isinstance(value, bool) and "must be a mapping" in message and path:
         fix = f"write {path[-1]}: {{enabled: {str(value).lower()}}}"
     return rule.at(document.where(path), message, fix=fix)
+
+
+def as_written(document: YamlDocument, path: Path, reason: str) -> str:
+    """A reason that advises quotation marks, with the text of the file and not what YAML has made of it.
+
+    Args:
+        document: The document that holds the value.
+        path: Where the value stands in it.
+        reason: Why it was refused.
+    """
+    text = document.text_at(path)
+    advised = _QUOTED.match(reason)
+    return f"{advised[1]}{text!r}" if advised and text is not None else reason
 
 
 def unknown_field(document: YamlDocument, path: Path, reason: str) -> Finding:

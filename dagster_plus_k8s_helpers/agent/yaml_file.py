@@ -73,6 +73,20 @@ class YamlDocument:
             node = found[1]
         return _at(self.file, spot.start_mark, shown_path(path))
 
+    def text_at(self, path: Sequence[str | int]) -> str | None:
+        """What a scalar without quotation marks says in the file itself: ``1.10``, which is read as 1.1.
+
+        Args:
+            path: Keys and indexes, as in `where`.
+        """
+        node = self._root
+        for part in path:
+            found = self._child(node, part)
+            if found is None:
+                return None
+            node = found[1]
+        return str(node.value) if isinstance(node, yaml.ScalarNode) and not node.style else None
+
     def _child(self, node: yaml.Node, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
         """The key and the value, or no key and the item, that a part of a path leads to."""
         if isinstance(node, yaml.SequenceNode) and isinstance(part, int):

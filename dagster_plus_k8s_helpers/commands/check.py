@@ -70,7 +70,8 @@ def check(
     Each FILE is told by what it holds; - reads standard input. Code locations are paired with the agents
     whose values are given with them. With -m the pods of the definitions are planned and checked too.
 
-    Exit code 0: nothing found. 1: something found. 2: something could not be checked.
+    Exit code 0: no finding at or above --fail-on. 1: at least one. 2: a file could not be read, or the
+    command was used wrongly.
     """
     given = tuple(dict.fromkeys((*(file for file in (agent, location) if file), *files)))
     if not given and module is None:

@@ -34,7 +34,7 @@ _WIDE = 110
     "-o",
     "--output",
     "form",
-    type=click.Choice(["table", "yaml", "json"]),
+    type=click.Choice(["table", "yaml", "json", "html"]),
     default="table",
     show_default=True,
     help="How to write the plan down.",
@@ -72,6 +72,10 @@ def _print(made: RunPlan, pools: list[NodePool], form: str) -> None:
         from dagster_plus_k8s_helpers.plan.text import plan_json  # noqa: PLC0415 - as above
 
         click.echo(plan_json(made), nl=False)
+    elif form == "html":
+        from dagster_plus_k8s_helpers.plan.html import html_report  # noqa: PLC0415 - as above
+
+        click.echo(html_report(made, pools=pools), nl=False)
     else:
         _print_table(made, pools)
 

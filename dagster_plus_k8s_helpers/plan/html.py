@@ -54,26 +54,30 @@ def html_report(plan: RunPlan, *, pools: Sequence[NodePool] = (), findings: Sequ
     number = {key: index for index, key in enumerate(plan.steps, 1)}
     steps = [_step(step, number, sizes, blocks, about) for step in plan.steps.values()]
     columns = waves(depends_on)
-    return _template().render(
-        plan=plan,
-        run=_RunView(sizes.run, sizes.bars_of(sizes.run), blocks.of(plan.run)),
-        steps=steps,
-        graph=layered(depends_on),
-        node=(NODE_WIDTH, NODE_HEIGHT),
-        waves=columns,
-        charts=charts_of(plan, sizes, columns),
-        groups=sizes.groups(),
-        scale=[(label, amount_text(name, getattr(sizes.scale, name))) for name, label in sizes.resources],
-        number=number,
-        pools=pools,
-        shares=_shares(plan),
-        homeless=[step for step in steps if step.fit is not None and not step.fit],
-        findings=[
-            (finding, [key for key, of in about.items() if finding in of])
-            for finding in sorted(findings, key=lambda finding: finding.severity is not Severity.ERROR)
-        ],
-        errors=sum(finding.severity is Severity.ERROR for finding in findings),
-        warnings=sum(finding.severity is Severity.WARNING for finding in findings),
+    return (
+        _template()
+        .render(
+            plan=plan,
+            run=_RunView(sizes.run, sizes.bars_of(sizes.run), blocks.of(plan.run)),
+            steps=steps,
+            graph=layered(depends_on),
+            node=(NODE_WIDTH, NODE_HEIGHT),
+            waves=columns,
+            charts=charts_of(plan, sizes, columns),
+            groups=sizes.groups(),
+            scale=[(label, amount_text(name, getattr(sizes.scale, name))) for name, label in sizes.resources],
+            number=number,
+            pools=pools,
+            shares=_shares(plan),
+            homeless=[step for step in steps if step.fit is not None and not step.fit],
+            findings=[
+                (finding, [key for key, of in about.items() if finding in of])
+                for finding in sorted(findings, key=lambda finding: finding.severity is not Severity.ERROR)
+            ],
+            errors=sum(finding.severity is Severity.ERROR for finding in findings),
+            warnings=sum(finding.severity is Severity.WARNING for finding in findings),
+        )
+        .lstrip()
     )
 
 

@@ -26,6 +26,17 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "'locations'?; write 'locations'"
         ],
     ),
+    "a request above its limit": (
+        CONTEXT,
+        """\
+        k8s:
+          run_k8s_config: {container_config: {resources: {limits: {cpu: 1}, requests: {cpu: 2}}}}
+        """,
+        [
+            "container_context.yaml:2:85 k8s.run_k8s_config.container_config.resources.requests.cpu: error DPK301: "
+            "the cpu request 2 is above the limit 1; write a limit that is not below the request"
+        ],
+    ),
     "runs_k8s_config": (
         CONTEXT,
         """\

@@ -289,7 +289,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "a tag read as a number",
         "dagsterCloudAgent:\n  image: {tag: 1.10}\n",
         [
-            "values.yaml:2:16 dagsterCloudAgent.image.tag: error DPK201: must be text, not a number, which loses zeros at its end; write '1.1'",
+            "values.yaml:2:16 dagsterCloudAgent.image.tag: error DPK201: must be text, not a number, which loses zeros at its end; write '1.10'",
         ],
     ),
     (
@@ -604,3 +604,33 @@ def test_every_rule_is_in_the_guide() -> None:
     assert [
         rule.code for rule in (*KEY_RULES, *VALUES_RULES) if f"| {rule.code} | {rule.reason} |" not in guide
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "fix"),
+    [
+        ("image: {tag: 1.10}", "write '1.10'"),
+        ("annotations: {a: yes}", "write 'yes'"),
+        ("annotations: {a: 010}", "write '010'"),
+        ("labels: {a: 12:30:00}", "write '12:30:00'"),
+        ("labels: {a: 1_000}", "write '1_000'"),
+    ],
+)
+def test_quotation_marks_are_advised_around_what_the_file_says(written: str, fix: str) -> None:
+    _, findings = check_values_file(f"dagsterCloudAgent:\n  {written}\n", "values.yaml")
+
+    assert [finding.fix for finding in findings] == [fix]
+
+
+@pytest.mark.parametrize("key", ["livenessProbe", "extraContainers", "podAnnotations"])
+def test_a_key_that_only_resembles_a_known_one_is_a_warning(key: str) -> None:
+    _, findings = check_values_file(f"dagsterCloudAgent:\n  {key}: {{}}\n", "values.yaml")
+
+    assert [finding.code for finding in findings] == ["DPK102"]
+
+
+@pytest.mark.parametrize("key", ["global", "x-common"])
+def test_what_helm_or_yaml_sets_aside_is_no_unknown_key(key: str) -> None:
+    _, findings = check_values_file(f"{key}: &common {{a: b}}\n", "values.yaml")
+
+    assert findings == []

@@ -282,3 +282,40 @@ def test_the_value_is_written_as_yaml_reads_it() -> None:
     )
 
     assert text == 'dagsterCloud:\n  agentLabel: "yes"\n'
+
+
+def test_an_edit_of_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "dagster_cloud.yaml"
+    before = "locations:\n  - location_name: a\n    code_source: {module_name: a}\n"
+    file.write_text(before)
+
+    result = call(file, "dagsterCloudAgent.replicas", "3")
+
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: {file} is dagster_cloud.yaml, and not the agent's Helm values; name the values file\n"
+    )
+    assert file.read_text() == before
+
+
+def test_anchors_that_nothing_refers_to_stay(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    before = (
+        "workspace:\n  namespace: a\nx-list: &a [1, 2]\nx-text: &b hello\nx-number: &c 4\nx-bool: &d true\n"
+    )
+    file.write_text(before)
+
+    result = call(file, "workspace.namespace", "b")
+
+    assert result.output == ""
+    assert file.read_text() == before.replace("namespace: a", "namespace: b")
+
+
+def test_an_anchor_that_would_be_lost_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("workspace:\n  namespace: &a one\n")
+
+    result = call(file, "workspace.namespace", "b")
+
+    assert result.exit_code == 1
+    assert result.output == f"Error: the edit would take &a out of {file}; edit it by hand\n"
