@@ -30,11 +30,11 @@ def limits(**amounts: Any) -> dict[str, Any]:
 # What the row says, what is written, and the beginning of what this package answers.
 ROWS: list[tuple[str, dict[str, Any], str]] = [
     ("`memory: 4GB`", limits(memory="4GB"), "container_config.resources.limits['memory']: '4GB' is not a Kubernetes quantity; write '4Gi' or '4G'"),
-    ("`memory: 512m`", limits(memory="512m"), "container_config.resources.memory: 512m is 0.512 bytes (m is a thousandth)"),
-    ("`memory: 2048`", limits(memory="2048"), "container_config.resources.memory: 2048 is 2048 bytes, less than the 4Mi any container needs; did you mean '2048Mi'?"),
-    ("a request above its limit", container(resources={"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}), "container_config.resources.cpu: the request 2 is above the limit 1; did you mean ('1', '2')?"),
-    ("half a GPU", limits(**{"nvidia.com/gpu": "0.5"}), "container_config.resources.gpu: 0.5 is not whole"),
-    ("a GPU as `gpu: 1`", limits(gpu=1), "container_config.resources.extended: 'gpu' is not an extended resource; write gpu=..."),
+    ("`memory: 512m`", limits(memory="512m"), "container_config.resources.limits['memory']: 512m is 0.512 bytes (m is a thousandth)"),
+    ("`memory: 2048`", limits(memory="2048"), "container_config.resources.limits['memory']: 2048 is 2048 bytes, less than the 4Mi any container needs; did you mean '2048Mi'?"),
+    ("a request above its limit", container(resources={"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}), "container_config.resources.requests['cpu']: the request 2 is above the limit 1; did you mean ('1', '2')?"),
+    ("half a GPU", limits(**{"nvidia.com/gpu": "0.5"}), "container_config.resources.limits['nvidia.com/gpu']: 0.5 is not whole"),
+    ("a GPU as `gpu: 1`", limits(gpu=1), "container_config.resources.limits['gpu']: 'gpu' is no resource; write 'nvidia.com/gpu', or another vendor's name"),
     ("`containerConfg` in a tag", {"containerConfg": {"image": "a"}}, "dagster-k8s/config has no field 'containerConfg'; did you mean 'container_config'?"),
     ("`resources` at the top level", {"resources": {"limits": {"cpu": "1"}}}, "'resources' belongs one level further in; write container_config: {resources: ...}"),
     ("a misspelt `node_selecter`", pod(node_selecter={"pool": "gpu"}), "pod_spec_config: PodSpec has no field 'node_selecter'; did you mean 'node_selector'?"),

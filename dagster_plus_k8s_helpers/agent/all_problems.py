@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.agent.refusals import with_limit
 from dagster_plus_k8s_helpers.agent.section import Problem, Section, problems
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def all_problems(section: type[Section], data: object) -> list[Problem]:
         for problem in problems(section, _without(data, left_out, ())):
             path = _original(data, problem.path, left_out)
             spot = innermost(data, path)
-            # An object may only miss what was left out of it before.
-            if not any(other[: len(spot)] == spot for other in left_out):
+            # An object may only miss what was left out of it before, a request the limit it is held against.
+            if not any(other[: len(spot)] == spot or other == with_limit(spot) for other in left_out):
                 found.setdefault(path, problem._replace(path=path))
             left_out.add(spot)
         if len(left_out) == before or () in left_out or len(found) >= _MOST_PROBLEMS:

@@ -24,7 +24,7 @@ from dagster_plus_k8s_helpers.agent.locations import (
     DagsterCloudConfig,
     LocationDefaults,
 )
-from dagster_plus_k8s_helpers.agent.reasons import as_written
+from dagster_plus_k8s_helpers.agent.reasons import IS_ABOVE_LIMIT, above_limit, as_written
 from dagster_plus_k8s_helpers.agent.yaml_file import parse_path
 
 if TYPE_CHECKING:
@@ -109,14 +109,6 @@ class _Reading:
             return
         reason = _without_value(here, as_written(self.document, original, problem.reason))
         is_amount = len(here) > 1 and here[-2] == "resources"
-        # A request and its limit are refused together, under the name of the resource.
-        if is_amount and not self._is_there(here) and reason.startswith("the request "):
-            place = (*here[:-1], "requests", here[-1])
-            message = f"the {here[-1]} {reason.removeprefix('the ').partition(';')[0]}"
-            yield WRONG_VALUE.at(
-                self.where(place), message, fix="write a limit that is not below the request"
-            )
-            return
         if is_amount and self._is_there(here) and _AMOUNT.fullmatch(str(here[-1])):
             yield AMOUNT_OUTSIDE_LIMITS.at(
                 self.where(here, key=True),
@@ -145,6 +137,8 @@ _AMOUNT = re.compile(r"cpu|memory|gpu|storage|ephemeral[-_]?storage|hugepages-.*
 
 def _message_and_advice(reason: str) -> tuple[str, str]:
     """What is wrong, and what to write instead where the reason says so."""
+    if IS_ABOVE_LIMIT in reason:
+        return above_limit(reason)
     message, _, advice = reason.partition("; ")
     if advice in _ADVICE_FOR_PYTHON:
         return message, "leave it out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from dagster_plus_k8s_helpers.agent.values_cloud import DagsterCloud
 from dagster_plus_k8s_helpers.agent.values_workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from dagster_plus_k8s_helpers.agent.helm_values import AgentValues
 
@@ -67,16 +68,7 @@ def _preparations(values: AgentValues, namespace: str) -> Iterator[tuple[str, li
             ],
         )
     if values.image_pull_secrets:
-        yield (
-            "Secrets for the registries: export REGISTRY, REGISTRY_USER and REGISTRY_PASSWORD for each",
-            [
-                f"kubectl --namespace {name} create secret docker-registry {shlex.quote(secret)} \\\n"
-                '  --docker-server="$REGISTRY" --docker-username="$REGISTRY_USER" '
-                '--docker-password="$REGISTRY_PASSWORD"'
-                for name in namespaces
-                for secret in values.image_pull_secrets
-            ],
-        )
+        yield _registries(values.image_pull_secrets, namespaces)
     needed = [
         f"kubectl --namespace {namespaces[-1]} get {kind} {shlex.quote(source.name)}"
         for kind, sources in (("secret", workspace.env_secrets), ("configmap", workspace.env_config_maps))
@@ -85,6 +77,27 @@ def _preparations(values: AgentValues, namespace: str) -> Iterator[tuple[str, li
     ]
     if needed:
         yield "Environment of the pods: without these they do not start", needed
+
+
+def _registries(secrets: Sequence[str], namespaces: Sequence[str]) -> tuple[str, list[str]]:
+    """The Secrets for the registries, each with variables of its own where there are several."""
+    suffixes = {
+        secret: "" if len(secrets) == 1 else "_" + re.sub(r"\W", "_", secret).upper() for secret in secrets
+    }
+    variables = ", ".join(
+        f"REGISTRY{suffix}, REGISTRY{suffix}_USER and REGISTRY{suffix}_PASSWORD"
+        for suffix in suffixes.values()
+    )
+    return (
+        f"Registries to pull images from: export {variables}",
+        [
+            f"kubectl --namespace {name} create secret docker-registry {shlex.quote(secret)} \\\n"
+            f'  --docker-server="$REGISTRY{suffix}" --docker-username="$REGISTRY{suffix}_USER" '
+            f'--docker-password="$REGISTRY{suffix}_PASSWORD"'
+            for name in namespaces
+            for secret, suffix in suffixes.items()
+        ],
+    )
 
 
 def _helm(file: str, namespace: str, release: str) -> Iterator[tuple[str, list[str]]]:

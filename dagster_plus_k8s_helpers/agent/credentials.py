@@ -59,6 +59,8 @@ _LOCATION = re.compile(
     r"/|\./|\.\./|~/|[A-Za-z]:\\|(?:https?|s3|gs|abfss?|file|arn|vault|secret|projects?)[:/]"
 )
 _NUMBER = re.compile(r"[0-9]{1,5}(?:\.[0-9]+)?(?:ms|s|m|h|d)?")
+_SECRET_DATA = ("data", "stringData")
+"""Where a Secret's own manifest, such as one in ``extraManifests``, has its values."""
 _MOST_CHARACTERS = 20_000
 
 
@@ -107,7 +109,8 @@ def find_credentials(data: object) -> list[tuple[Path, str]]:
     """Where in a document text looks like a credential, and like which kind.
 
     By its form any text can; by its name the value of an environment variable, be it in a list of ``name``
-    and ``value`` or of ``KEY=VALUE`` texts, or in a mapping called ``env``.
+    and ``value`` or of ``KEY=VALUE`` texts, or in a mapping called ``env``; and so are the values in the
+    manifest of a Secret.
     """
     return list(_walk(data, ()))
 
@@ -131,8 +134,13 @@ def _walk_mapping(data: Mapping[object, object], path: Path) -> Iterator[tuple[P
     kind = "" if is_env else _of_entry(data.get("name"), data.get("value"))
     if kind:
         yield (*path, "value"), kind
+    literals = _SECRET_DATA if data.get("kind") == "Secret" else ()
     for key, item in data.items():
-        if is_env and isinstance(item, str):
+        if key in literals and isinstance(item, Mapping):
+            for name, text in item.items():
+                if isinstance(text, str) and not _says_nothing(text):
+                    yield (*path, str(key), str(name)), "a value of a Secret"
+        elif is_env and isinstance(item, str):
             kind = looks_like_credential(str(key), item)
             if kind:
                 yield (*path, str(key)), kind

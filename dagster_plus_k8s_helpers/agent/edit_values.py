@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import copy
 import io
 import os
@@ -15,6 +16,7 @@ import yaml
 
 from dagster_plus_k8s_helpers.agent.check_values import check_values_file
 from dagster_plus_k8s_helpers.agent.file_rules import EMPTY_FILE
+from dagster_plus_k8s_helpers.agent.kept_text import carried_over
 from dagster_plus_k8s_helpers.agent.kinds import FileKind, kind_of
 from dagster_plus_k8s_helpers.agent.yaml_file import Path, shown_path
 from dagster_plus_k8s_helpers.agent.yaml_text import reads_as_text
@@ -65,6 +67,7 @@ def edited(content: bytes, file: str, assignments: Sequence[Assignment]) -> tupl
     if documents:
         _refuse_other_kind(documents[0], file)
     text = content.decode("utf-8-sig")
+    mark = "\ufeff" if content.startswith(codecs.BOM_UTF8) else ""
     data: Any = copy.deepcopy(_without_sharing(documents[0].data)) if documents else {}
     for path, value in assignments:
         data = _set(data, path, value)
@@ -87,7 +90,7 @@ def edited(content: bytes, file: str, assignments: Sequence[Assignment]) -> tupl
     if lost:
         shown = ", ".join(f"&{name}" for name in sorted(lost))
         raise K8sConfigError(f"the edit would take {shown} out of {file}; edit it by hand")
-    return result, after
+    return mark + result, after
 
 
 def _refuse_other_kind(document: YamlDocument, file: str) -> None:
@@ -158,18 +161,23 @@ def _edited_text(text: str, position: int, assignments: Sequence[Assignment]) ->
         documents = list(editor.load_all(body)) or [None]
         for document in documents:
             _keep_anchors(document)
+        before = _dumped(editor, documents)
         index = min(position, len(documents) - 1)
         for path, value in assignments:
             documents[index] = _set(
                 documents[index], path, _quoted(value), mapping=CommentedMap, sequence=CommentedSeq
             )
-        stream = io.StringIO()
-        editor.dump_all(documents, stream)
+        after = _dumped(editor, documents)
     except (YAMLError, ValueError, TypeError, AttributeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise K8sConfigError(f"cannot be edited: {first}; edit it by hand") from None
-    result = head + stream.getvalue()
-    return result.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in text else result
+    return head + carried_over(body, before, after)
+
+
+def _dumped(editor: Any, documents: list[Any]) -> str:
+    stream = io.StringIO()
+    editor.dump_all(documents, stream)
+    return stream.getvalue()
 
 
 def _head(text: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 
+from dagster_plus_k8s_helpers.agent.file_rules import CREDENTIAL
 from dagster_plus_k8s_helpers.agent.section import Items, is_from_file
 from dagster_plus_k8s_helpers.agent.values_agent import AgentImage, DagsterCloudAgent
 from dagster_plus_k8s_helpers.agent.values_cloud import (
@@ -20,6 +21,7 @@ from dagster_plus_k8s_helpers.agent.values_cloud import (
 )
 from dagster_plus_k8s_helpers.agent.values_diff import Change, Changes, diff
 from dagster_plus_k8s_helpers.agent.values_pods import AllowedFields
+from dagster_plus_k8s_helpers.agent.values_rules import ENV_WITHOUT_VALUE
 from dagster_plus_k8s_helpers.agent.values_section import NOT_NULL, Switch, ValuesSection
 from dagster_plus_k8s_helpers.agent.values_workspace import (
     BranchDeploymentTTL,
@@ -89,6 +91,10 @@ def _manifest(value: object) -> object:
     return value
 
 
+_READ_ALL_THE_SAME = {CREDENTIAL.code, ENV_WITHOUT_VALUE.code}
+"""What Helm takes and these values can hold: a mistake of the file, and no obstacle to reading it."""
+
+
 class AgentValues(ValuesSection):
     """The values of the chart dagster-cloud-agent: everything an operator of the agent sets.
 
@@ -137,7 +143,8 @@ class AgentValues(ValuesSection):
             source: The text of a file, or the path of one.
 
         Raises:
-            InvalidFileError: The file has mistakes; `InvalidFileError.findings` are all of them.
+            InvalidFileError: The file has mistakes other than a literal credential or a variable without a
+                value; `InvalidFileError.findings` are all of them.
             OSError: The file cannot be read.
         """
         # Imported here because the checks need the sections of this module.
@@ -147,7 +154,11 @@ class AgentValues(ValuesSection):
         documents, findings = check_values_file(
             content, str(source) if isinstance(source, Path) else "<text>"
         )
-        errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+        errors = [
+            finding
+            for finding in findings
+            if finding.severity is Severity.ERROR and finding.code not in _READ_ALL_THE_SAME
+        ]
         if errors:
             raise InvalidFileError(errors)
         try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
+from dagster_plus_k8s_helpers.agent.env_entries import VALUE_FIX, has_no_value
 from dagster_plus_k8s_helpers.agent.location_rules import (
     BARE_ENV_VAR,
     DEFAULT_WITH_EQUALS_SIGN,
@@ -101,6 +102,19 @@ def _check_bare(part: K8sPart) -> Iterator[Finding]:
             shown = "this variable" if credential_by_form(text) else repr(text)
             where = part.where((*part.path, "env_vars", index))
             yield BARE_ENV_VAR.at(where, f"{shown} has no value")
+    for path, entries in _env_lists(part, *_PODS):
+        for index, entry in enumerate(entries):
+            if isinstance(entry, Mapping) and has_no_value(entry):
+                message = f"{entry['name']!r} has neither a value nor a value_from and is set to empty text"
+                yield BARE_ENV_VAR.at(part.where((*path, index)), message, fix=VALUE_FIX)
+
+
+def _env_lists(part: K8sPart, *configs: str) -> Iterator[tuple[Path, list[object]]]:
+    """The lists of Kubernetes' ``env`` entries: that of all pods, and those of runs or code servers."""
+    yield (*part.path, "env"), _list(part.k8s.get("env"))
+    for config in configs:
+        container = _mapping(_mapping(part.k8s.get(config)).get("container_config"))
+        yield (*part.path, config, "container_config", "env"), _list(container.get("env"))
 
 
 def _check_equals_signs(default: K8sPart) -> Iterator[Finding]:
@@ -148,14 +162,10 @@ def _variables(part: K8sPart, config: str) -> list[_Variable]:
         if isinstance(text, str)
         for name, _, value in [text.partition("=")]
     ]
-    container = _mapping(_mapping(part.k8s.get(config)).get("container_config"))
-    for path, entries in (
-        ((*part.path, "env"), part.k8s.get("env")),
-        ((*part.path, config, "container_config", "env"), container.get("env")),
-    ):
+    for path, entries in _env_lists(part, config):
         found += [
             _Variable(entry["name"], (*path, index), _text(entry))
-            for index, entry in enumerate(_list(entries))
+            for index, entry in enumerate(entries)
             if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
         ]
     return found

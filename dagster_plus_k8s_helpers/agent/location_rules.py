@@ -60,7 +60,8 @@ BARE_ENV_VAR = Rule(
     "DPK307",
     Severity.ERROR,
     "A bare KEY is read from the environment of the process that resolves it: the agent for code servers "
-    "and runs, the run pod for steps. Where it is not set, nothing starts.",
+    "and runs, the run pod for steps. Where it is not set, nothing starts. An entry of env that has a name "
+    "only is empty text.",
     "write KEY=VALUE, or name a Secret in env_secrets",
 )
 DEFAULT_WITH_EQUALS_SIGN = Rule(

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
     from dagster_plus_k8s_helpers.findings import Finding
 
-__all__ = ["as_written", "finding_of", "unknown_field"]
+__all__ = ["IS_ABOVE_LIMIT", "above_limit", "as_written", "finding_of", "unknown_field"]
+
+IS_ABOVE_LIMIT = " is above the limit "
+"""What the reason says of a request above its limit."""
 
 _ADVICE = re.compile(r"^(.*?)[;:] ((?:write|keep|use|leave|drop|put) .*)$", re.DOTALL)
 _QUOTED = re.compile(r"^(must be text, not [^;]*; write )'[^']*'$")
@@ -105,10 +108,15 @@ def in_camel_case(reason: str) -> str:
     return _SNAKE.sub(lambda match: _camel_names().get(match[0], match[0]), reason)
 
 
+def above_limit(reason: str) -> tuple[str, str]:
+    """What is wrong with a request above its limit, and what to write: in a file there are no pairs."""
+    return reason.partition(";")[0], "write a limit that is not below the request"
+
+
 def _split(reason: str) -> tuple[str, str]:
     """What is wrong, and what to write."""
-    if " is above the limit " in reason:
-        return reason.partition(";")[0], "write a limit that is not below the request"
+    if IS_ABOVE_LIMIT in reason:
+        return above_limit(reason)
     meant = _MEANT.match(reason)
     if meant:
         return reason, f"write {meant[2]}"

@@ -12,7 +12,7 @@ from dagster_plus_k8s_helpers.errors import K8sConfigError, QuantityError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Refusal", "refusals"]
+__all__ = ["Refusal", "refusals", "with_limit"]
 
 _MOST = 100
 _UNKNOWN = re.compile(r"^\w+ has no field '([^']+)'")
@@ -82,7 +82,9 @@ class _Rest:
         return tuple(shown for _, _, shown in self._steps(path))
 
     def is_damaged(self, path: Path) -> bool:
-        return any(taken[: len(path)] == path for taken in self._taken)
+        """Whether what stands there, or the limit that a request is held against, was taken out in part."""
+        limit = with_limit(path)
+        return any(taken[: len(path)] == path or taken == limit for taken in self._taken)
 
     def take_out(self, path: Path) -> bool:
         steps = list(self._steps(path))
@@ -110,6 +112,11 @@ class _Rest:
                 node = node[key]
             else:
                 return
+
+
+def with_limit(path: Path) -> Path | None:
+    """Where the limit stands that belongs to the request at ``path``; ``None`` when that is no request."""
+    return (*path[:-2], "limits", path[-1]) if path[-2:-1] == ("requests",) else None
 
 
 def _same(key: object, part: str | int) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.agent.env_entries import VALUE_FIX, has_no_value
 from dagster_plus_k8s_helpers.agent.values_rules import (
     DEPLOYMENT_TWICE,
-    ENV_FROM_AGENT,
     ENV_TWICE,
+    ENV_WITHOUT_VALUE,
     INVALID_VALUE,
     TOKEN_IN_FILE,
     TOKEN_TWICE,
@@ -31,7 +32,7 @@ def check_pairs(document: YamlDocument, data: Mapping[Any, Any]) -> Iterator[Fin
         data: The values.
     """
     yield from _token(document, _mapping(data, "dagsterCloud"))
-    yield from _env(document, _mapping(data, "workspace"))
+    yield from _env(document, _mapping(data, "workspace"), _mapping(data, "dagsterCloudAgent"))
 
 
 def _token(document: YamlDocument, cloud: Mapping[Any, Any]) -> Iterator[Finding]:
@@ -45,7 +46,8 @@ def _token(document: YamlDocument, cloud: Mapping[Any, Any]) -> Iterator[Finding
         yield DEPLOYMENT_TWICE.at(where, "deployment and deployments are both set")
 
 
-def _env(document: YamlDocument, workspace: Mapping[Any, Any]) -> Iterator[Finding]:
+def _env(document: YamlDocument, workspace: Mapping[Any, Any], agent: Mapping[Any, Any]) -> Iterator[Finding]:
+    of_agent = _mapping(agent, "env")
     entries = workspace.get("envVars")
     first: dict[str, int] = {}
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
@@ -62,9 +64,10 @@ def _env(document: YamlDocument, workspace: Mapping[Any, Any]) -> Iterator[Findi
             line = document.where((*path[:-1], first[name])).line
             message = f"the environment variable {name!r} is set twice; line {line} sets it too"
             yield ENV_TWICE.at(document.where(path), message)
-        elif not sign:
+        # What a Secret or ConfigMap gives the agent is not in this file.
+        elif not sign and name not in of_agent and not agent.get("envFrom"):
             message = f"{name!r} has no value here and is read from the agent's environment"
-            yield ENV_FROM_AGENT.at(document.where(path), message, fix=_env_fix(name))
+            yield ENV_WITHOUT_VALUE.at(document.where(path), message, fix=_env_fix(name))
         first.setdefault(name, index)
     # A name that is twice in one list has a finding for that.
     said: set[tuple[str, str]] = set()
@@ -72,9 +75,12 @@ def _env(document: YamlDocument, workspace: Mapping[Any, Any]) -> Iterator[Findi
         env = _mapping(_mapping(workspace, pods), "containerConfig").get("env")
         for index, entry in enumerate(env if isinstance(env, list) else ()):
             name = str(entry.get("name")) if isinstance(entry, Mapping) else ""
+            path = ("workspace", pods, "containerConfig", "env", index)
+            if isinstance(entry, Mapping) and has_no_value(entry):
+                message = f"{name!r} has neither a value nor a valueFrom and is set to empty text"
+                yield ENV_WITHOUT_VALUE.at(document.where(path), message, fix=VALUE_FIX)
             if name in first and (pods, name) not in said:
                 said.add((pods, name))
-                path = ("workspace", pods, "containerConfig", "env", index)
                 line = document.where(("workspace", "envVars", first[name])).line
                 message = (
                     f"the environment variable {name!r} is set twice; envVars sets it too, in line {line}"

@@ -6,8 +6,8 @@ from dagster_plus_k8s_helpers.findings import Rule, Severity
 
 __all__ = [
     "DEPLOYMENT_TWICE",
-    "ENV_FROM_AGENT",
     "ENV_TWICE",
+    "ENV_WITHOUT_VALUE",
     "INVALID_VALUE",
     "LATER_DOCUMENT",
     "LOG_MANAGER",
@@ -75,10 +75,11 @@ ENV_TWICE = Rule(
     "Of two environment variables of one name only the last counts.",
     "keep one of the two",
 )
-ENV_FROM_AGENT = Rule(
+ENV_WITHOUT_VALUE = Rule(
     "DPK210",
-    Severity.WARNING,
-    "A bare name takes the value that the agent's own environment has, and fails when it has none.",
+    Severity.ERROR,
+    "A bare name in envVars takes the value that the agent's own environment has, and fails when it has "
+    "none; an entry of env that has a name only is empty text.",
     "write NAME=value, or give the agent the variable in dagsterCloudAgent.env or envFrom",
 )
 LOG_MANAGER = Rule(
@@ -107,7 +108,7 @@ VALUES_RULES = (
     TOKEN_IN_FILE,
     DEPLOYMENT_TWICE,
     ENV_TWICE,
-    ENV_FROM_AGENT,
+    ENV_WITHOUT_VALUE,
     LOG_MANAGER,
     LATER_DOCUMENT,
     NOT_VALUES,

@@ -16,7 +16,16 @@ from dagster_plus_k8s_helpers.pod.immutable import Checked, Immutable
 from dagster_plus_k8s_helpers.pod.names import check_qualified_name
 from dagster_plus_k8s_helpers.pod.quantity import Quantity, QuantityLike
 
-__all__ = ["NVIDIA_GPU", "Amount", "AmountLike", "Factor", "Resources"]
+__all__ = [
+    "NVIDIA_GPU",
+    "Amount",
+    "AmountLike",
+    "Factor",
+    "Resources",
+    "check_limit",
+    "check_request",
+    "check_resource_name",
+]
 
 NVIDIA_GPU = "nvidia.com/gpu"
 
@@ -76,7 +85,10 @@ class Resources(Checked, Immutable):
         for name, value in _mapping(extended).items():
             if name in amounts:
                 raise K8sConfigError(f"{name!r} is given twice; keep one of the two", where="extended")
-            _check_extended_name(name)
+            try:
+                _check_extended_name(name)
+            except K8sConfigError as error:
+                raise error.within("extended") from None
             amounts[name] = _checked(f"extended[{name!r}]", name, value)
         object.__setattr__(self, "_amounts", amounts)
 
@@ -235,10 +247,12 @@ def _checked(field: str, name: str, value: AmountLike) -> Amount:
     """The amount of one resource, or an error that names the field."""
     try:
         amount = _amount(value)
-        for side in amount:
-            if side is not None:
-                check_amount(name, side)
-        _check_pair(name, amount)
+        if amount.request is not None:
+            check_amount(name, amount.request)
+        if amount.limit is not None:
+            check_limit(name, amount.limit)
+        if amount.request is not None:
+            check_request(name, amount.request, amount.limit)
     except K8sConfigError as error:
         raise error.within(field) from None
     return amount
@@ -255,37 +269,61 @@ def _amount(value: AmountLike) -> Amount:
     return Amount(request, limit)
 
 
-def _check_pair(name: str, amount: Amount) -> None:
-    request, limit = amount
-    if limit is not None and not limit:
+def check_limit(name: str, limit: Quantity) -> None:
+    """Refuses a limit that Kubernetes refuses or nobody means.
+
+    Raises:
+        K8sConfigError: No usable amount of the resource ``name``, or nothing at all.
+    """
+    check_amount(name, limit)
+    if not limit:
         raise K8sConfigError(f"a limit of {limit} leaves the container nothing; leave it out")
-    if request is not None and limit is not None and request > limit:
+
+
+def check_request(name: str, request: Quantity, limit: Quantity | None) -> None:
+    """Refuses a request that does not go with its limit.
+
+    Raises:
+        K8sConfigError: It is above the limit, or differs from it where Kubernetes wants both equal.
+    """
+    if limit is not None and request > limit:
         meant = (str(limit), str(request))
         raise K8sConfigError(f"the request {request} is above the limit {limit}; did you mean {meant}?")
-    if name not in STEPS and request is not None and request != limit:
+    if name not in STEPS and request != limit:
         raise K8sConfigError(
             f"Kubernetes does not share out {name}: the request must equal the limit; "
             f"write {limit or request}"
         )
 
 
+def check_resource_name(name: str) -> None:
+    """Refuses a name that Kubernetes has no resource of.
+
+    Raises:
+        K8sConfigError: No name of Kubernetes' own, and none that a device plugin can have.
+    """
+    if name == "gpu":
+        raise K8sConfigError(f"'gpu' is no resource; write {NVIDIA_GPU!r}, or another vendor's name")
+    if name not in _NAMES.values():
+        _check_extended_name(name)
+
+
 def _check_extended_name(name: str) -> None:
     if not isinstance(name, str):
-        raise K8sConfigError(f"the name {name!r} must be text", where="extended")
+        raise K8sConfigError(f"the name {name!r} must be text")
     if name in _NAMES.values() or name in _NAMES:
         field = next(field for field, native in _NAMES.items() if name in {field, native})
-        raise K8sConfigError(f"{name!r} is not an extended resource; write {field}=...", where="extended")
+        raise K8sConfigError(f"{name!r} is not an extended resource; write {field}=...")
     if name.startswith("hugepages-"):
         try:
             Quantity(name.removeprefix("hugepages-"))
         except K8sConfigError as error:
-            raise K8sConfigError(f"{name!r}: {error.reason}", where="extended") from None
+            raise K8sConfigError(f"{name!r}: {error.reason}") from None
         return
     if "/" not in name:
         raise K8sConfigError(
-            f"{name!r} has no domain; write the name the device plugin gives it, such as 'amd.com/gpu'",
-            where="extended",
+            f"{name!r} has no domain; write the name the device plugin gives it, such as 'amd.com/gpu'"
         )
     if "kubernetes.io/" in name or name.startswith("requests."):
-        raise K8sConfigError(f"{name!r} is reserved for Kubernetes itself", where="extended")
+        raise K8sConfigError(f"{name!r} is reserved for Kubernetes itself")
     check_qualified_name(name, "resource name")

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
-from dagster_plus_k8s_helpers.pod.amount_checks import check_size
+from dagster_plus_k8s_helpers.pod.amount_checks import check_amount, check_size
 from dagster_plus_k8s_helpers.pod.env import check_env_from, check_env_var
 from dagster_plus_k8s_helpers.pod.names import (
     check_annotations,
@@ -21,13 +21,14 @@ from dagster_plus_k8s_helpers.pod.names import (
     check_image,
     check_labels,
 )
-from dagster_plus_k8s_helpers.pod.resources import Resources
+from dagster_plus_k8s_helpers.pod.resources import Resources, check_limit, check_request, check_resource_name
 from dagster_plus_k8s_helpers.pod.toleration import check_toleration
 from dagster_plus_k8s_helpers.pod.volumes import check_volume, check_volume_mount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from dagster_plus_k8s_helpers.pod.quantity import Quantity
     from dagster_plus_k8s_helpers.pod.schema import KubernetesObject
 
 __all__ = ["check"]
@@ -179,13 +180,26 @@ def _check_metadata(metadata: KubernetesObject) -> None:
 
 
 def _check_resources(requirements: KubernetesObject) -> None:
-    Resources.from_dict({side: requirements.get(side, {}) for side in ("requests", "limits")})
+    requests, limits = requirements.get("requests", {}), requirements.get("limits", {})
+    for side, amounts in (("requests", requests), ("limits", limits)):
+        _check_amounts(side, amounts, lambda name, _: check_resource_name(name))
+    _check_amounts("requests", requests, check_amount)
+    _check_amounts("limits", limits, check_limit)
+    _check_amounts("requests", requests, lambda name, request: check_request(name, request, limits.get(name)))
+    Resources.from_dict({"requests": requests, "limits": limits})
 
 
 def _check_claim_resources(requirements: KubernetesObject) -> None:
     for side in ("requests", "limits"):
-        for name, amount in requirements.get(side, {}).items():
-            _within(f"{side}[{name!r}]", check_size, amount)
+        _check_amounts(side, requirements.get(side, {}), lambda _, size: check_size(size))
+
+
+def _check_amounts(
+    side: str, amounts: Mapping[str, Quantity], check_one: Callable[[str, Quantity], None]
+) -> None:
+    """Each amount by itself, so that an error says on which side it stands."""
+    for name, amount in amounts.items():
+        _within(f"{side}[{name!r}]", partial(check_one, name), amount)
 
 
 _WHOLE: dict[str, Callable[[KubernetesObject], None]] = {

@@ -49,6 +49,21 @@ def test_a_name_that_is_not_there_is_refused_with_those_that_are() -> None:
     assert result.output == "Error: cli_agent has no AgentValues called 'VALUE'; it has VALUES\n"
 
 
+def test_each_registry_has_variables_of_its_own() -> None:
+    commands = agent_commands(AgentValues(image_pull_secrets=["team-a", "ghcr.io"]), "values.yaml")
+
+    assert (
+        "# Registries to pull images from: export REGISTRY_TEAM_A, REGISTRY_TEAM_A_USER and "
+        "REGISTRY_TEAM_A_PASSWORD, REGISTRY_GHCR_IO, REGISTRY_GHCR_IO_USER and REGISTRY_GHCR_IO_PASSWORD\n"
+        "kubectl --namespace dagster-cloud create secret docker-registry team-a \\\n"
+        '  --docker-server="$REGISTRY_TEAM_A" --docker-username="$REGISTRY_TEAM_A_USER" '
+        '--docker-password="$REGISTRY_TEAM_A_PASSWORD"\n'
+        "kubectl --namespace dagster-cloud create secret docker-registry ghcr.io \\\n"
+        '  --docker-server="$REGISTRY_GHCR_IO" --docker-username="$REGISTRY_GHCR_IO_USER" '
+        '--docker-password="$REGISTRY_GHCR_IO_PASSWORD"\n'
+    ) in commands
+
+
 def test_the_commands_for_the_defaults() -> None:
     assert agent_commands(AgentValues(), "values.yaml") == (
         "# Namespace of the agent\n"

@@ -34,7 +34,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         """,
         [
             "container_context.yaml:2:85 k8s.run_k8s_config.container_config.resources.requests.cpu: error DPK301: "
-            "the cpu request 2 is above the limit 1; write a limit that is not below the request"
+            "cpu: the request 2 is above the limit 1; write a limit that is not below the request"
         ],
     ),
     "runs_k8s_config": (
@@ -347,6 +347,17 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         [
             "dagster_cloud.yaml:4:20 locations[2].location_name: error DPK305: the location 'a' is there already, on "
             "line 2; give each location a name of its own"
+        ],
+    ),
+    "an entry of env with a name only": (
+        CONTEXT,
+        "k8s:\n  env: [{name: A}, {name: B, value: ''}]\n"
+        "  server_k8s_config: {container_config: {env: [{name: C}]}}",
+        [
+            "container_context.yaml:2:9 k8s.env[0]: error DPK307: 'A' has neither a value nor a value_from and is "
+            'set to empty text; write its value; where empty text is meant, value: ""',
+            "container_context.yaml:3:48 k8s.server_k8s_config.container_config.env[0]: error DPK307: 'C' has "
+            'neither a value nor a value_from and is set to empty text; write its value; where empty text is meant, value: ""',
         ],
     ),
     "a variable without a value": (

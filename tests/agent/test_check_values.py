@@ -7,6 +7,7 @@ from textwrap import dedent
 
 import pytest
 
+from dagster_plus_k8s_helpers import AgentValues
 from dagster_plus_k8s_helpers.agent.check_values import check_values_file
 from dagster_plus_k8s_helpers.agent.keys import KEY_RULES
 from dagster_plus_k8s_helpers.agent.values_rules import VALUES_RULES
@@ -325,13 +326,14 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "workspace:\n  runK8sConfig:\n    containerConfig:\n      resources:\n        requests: {cpu: 1x}\n        limits: {cpu: 2, memory: 500m}\n",
         [
             "values.yaml:5:25 workspace.runK8sConfig.containerConfig.resources.requests.cpu: error DPK202: '1x' is not a Kubernetes quantity; write a number, optionally with one of the suffixes n, u, m, k, M, G, T, P, E (powers of 1000), Ki, Mi, Gi, Ti, Pi, Ei (powers of 1024) or an exponent such as 1e3",
+            "values.yaml:6:34 workspace.runK8sConfig.containerConfig.resources.limits.memory: error DPK201: 500m is 0.5 bytes (m is a thousandth), less than the 4Mi any container needs; did you mean '500Mi'?; write '500Mi'",
         ],
     ),
     (
         "a request above its limit",
         "workspace:\n  resources:\n    requests: {cpu: 2}\n    limits: {cpu: 1}\n",
         [
-            "values.yaml:2:3 workspace.resources: error DPK201: the request 2 is above the limit 1; write a limit that is not below the request",
+            "values.yaml:3:21 workspace.resources.requests.cpu: error DPK201: the request 2 is above the limit 1; write a limit that is not below the request",
         ],
     ),
     (
@@ -412,7 +414,25 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "an env var without a value",
         "workspace:\n  envVars: [LEVEL]\n",
         [
-            "values.yaml:2:13 workspace.envVars[0]: warning DPK210: 'LEVEL' has no value here and is read from the agent's environment; write LEVEL=value, or set LEVEL in dagsterCloudAgent.env or envFrom",
+            "values.yaml:2:13 workspace.envVars[0]: error DPK210: 'LEVEL' has no value here and is read from the agent's environment; write LEVEL=value, or set LEVEL in dagsterCloudAgent.env or envFrom",
+        ],
+    ),
+    (
+        "an env var with a name only in a pod config",
+        "workspace:\n  serverK8sConfig:\n    containerConfig:\n      env: [{name: A}, {name: B, value: ''}]\n",
+        [
+            "values.yaml:4:13 workspace.serverK8sConfig.containerConfig.env[0]: error DPK210: 'A' has neither a value nor a valueFrom and is set to empty text; write its value; where empty text is meant, value: \"\"",
+        ],
+    ),
+    (
+        "an amount that hides no other",
+        "workspace:\n  runK8sConfig:\n    containerConfig:\n      resources:\n        limits: {cpu: 4GB, memory: 512m, nvidia.com/gpu: 0.5, ephemeral-storage: 1Gi}\n        requests: {memory: 1GB, nvidia.com/gpu: 1, ephemeral-storage: 2Gi}\n",
+        [
+            "values.yaml:5:23 workspace.runK8sConfig.containerConfig.resources.limits.cpu: error DPK202: '4GB' is not a Kubernetes quantity; write '4Gi' or '4G' (a number, optionally with one of the suffixes n, u, m, k, M, G, T, P, E (powers of 1000), Ki, Mi, Gi, Ti, Pi, Ei (powers of 1024) or an exponent such as 1e3)",
+            "values.yaml:5:36 workspace.runK8sConfig.containerConfig.resources.limits.memory: error DPK201: 512m is 0.512 bytes (m is a thousandth), less than the 4Mi any container needs; did you mean '512Mi'?; write '512Mi'",
+            "values.yaml:5:58 workspace.runK8sConfig.containerConfig.resources.limits['nvidia.com/gpu']: error DPK201: 0.5 is not whole, and Kubernetes gives out whole devices only; write 1",
+            "values.yaml:6:28 workspace.runK8sConfig.containerConfig.resources.requests.memory: error DPK202: '1GB' is not a Kubernetes quantity; write '1Gi' or '1G' (a number, optionally with one of the suffixes n, u, m, k, M, G, T, P, E (powers of 1000), Ki, Mi, Gi, Ti, Pi, Ei (powers of 1024) or an exponent such as 1e3)",
+            "values.yaml:6:71 workspace.runK8sConfig.containerConfig.resources.requests.ephemeral-storage: error DPK201: the request 2Gi is above the limit 1Gi; write a limit that is not below the request",
         ],
     ),
     (
@@ -634,3 +654,16 @@ def test_what_helm_or_yaml_sets_aside_is_no_unknown_key(key: str) -> None:
     _, findings = check_values_file(f"{key}: &common {{a: b}}\n", "values.yaml")
 
     assert findings == []
+
+
+@pytest.mark.parametrize(
+    "agent", ["env: {LEVEL: info}", "envFrom: [{secretRef: {name: levels}}]"], ids=["env", "envFrom"]
+)
+def test_a_bare_name_that_the_agent_may_know_is_no_mistake(agent: str) -> None:
+    assert found("workspace: {envVars: [LEVEL]}\ndagsterCloudAgent: {" + agent + "}\n") == []
+
+
+def test_values_with_a_credential_or_a_bare_name_can_still_be_read() -> None:
+    values = AgentValues.from_yaml("workspace:\n  envVars: [LEVEL, DB_PASSWORD=hunter2]\n")
+
+    assert values.to_dict() == {"workspace": {"envVars": ["LEVEL", "DB_PASSWORD=hunter2"]}}

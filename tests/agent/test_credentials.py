@@ -80,6 +80,14 @@ def test_credentials_are_found_at_every_depth() -> None:
         "env_vars": ["A_TOKEN=abc", "LEVEL=info"],
         "env": [{"name": "PASSWORD", "value": "abc"}, {"name": "PASSWORD", "value_from": {}}],
         "docker": {"args": ["ghp_" + "a" * 36]},
+        "extraManifests": [
+            {
+                "kind": "Secret",
+                "data": {"a": "eA=="},
+                "stringData": {"user": "admin", "ref": "{{ .Values.user }}"},
+            },
+            {"kind": "ConfigMap", "data": {"user": "x"}},
+        ],
         1: "x",
     }
 
@@ -87,4 +95,6 @@ def test_credentials_are_found_at_every_depth() -> None:
         (("env_vars", 0), "a credential, by the name 'A_TOKEN'"),
         (("env", 0, "value"), "a credential, by the name 'PASSWORD'"),
         (("docker", "args", 0), "a GitHub token"),
+        (("extraManifests", 0, "data", "a"), "a value of a Secret"),
+        (("extraManifests", 0, "stringData", "user"), "a value of a Secret"),
     ]

@@ -209,6 +209,56 @@ def test_an_edit_in_a_file(tmp_path: Path, before: str, arguments: list[str], af
     assert file.read_bytes().decode() == after
 
 
+ODD = """\
+dagsterCloud:   {deployments:   [ prod,dev ] ,  branchDeployments: true}   # odd
+workspace:
+    namespace:    a
+    resources:
+        limits: { cpu: 1,
+                  memory: 1Gi }
+    labels: {"a":"b" , 'c':   d}
+    envVars:
+    -   A=1
+"""
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["", "BOM"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize(
+    ("arguments", "old", "new"),
+    [
+        (("workspace.namespace", "b"), "namespace:    a", "namespace: b"),
+        (("workspace.envVars[1]", "B=2"), "    -   A=1\n", "    -   A=1\n    - B=2\n"),
+        (
+            ("dagsterCloudAgent.replicas", "2"),
+            "    -   A=1\n",
+            "    -   A=1\ndagsterCloudAgent:\n    replicas: 2\n",
+        ),
+        (("workspace.labels.a", "x"), """{"a":"b" , 'c':   d}""", """{"a": "x", 'c': d}"""),
+    ],
+)
+def test_what_the_edit_does_not_touch_keeps_its_style(
+    tmp_path: Path, mark: str, end: str, arguments: tuple[str, str], old: str, new: str
+) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_bytes((mark + ODD).replace("\n", end).encode())
+
+    result = call(file, *arguments)
+
+    assert result.output == ""
+    assert file.read_bytes().decode() == (mark + ODD.replace(old, new)).replace("\n", end)
+
+
+def test_lines_keep_their_own_ends(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_bytes(b"# a\r\nworkspace:\n  namespace: a\r\n  labels: {}")
+
+    result = call(file, "workspace.namespace", "b")
+
+    assert result.output == ""
+    assert file.read_bytes() == b"# a\r\nworkspace:\n  namespace: b\r\n  labels: {}"
+
+
 def test_other_documents_stay(tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
     file.write_text("workspace:\n  namespace: a\n---\n# another\nkind: Thing\n")
