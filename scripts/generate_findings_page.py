@@ -33,8 +33,10 @@ scanning). The exit code is 0 when nothing is found, 1 when there is a finding a
 
 `dagster_plus_k8s_helpers.plan.check` is the same in Python.
 
-No cluster is asked. Whether a service account, Secret or ConfigMap exists is not checked, nor what a
-`PipesK8sClient` is given inside an asset.
+No cluster is asked, unless you write `--cluster`: then the cluster of your kubeconfig (`--context`,
+`--namespace`) is asked whether the Secrets, ConfigMaps, service accounts, claims and classes that pods name
+are there. What they hold is not asked for; the keys of a Secret are therefore not looked at. What a
+`PipesK8sClient` is given is read in the source of the asset, where it can be read there.
 
 A finding that is meant to be so is waived by a comment on its line, with its code and a reason:
 

@@ -32,6 +32,15 @@ _COULD_NOT_CHECK = 2
 @click.option("--nodes", metavar="FILE", help="Pools of nodes, or what kubectl get nodes -o json prints.")
 @click.option("--kubernetes-version", metavar="1.xx", help="Check Jobs by the schemas of this version.")
 @click.option(
+    "--cluster",
+    is_flag=True,
+    help="Ask the cluster of your kubeconfig whether the Secrets, ConfigMaps, ... that pods name are there.",
+)
+@click.option(
+    "--context", metavar="NAME", help="Context of the kubeconfig to ask; the current when left out."
+)
+@click.option("--namespace", metavar="NAME", help="Where the agent is; that of the context when left out.")
+@click.option(
     "--deployment",
     metavar="NAME",
     help="Deployment to load MODULE for; the agent's first, or prod, when left out.",
@@ -61,6 +70,9 @@ def check(
     location_name: str | None,
     nodes: str | None,
     kubernetes_version: str | None,
+    cluster: bool,
+    context: str | None,
+    namespace: str | None,
     deployment: str | None,
     form: Format,
     fail_on: str,
@@ -76,14 +88,18 @@ def check(
     given = tuple(dict.fromkeys((*(file for file in (agent, location) if file), *files)))
     if not given and module is None:
         raise click.UsageError("give a FILE, or -m MODULE")
-    if module is None and (job or nodes or kubernetes_version or deployment or location_name):
+    if module is None and (job or nodes or kubernetes_version or cluster or deployment or location_name):
         raise click.UsageError(
-            "--job, --location-name, --nodes, --kubernetes-version and --deployment go with -m MODULE"
+            "--job, --location-name, --nodes, --kubernetes-version, --cluster and --deployment go with "
+            "-m MODULE"
         )
+    if (context or namespace) and not cluster:
+        raise click.UsageError("--context and --namespace go with --cluster")
     sources, unreadable = _read(given)
     findings = _without_collecting(lambda: check_sources(sources))
     if module is not None and not unreadable:
         from dagster_plus_k8s_helpers.commands.definitions import (  # noqa: PLC0415 - files need no dagster
+            Kubeconfig,
             check_definitions,
         )
 
@@ -97,6 +113,7 @@ def check(
             nodes=nodes,
             kubernetes_version=kubernetes_version,
             deployment=deployment,
+            cluster=Kubeconfig(context, namespace) if cluster else None,
         )
     if form == "text" and sys.stdout.isatty():
         print_text(findings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -22,13 +22,25 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings import Finding
     from dagster_plus_k8s_helpers.plan.checking import Source
 
-__all__ = ["CannotCheckError", "check_definitions", "loader_of"]
+__all__ = ["CannotCheckError", "Kubeconfig", "check_definitions", "loader_of"]
 
 
 class CannotCheckError(click.ClickException):
     """Something that keeps a command from doing anything, with the exit code for that."""
 
     exit_code = 2
+
+
+class Kubeconfig(NamedTuple):
+    """Which cluster to ask.
+
+    Attributes:
+        context: Context of the kubeconfig; the current one when ``None``.
+        namespace: Where the agent is; that of the context when ``None``.
+    """
+
+    context: str | None
+    namespace: str | None
 
 
 def check_definitions(
@@ -41,6 +53,7 @@ def check_definitions(
     nodes: str | None,
     kubernetes_version: str | None,
     deployment: str | None,
+    cluster: Kubeconfig | None,
 ) -> list[Finding]:
     """What is wrong with the definitions of a module, among the files that are given.
 
@@ -51,7 +64,7 @@ def check_definitions(
     from dagster import DagsterError  # noqa: PLC0415 - who checks files does not wait for it
 
     from dagster_plus_k8s_helpers.executor.deployment import Deployment  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.plan import check, read_nodes  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.plan import ClusterObjects, check, read_nodes  # noqa: PLC0415
 
     values = _data(agent)
     entry = _entry(location, location_name, module.partition(":")[0])
@@ -64,6 +77,7 @@ def check_definitions(
             nodes=read_nodes(Path(nodes).read_bytes(), nodes) if nodes else None,
             kubernetes_version=kubernetes_version,
             deployment=Deployment("full", deployment or _first_deployment(values), in_cluster=True),
+            cluster=ClusterObjects.from_kubeconfig(**cluster._asdict()) if cluster else None,
         )
     except OSError as error:
         raise CannotCheckError(f"cannot read {error.filename}: {error.strerror}") from None

@@ -23,6 +23,8 @@ __all__ = ["PAGE", "Cluster"]
 PAGE = 500
 """Objects in a page of a LIST, as kubectl asks for them."""
 
+_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
 Body: TypeAlias = dict[str, Any]
 
 
@@ -93,6 +95,19 @@ class Cluster:
         """The nodes of the cluster, for which few service accounts have the permission."""
         return list(self._list("/api/v1/nodes", "", consistent=False))
 
+    def exists(self, path: str) -> bool:
+        """Whether there is an object at a path; what it holds is not asked for.
+
+        Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+        """
+        try:
+            self._call("GET", path, accept=_METADATA_ONLY)
+        except CallError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
     def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """The last lines that a container wrote."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
@@ -120,7 +135,13 @@ class Cluster:
         return found if isinstance(found, dict) else {}
 
     def _call(
-        self, method: str, path: str, query: list[tuple[str, str]] | None = None, body: Body | None = None
+        self,
+        method: str,
+        path: str,
+        query: list[tuple[str, str]] | None = None,
+        body: Body | None = None,
+        *,
+        accept: str = "*/*",
     ) -> bytes:
         from kubernetes.client import ApiException
 
@@ -129,7 +150,7 @@ class Cluster:
                 path,
                 method,
                 query_params=query or [],
-                header_params={"Accept": "*/*", "Content-Type": "application/json"},
+                header_params={"Accept": accept, "Content-Type": "application/json"},
                 body=body,
                 auth_settings=["BearerToken"],
                 _return_http_data_only=True,

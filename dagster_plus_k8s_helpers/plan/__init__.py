@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.checks import check
+    from dagster_plus_k8s_helpers.plan.cluster_objects import ClusterObjects
     from dagster_plus_k8s_helpers.plan.layers import Layer, LayerName
     from dagster_plus_k8s_helpers.plan.nodes import NodePool, Taint, read_nodes
     from dagster_plus_k8s_helpers.plan.origins import Origin, Said
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Amounts",
+    "ClusterObjects",
     "Container",
     "Layer",
     "LayerName",
@@ -38,6 +40,7 @@ __all__ = [
 
 _MODULES = {
     "checks": ("check",),
+    "cluster_objects": ("ClusterObjects",),
     "layers": ("Layer", "LayerName"),
     "nodes": ("NodePool", "Taint", "read_nodes"),
     "origins": ("Origin", "Said"),

@@ -14,12 +14,14 @@ from dagster_plus_k8s_helpers.plan.checks_allowed import ALLOWED_RULES, EVADED_R
 from dagster_plus_k8s_helpers.plan.checks_cluster import CLUSTER_RULES
 from dagster_plus_k8s_helpers.plan.checks_jobs import JOB_RULES, TAGS_OF_JOBS
 from dagster_plus_k8s_helpers.plan.checks_layers import LAYER_RULES, bare_variables, gpu_from_below
+from dagster_plus_k8s_helpers.plan.checks_objects import OBJECT_RULES
+from dagster_plus_k8s_helpers.plan.checks_pipes import PIPES_RULES
 from dagster_plus_k8s_helpers.plan.checks_pods import POD_RULES, check_version
 from dagster_plus_k8s_helpers.plan.checks_tags import EXECUTOR_RULES, TAG_RULES
 from dagster_plus_k8s_helpers.plan.jobs import job_of, loaded
 from dagster_plus_k8s_helpers.plan.layers import as_mapping
 from dagster_plus_k8s_helpers.plan.resolve import plan_of_job
-from dagster_plus_k8s_helpers.plan.rules import CANNOT_PLAN
+from dagster_plus_k8s_helpers.plan.rules import CANNOT_PLAN, NOT_SAID_BY_CLUSTER
 from dagster_plus_k8s_helpers.plan.subjects import Asked, Hit, Planned, Surroundings
 from dagster_plus_k8s_helpers.plan.waived import waivers_of
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from dagster_plus_k8s_helpers.executor.deployment import Deployment
+    from dagster_plus_k8s_helpers.plan.cluster_objects import ClusterObjects
     from dagster_plus_k8s_helpers.plan.jobs import DefinitionsOrLoader
     from dagster_plus_k8s_helpers.plan.layers import Settings
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
@@ -48,11 +51,11 @@ def check(
     nodes: Sequence[NodePool] | None = None,
     kubernetes_version: str | None = None,
     deployment: Deployment | None = None,
+    cluster: ClusterObjects | None = None,
 ) -> list[Finding]:
     """What is wrong with files the platform reads, with the pods of definitions, or with both.
 
-    No cluster is asked, and no resource is initialised. Whether a service account, Secret or ConfigMap is
-    there is therefore not looked at, nor what a ``PipesK8sClient`` is given inside an asset.
+    No resource is initialised, and no cluster is asked unless one is given.
 
     Args:
         definitions: The definitions, or a function that loads them; see `plan`.
@@ -64,13 +67,15 @@ def check(
         nodes: The nodes of the cluster, from `read_nodes`; what depends on them is left out without.
         kubernetes_version: Version of the cluster, such as ``"1.31"``, whose schemas the Jobs must follow.
         deployment: The Dagster+ deployment to plan for.
+        cluster: The cluster to ask for the objects that pods name, from `ClusterObjects.from_kubeconfig`.
 
     Returns:
         First what is wrong with files, then with definitions, job by job.
 
     Raises:
         OSError: A file cannot be read.
-        PlanError: There is no such job or Kubernetes version, or the definitions are none.
+        PlanError: There is no such job or Kubernetes version, the definitions are none, or the cluster does
+            not answer.
         MissingExtraError: A Kubernetes version is given, and the extra ``check`` is not installed.
     """
     found = check_sources([_source(file) for file in files])
@@ -83,6 +88,7 @@ def check(
         None if location is None else as_mapping("location", location),
         tuple(nodes or ()),
         kubernetes_version or "",
+        cluster,
     )
     defs = loaded(definitions, deployment)
     repository = defs.get_repository_def()
@@ -91,12 +97,12 @@ def check(
         _report(found_job, around, deployment, has_asset_job=has_asset_job and not _is_implicit(found_job))
         for found_job in _jobs(defs, job, has_asset_job=has_asset_job)
     ]
-    return [*found, *_findings(reports)]
+    return [*found, *_findings(reports), *_refused(cluster)]
 
 
-_TAG_RULES: tuple[TagRule, ...] = (*TAG_RULES, *TAGS_OF_JOBS, *ALLOWED_RULES)
+_TAG_RULES: tuple[TagRule, ...] = (*TAG_RULES, *TAGS_OF_JOBS, *ALLOWED_RULES, *PIPES_RULES)
 _JOB_RULES: tuple[JobRule, ...] = (*JOB_RULES, gpu_from_below, bare_variables, *EXECUTOR_RULES, *EVADED_RULES)
-_POD_RULES: tuple[PodRule, ...] = (*LAYER_RULES, *POD_RULES, *CLUSTER_RULES)
+_POD_RULES: tuple[PodRule, ...] = (*LAYER_RULES, *POD_RULES, *CLUSTER_RULES, *OBJECT_RULES)
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,13 @@ class _Report:
     name: str
     hits: tuple[Hit, ...]
     order: dict[str, int]
+
+
+def _refused(cluster: ClusterObjects | None) -> Iterator[Finding]:
+    """What a cluster would not say."""
+    for (kind, namespace), said in (cluster.refused if cluster else {}).items():
+        message = f"whether there is each {kind} in the namespace {namespace!r} is not known: {said}"
+        yield NOT_SAID_BY_CLUSTER.at(Where(path="the cluster"), message)
 
 
 def _source(file: str | Path | Source) -> Source:

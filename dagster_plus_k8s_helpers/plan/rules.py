@@ -191,5 +191,31 @@ BAD_WAIVER = Rule(
     "Whoever reads a waiver needs to know of what it is, and why.",
     "write {CODE: reason} under dagster-plus-k8s/ignore",
 )
+PIPES_WITHOUT_RESOURCES = Rule(
+    "DPK531",
+    _WARNING,
+    "No layer reaches a pod that an asset starts itself: without resources of its own it is the first to be "
+    "evicted, and takes what it can get.",
+    "write base_pod_spec=K8sConfig(resources=...).pod_spec()",
+)
+NOT_IN_CLUSTER = Rule(
+    "DPK532",
+    _ERROR,
+    "A pod that names a Secret, ConfigMap, service account, claim or class that is not there does not start.",
+    "make it, add it to extraManifests of the agent's values, or correct the name",
+)
+NOT_PROVIDED = Rule(
+    "DPK533",
+    _WARNING,
+    "What the agent's values neither make nor name somebody has to make in every cluster the location runs "
+    "in; where nobody has, its pods do not start.",
+    "check with --cluster, name it in the agent's values, or waive this with where it comes from",
+)
+NOT_SAID_BY_CLUSTER = Rule(
+    "DPK534",
+    _WARNING,
+    "What may not be read cannot be checked.",
+    "check as a user who may get these objects",
+)
 
 PLAN_RULES: tuple[Rule, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers._dagster.planning import Step
     from dagster_plus_k8s_helpers.findings import Rule
+    from dagster_plus_k8s_helpers.plan.cluster_objects import ClusterObjects
     from dagster_plus_k8s_helpers.plan.layers import Layer
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
     from dagster_plus_k8s_helpers.plan.pods import Pod
@@ -67,12 +68,14 @@ class Surroundings:
         location: The code location's entry in ``dagster_cloud.yaml``.
         pools: The nodes of the cluster.
         kubernetes_version: Its version, such as ``1.31``.
+        objects: What is there in it; ``None`` when it is not to be asked.
     """
 
     agent: Mapping[str, Any] | None = None
     location: Mapping[str, Any] | None = None
     pools: tuple[NodePool, ...] = ()
     kubernetes_version: str = ""
+    objects: ClusterObjects | None = None
 
 
 @dataclass(frozen=True)

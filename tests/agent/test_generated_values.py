@@ -38,9 +38,13 @@ from dagster_plus_k8s_helpers import (
 )
 from dagster_plus_k8s_helpers.agent.check_values import check_values_file
 from dagster_plus_k8s_helpers.agent.edit_values import edited
+from dagster_plus_k8s_helpers.agent.file_rules import CREDENTIAL
 from dagster_plus_k8s_helpers.agent.helm_set import Assignment, parse_key, parse_value
 from dagster_plus_k8s_helpers.agent.manifests import service_account
+from dagster_plus_k8s_helpers.agent.values_rules import ENV_WITHOUT_VALUE
 from dagster_plus_k8s_helpers.findings import Severity
+
+READ_ALL_THE_SAME = {CREDENTIAL.code, ENV_WITHOUT_VALUE.code}
 
 names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
 env_names = st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True)
@@ -246,7 +250,11 @@ def check_within_a_second(content: str | bytes) -> None:
 
 def check(content: str | bytes) -> None:
     _, findings = check_values_file(content, "values.yaml")
-    errors = [str(finding) for finding in findings if finding.severity is Severity.ERROR]
+    errors = [
+        str(finding)
+        for finding in findings
+        if finding.severity is Severity.ERROR and finding.code not in READ_ALL_THE_SAME
+    ]
     if isinstance(content, str):
         try:
             read = AgentValues.from_yaml(content)

@@ -438,8 +438,12 @@ def test_a_near_miss_is_not_found(case: Case) -> None:
     assert code not in [item for item, _ in found(defs, **given)]
 
 
+# In test_checks_pipes.py and test_checks_objects.py, with functions and with an API server.
+ELSEWHERE = {"DPK531", "DPK532", "DPK533", "DPK534"}
+
+
 def test_every_rule_has_a_case() -> None:
-    assert {case[0] for case in CASES} == {rule.code for rule in PLAN_RULES}
+    assert {case[0] for case in CASES} | ELSEWHERE == {rule.code for rule in PLAN_RULES}
 
 
 def test_steps_with_the_same_settings_are_one_finding() -> None:

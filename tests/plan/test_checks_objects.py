@@ -1,0 +1,309 @@
+"""What pods name and do not bring along: asked of an API server over HTTP, or looked for in the agent's values."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from dagster_plus_k8s_helpers import PlanError, k8s_executor
+from dagster_plus_k8s_helpers.cli import main
+from dagster_plus_k8s_helpers.plan import ClusterObjects, check
+from dagster_plus_k8s_helpers.plan.references import provided, references
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SPEC: dict[str, Any] = {
+    "serviceAccountName": "trainer",
+    "priorityClassName": "batch",
+    "runtimeClassName": "nvidia",
+    "imagePullSecrets": [{"name": "registry"}],
+    "initContainers": [{"name": "a", "envFrom": [{"configMapRef": {"name": "settings"}}]}],
+    "containers": [
+        {
+            "name": "dagster",
+            "env": [
+                {"name": "A", "value": "1"},
+                {"name": "B", "valueFrom": {"secretKeyRef": {"name": "warehouse", "key": "b"}}},
+                {"name": "C", "valueFrom": {"configMapKeyRef": {"name": "levels", "key": "c"}}},
+                {"name": "D", "valueFrom": {"secretKeyRef": {"name": "x", "key": "d", "optional": True}}},
+                {"name": "E", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+            ],
+            "envFrom": [{"secretRef": {"name": "tokens"}}, {"secretRef": {"name": "y", "optional": True}}],
+        }
+    ],
+    "volumes": [
+        {"name": "a", "secret": {"secretName": "certificates"}},
+        {"name": "b", "configMap": {"name": "queries"}},
+        {"name": "c", "persistentVolumeClaim": {"claimName": "models"}},
+        {
+            "name": "d",
+            "projected": {"sources": [{"secret": {"name": "both"}}, {"configMap": {"name": "one"}}]},
+        },
+        {"name": "e", "emptyDir": {}},
+        {"name": "f", "secret": {"secretName": "z", "optional": True}},
+    ],
+}
+
+
+def test_everything_that_must_be_there_is_named_with_its_place() -> None:
+    assert [tuple(reference) for reference in references(SPEC)] == [
+        ("ServiceAccount", "trainer", "serviceAccountName"),
+        ("PriorityClass", "batch", "priorityClassName"),
+        ("RuntimeClass", "nvidia", "runtimeClassName"),
+        ("Secret", "registry", "imagePullSecrets[0].name"),
+        ("ConfigMap", "settings", "initContainers[0].envFrom[0].configMapRef.name"),
+        ("Secret", "tokens", "containers[0].envFrom[0].secretRef.name"),
+        ("Secret", "warehouse", "containers[0].env[1].valueFrom.secretKeyRef.name"),
+        ("ConfigMap", "levels", "containers[0].env[2].valueFrom.configMapKeyRef.name"),
+        ("Secret", "certificates", "volumes[0].secret.secretName"),
+        ("ConfigMap", "queries", "volumes[1].configMap.name"),
+        ("PersistentVolumeClaim", "models", "volumes[2].persistentVolumeClaim.claimName"),
+        ("Secret", "both", "volumes[3].projected.sources[0].secret.name"),
+        ("ConfigMap", "one", "volumes[3].projected.sources[1].configMap.name"),
+    ]
+
+
+def test_what_values_make_or_name_is_provided() -> None:
+    values = {
+        "serviceAccount": {"name": "agent"},
+        "imagePullSecrets": [{"name": "registry"}],
+        "workspace": {
+            "serviceAccountName": "code",
+            "envSecrets": [{"name": "tokens"}],
+            "envConfigMaps": [{"name": "levels"}],
+            "volumes": [{"name": "a", "persistentVolumeClaim": {"claimName": "models"}}],
+        },
+        "extraManifests": [{"kind": "ServiceAccount", "metadata": {"name": "trainer"}}, 3],
+    }
+
+    assert provided(values) == {
+        ("ServiceAccount", "agent"),
+        ("ServiceAccount", "code"),
+        ("ServiceAccount", "trainer"),
+        ("Secret", "registry"),
+        ("Secret", "tokens"),
+        ("ConfigMap", "levels"),
+        ("PersistentVolumeClaim", "models"),
+    }
+    assert provided({"workspace": None, "extraManifests": "x"}) == set()
+
+
+class ObjectServer:
+    """An API server that has a few objects; it keeps what it was asked for and how."""
+
+    def __init__(self, folder: Path, *paths: str, forbidden: str = "") -> None:
+        self.asked: list[tuple[str, str]] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.asked.append((self.path, self.headers["Accept"]))
+                status = 403 if forbidden and forbidden in self.path else 200 if self.path in paths else 404
+                kind = "PartialObjectMetadata" if status == 200 else "Status"
+                body = json.dumps({"kind": kind, "message": f"secrets is {status}"}).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_arguments: Any) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.kubeconfig = folder / "kubeconfig"
+        self.kubeconfig.write_text(yaml.safe_dump(self._config()))
+
+    def _config(self) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self._server.server_port}"
+        return {
+            "clusters": [{"name": "c", "cluster": {"server": url}}],
+            "users": [{"name": "u", "user": {}}],
+            "contexts": [
+                {"name": "main", "context": {"cluster": "c", "user": "u", "namespace": "code"}},
+                {"name": "other", "context": {"cluster": "c", "user": "u"}},
+            ],
+            "current-context": "main",
+        }
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    started: list[ObjectServer] = []
+
+    def start(*paths: str, forbidden: str = "") -> ObjectServer:
+        server = ObjectServer(tmp_path, *paths, forbidden=forbidden)
+        started.append(server)
+        # The client reads the variable when it is imported, and then never again.
+        monkeypatch.setattr(
+            "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(server.kubeconfig)
+        )
+        return server
+
+    yield start
+    for server in started:
+        server.close()
+
+
+def definitions(**config: Any) -> dg.Definitions:
+    @dg.asset(op_tags={"dagster-k8s/config": config})
+    def train() -> None: ...
+
+    return dg.Definitions(assets=[train], executor=k8s_executor(max_concurrent=1))
+
+
+ENV_FROM = {"container_config": {"env_from": [{"secret_ref": {"name": "warehouse"}}]}}
+OP = "op tags (tags of the op 'train')"
+WAREHOUSE = "/api/v1/namespaces/code/secrets/warehouse"
+
+
+def test_what_the_cluster_does_not_have_is_named_with_its_layer(servers: Any) -> None:
+    server = servers()
+
+    findings = check(definitions(**ENV_FROM), cluster=ClusterObjects.from_kubeconfig())
+
+    assert [(item.code, item.message) for item in findings] == [
+        (
+            "DPK532",
+            f"step 'train': containers[0].envFrom[0].secretRef.name is 'warehouse' by {OP}, and there is no such "
+            "Secret in the namespace 'code'",
+        )
+    ]
+    assert server.asked == [(WAREHOUSE, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")]
+
+
+def test_what_is_there_is_no_finding_and_each_is_asked_for_once(servers: Any) -> None:
+    server = servers(WAREHOUSE)
+
+    assert check(definitions(**ENV_FROM), cluster=ClusterObjects.from_kubeconfig()) == []
+    assert check(definitions(**ENV_FROM), cluster=ClusterObjects.from_kubeconfig(context="main")) == []
+    assert [path for path, _ in server.asked] == [WAREHOUSE, WAREHOUSE]
+
+
+def test_what_the_chart_makes_need_not_be_there_yet(servers: Any) -> None:
+    server = servers()
+    agent = {
+        "serviceAccount": {"name": "agent"},
+        "extraManifests": [{"kind": "Secret", "metadata": {"name": "warehouse"}}],
+    }
+
+    assert check(definitions(**ENV_FROM), agent=agent, cluster=ClusterObjects.from_kubeconfig()) == []
+    assert server.asked == []
+
+
+def test_classes_have_no_namespace_and_locations_have_their_own(servers: Any) -> None:
+    server = servers()
+    location = {"location_name": "shop", "container_context": {"k8s": {"namespace": "shop"}}}
+    config = {"pod_spec_config": {"priority_class_name": "batch", "service_account_name": "trainer"}}
+
+    check(definitions(**config), location=location, cluster=ClusterObjects.from_kubeconfig())
+
+    assert {path for path, _ in server.asked} == {
+        "/apis/scheduling.k8s.io/v1/priorityclasses/batch",
+        "/api/v1/namespaces/shop/serviceaccounts/trainer",
+    }
+
+
+def test_what_may_not_be_read_is_said_once(servers: Any) -> None:
+    servers(forbidden="/secrets/")
+    config = {
+        "container_config": {"env_from": [{"secret_ref": {"name": "a"}}, {"secret_ref": {"name": "b"}}]}
+    }
+
+    (finding,) = check(definitions(**config), cluster=ClusterObjects.from_kubeconfig())
+
+    assert (finding.code, finding.where.path, finding.message) == (
+        "DPK534",
+        "the cluster",
+        "whether there is each Secret in the namespace 'code' is not known: HTTP 403 secrets is 403",
+    )
+
+
+def test_a_cluster_that_does_not_answer_is_an_error(servers: Any) -> None:
+    servers().close()
+
+    with pytest.raises(
+        PlanError, match=r"^cluster: cannot ask for the Secret 'warehouse': .*Connection refused"
+    ):
+        check(definitions(**ENV_FROM), cluster=ClusterObjects.from_kubeconfig())
+
+
+@pytest.mark.usefixtures("servers")
+def test_a_context_that_is_not_there_is_an_error(servers: Any) -> None:
+    servers()
+
+    with pytest.raises(PlanError, match=r"^cluster: .*nope.*; set KUBECONFIG, or name a context of it$"):
+        ClusterObjects.from_kubeconfig(context="nope")
+
+
+MODULE = """
+import dagster as dg
+from dagster_plus_k8s_helpers import K8sConfig, SecretEnvSource, k8s_executor
+
+@dg.asset(op_tags=K8sConfig(env_from=[SecretEnvSource("warehouse")]).tags)
+def train(): ...
+
+defs = dg.Definitions(assets=[train], executor=k8s_executor(max_concurrent=1))
+"""
+
+
+def test_the_command_asks_the_cluster_of_the_kubeconfig(
+    servers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = servers()
+    (tmp_path / "asking.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(
+        main, ["check", "-m", "asking", "--cluster", "--context", "other", "--namespace", "a"]
+    )
+
+    assert result.exit_code == 1, result.output
+    assert "DPK532" in result.output
+    assert [path for path, _ in server.asked] == ["/api/v1/namespaces/a/secrets/warehouse"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--cluster", "values.yaml"], "--cluster and --deployment go with -m MODULE"),
+        (["-m", "x", "--namespace", "a"], "--context and --namespace go with --cluster"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(main, ["check", *arguments])
+
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+
+
+def test_without_a_cluster_what_the_values_neither_make_nor_name_is_a_warning() -> None:
+    (finding,) = check(definitions(**ENV_FROM), agent={"workspace": {}})
+
+    assert (finding.code, finding.severity.value, finding.message) == (
+        "DPK533",
+        "warning",
+        f"step 'train': containers[0].envFrom[0].secretRef.name is 'warehouse' by {OP}, a Secret that the agent's "
+        "values neither make nor name",
+    )
+
+
+@pytest.mark.parametrize(
+    "agent", [None, {"workspace": {"envSecrets": [{"name": "warehouse"}]}}], ids=["no agent", "named"]
+)
+def test_what_the_values_name_or_nobody_asked_about_is_no_finding(agent: dict[str, Any] | None) -> None:
+    assert check(definitions(**ENV_FROM), agent=agent) == []
