@@ -59,6 +59,7 @@ class Finding:
         message: What is wrong.
         fix: What to write instead.
         docs: Page that explains the rule.
+        source: The line of code that `where`, a job or step, comes from; for what shows findings in files.
     """
 
     code: str
@@ -67,6 +68,7 @@ class Finding:
     message: str
     fix: str
     docs: str
+    source: Where | None = None
 
     def __str__(self) -> str:
         return f"{self.where}: {self.severity} {self.code}: {self.message}; {self.fix}"

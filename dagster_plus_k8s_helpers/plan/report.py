@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import quote
 
-from dagster_plus_k8s_helpers.findings import Finding, Severity
+from dagster_plus_k8s_helpers.findings import Finding, Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -54,17 +54,15 @@ def as_sarif(findings: Sequence[Finding]) -> str:
 
     Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
     """
-    rules = {finding.code: finding for finding in findings}
+    found = {finding.code: finding for finding in findings}
     run = {
         "tool": {
             "driver": {
                 "name": "dagster-plus-k8s",
-                "rules": [
-                    {"id": code, "help": {"text": f"see {finding.docs}"}}
-                    for code, finding in sorted(rules.items())
-                ],
+                "rules": [_sarif_rule(found[code]) for code in sorted(found)],
             }
         },
+        "columnKind": "unicodeCodePoints",
         "results": [_sarif_result(finding) for finding in findings],
     }
     return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
@@ -89,6 +87,8 @@ def _lines(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
             )
             if item.where.path and item.where.file:
                 yield f"      at {_one_line(item.where.path)}", "dim"
+            if item.source is not None:
+                yield f"      in {_one_line(str(item.source))}", "dim"
             yield f"      {_one_line(item.fix)}", ""
     yield _summary(findings), "bold"
 
@@ -121,13 +121,18 @@ def _summary(findings: Sequence[Finding]) -> str:
     return ", ".join(f"{count} {severity}{'s' * (count != 1)}" for count, severity in counts if count)
 
 
+def _in_a_file(finding: Finding) -> Where:
+    """Where to show a finding among files: what is no place in a file is shown at the code it comes from."""
+    return finding.where if finding.where.file or finding.source is None else finding.source
+
+
 def _github_command(finding: Finding) -> str:
-    where = finding.where
+    spot = _in_a_file(finding)
     properties = {
-        "file": where.file,
-        "line": str(where.line or ""),
-        "col": str(where.column or ""),
-        "title": f"{finding.code} {where.path}".strip(),
+        "file": spot.file,
+        "line": str(spot.line or ""),
+        "col": str(spot.column or ""),
+        "title": f"{finding.code} {finding.where.path}".strip(),
     }
     shown = ",".join(f"{key}={_github_property(value)}" for key, value in properties.items() if value)
     return f"::{finding.severity} {shown}::{_github_data(f'{finding.message}; {finding.fix}')}"
@@ -141,16 +146,28 @@ def _github_property(text: str) -> str:
     return _github_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
+def _sarif_rule(finding: Finding) -> dict[str, Any]:
+    from dagster_plus_k8s_helpers.plan.all_rules import ALL_RULES  # noqa: PLC0415 - of all forms only this one
+
+    reasons = {rule.code: rule.reason for rule in ALL_RULES}
+    reason = reasons.get(finding.code, finding.message)
+    return {
+        "id": finding.code,
+        "shortDescription": {"text": reason},
+        "help": {"text": f"{reason} See {finding.docs}."},
+    }
+
+
 def _sarif_result(finding: Finding) -> dict[str, Any]:
-    where = finding.where
+    spot = _in_a_file(finding)
     location: dict[str, Any] = {}
-    if where.file:
-        location["physicalLocation"] = {"artifactLocation": {"uri": _uri(where.file)}}
-        if where.line:
-            region = {"startLine": where.line, "startColumn": max(where.column, 1)}
+    if spot.file:
+        location["physicalLocation"] = {"artifactLocation": {"uri": _uri(spot.file)}}
+        if spot.line:
+            region = {"startLine": spot.line, "startColumn": max(spot.column, 1)}
             location["physicalLocation"]["region"] = region
-    if where.path:
-        location["logicalLocations"] = [{"fullyQualifiedName": where.path}]
+    if finding.where.path:
+        location["logicalLocations"] = [{"fullyQualifiedName": finding.where.path}]
     return {
         "ruleId": finding.code,
         "level": finding.severity.value,

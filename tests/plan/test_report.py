@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -73,6 +74,7 @@ SARIF_SCHEMA = {
                                         "additionalProperties": False,
                                         "properties": {
                                             "id": {"type": "string"},
+                                            "shortDescription": {"$ref": "#/definitions/message"},
                                             "help": {"$ref": "#/definitions/message"},
                                         },
                                     },
@@ -82,6 +84,7 @@ SARIF_SCHEMA = {
                     },
                 },
                 "results": {"type": "array", "items": {"$ref": "#/definitions/result"}},
+                "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
             },
         },
         "result": {
@@ -175,6 +178,32 @@ def test_github_gets_a_command_a_finding() -> None:
         "::error file=deploy/values.yaml,line=3,col=5,title=DPK101 dagsterCloud.x::there is no key 'x' here; write 'y'\n"
         "::warning file=b.yaml,title=DPK310::lost; do without it\n"
     )
+
+
+def test_what_stands_in_python_is_shown_at_its_code() -> None:
+    place = Where(path="job 'nightly', step 'train'")
+    finding = replace(WARNING, where=place, source=Where("shop/assets.py", 12))
+
+    (location,) = json.loads(as_sarif([finding]))["runs"][0]["results"][0]["locations"]
+
+    assert as_text([finding]) == (
+        "job 'nightly', step 'train'\n"
+        "  - warning DPK310 lost\n"
+        "      in shop/assets.py:12\n"
+        "      do without it\n"
+        "1 warning\n"
+    )
+    assert as_github([finding]) == (
+        "::warning file=shop/assets.py,line=12,title=DPK310 job 'nightly'%2C step 'train'::lost; do without it\n"
+    )
+    assert location == {
+        "physicalLocation": {
+            "artifactLocation": {"uri": "shop/assets.py"},
+            "region": {"startLine": 12, "startColumn": 1},
+        },
+        "logicalLocations": [{"fullyQualifiedName": "job 'nightly', step 'train'"}],
+    }
+    assert json.loads(as_json([finding]))[0]["where"] == "job 'nightly', step 'train'"
 
 
 def test_what_a_file_holds_cannot_pass_for_a_command() -> None:
