@@ -22,8 +22,12 @@ from dagster_plus_k8s_helpers.agent.location_rules import WRONG_VALUE
 from dagster_plus_k8s_helpers.agent.locations import CodeLocation, DagsterCloudConfig
 from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.plan.all_rules import ALL_RULES
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.report import FORMATS
+
+# What SARIF is the first to import is not to be counted.
+assert ALL_RULES
 
 NAMES = ["dagster_cloud.yaml", "container_context.yaml", "build.yaml", "other.yaml"]
 FILES = {
