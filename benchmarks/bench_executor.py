@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import resource
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from unittest.mock import patch
 
 if TYPE_CHECKING:
@@ -35,50 +37,93 @@ sys.path[:0] = [str(ROOT), str(SUPPORT)]
 
 def main() -> None:
     """Print three small tables."""
-    print("One sweep over running steps: calls, seconds the executor's loop stands still, seconds in all")
+    print("One sweep over running steps: calls, how long the loop stands still, how long in all, memory")
     for size in SIZES:
         with stand_in(size) as server:
-            stock, ours = stock_sweep(server, size), our_sweep(server, size)
+            stock, ours = swept("stock", server, size), swept("ours", server, size)
         print(f"  {size:>5} steps   stock {row(stock)}")
-        print(f"                ours  {row(ours)}   loop: {stock[1] / max(ours[1], 1e-9):,.0f} times shorter")
+        ratio = stock["loop"] / max(ours["loop"], 1e-9)
+        print(f"                ours  {row(ours)}   loop: {ratio:,.0f} times shorter")
     print(f"\n{LAUNCHES} ready steps, {1000 * LATENCY:.0f} ms a call: first to last Job, worker's memory")
     for name, settings in {"stock": "stock", "ours": {}}.items():
-        seconds, megabytes = launches(settings)
+        seconds, megabytes = launches(settings, LAUNCHES, settled=25.0)
         print(f"  {name:<6} {seconds:>6.1f} s   {megabytes:>5.0f} MB")
     print("\nFrom a pod's failure to the step's failure event")
     for name, settings in {"stock": "stock", "ours": {}}.items():
         print(f"  {name:<6} {failure(settings):>6.1f} s")
 
 
-def row(figures: tuple[int, float, float]) -> str:
+def row(figures: dict[str, float]) -> str:
     """A line of figures."""
-    return f"{figures[0]:>5} calls {figures[1]:>8.3f} s {figures[2]:>8.3f} s"
+    times = f"{figures['loop']:>8.3f} s {figures['in_all']:>8.3f} s"
+    return f"{figures['calls']:>5.0f} calls {times} {figures['megabytes']:>5.0f} MB"
+
+
+def swept(whose: str, server: dict[str, Any], size: int) -> dict[str, float]:
+    """One sweep, in a process of its own for the sake of its memory."""
+    arguments = [sys.executable, __file__, "sweep", whose, server["kubeconfig"], str(size)]
+    found: dict[str, float] = json.loads(subprocess.run(arguments, check=True, capture_output=True).stdout)
+    return found
+
+
+def sweep_and_tell(whose: str, kubeconfig: str, size: int) -> None:
+    """Be the process of `swept`."""
+    sweep = {"stock": stock_sweep, "ours": our_sweep}[whose]
+    calls, loop, in_all = sweep({"kubeconfig": kubeconfig}, size)
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"calls": calls, "loop": loop, "in_all": in_all, "megabytes": megabytes}))
+
+
+class Said:
+    """What the stand-in prints, line by line, for no longer than a benchmark may take."""
+
+    def __init__(self, lines: IO[str]) -> None:
+        self._lines: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, args=(lines,))
+        self._reader.start()
+
+    def next(self) -> dict[str, Any]:
+        """The next line."""
+        found: dict[str, Any] = json.loads(self._lines.get(timeout=300))
+        return found
+
+    def close(self) -> None:
+        """Read to the end; called when the stand-in is gone."""
+        self._reader.join()
+
+    def _read(self, lines: IO[str]) -> None:
+        with lines:
+            for line in lines:
+                self._lines.put(line)
 
 
 @contextmanager
-def stand_in(jobs: int = 0, *, latency: float = 0.0, play: str = "running") -> Iterator[dict[str, Any]]:
-    """The stand-in, in a process of its own, with Jobs that run."""
+def stand_in(
+    jobs: int = 0, *, latency: float = 0.0, play: str = "running", last: int = 1
+) -> Iterator[dict[str, Any]]:
+    """The stand-in, in a process of its own, with Jobs that run; it says when ``last`` have been created."""
     with tempfile.TemporaryDirectory() as folder:
-        arguments = [sys.executable, __file__, "serve", folder, str(jobs), str(latency), play]
+        arguments = [sys.executable, __file__, "serve", folder, str(jobs), str(latency), play, str(last)]
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None  # noqa: S101  (it was asked for)
+        said = Said(process.stdout)
         try:
-            assert process.stdout is not None  # noqa: S101  (it was asked for)
-            ready = json.loads(process.stdout.readline())
-            yield {**ready, "folder": folder, "said": process.stdout}
+            yield {**said.next(), "folder": folder, "said": said}
         finally:
             process.terminate()
             process.wait()
+            said.close()
 
 
-def serve(folder: str, jobs: int, latency: float, play: str) -> None:
-    """Be the stand-in; say when as many Jobs as are launched have been created."""
+def serve(folder: str, jobs: int, latency: float, play: str, last: int) -> None:
+    """Be the process of `stand_in`."""
     from api_server import ApiServer
     from plays import Play
 
     class Server(ApiServer):
-        def create(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-            answer = super().create(body)
-            if len(self.created) in {1, LAUNCHES}:
+        def create(self, body: dict[str, Any], namespace: str = "default") -> tuple[int, dict[str, Any]]:
+            answer = super().create(body, namespace)
+            if len(self.created) in {1, last}:
                 print(json.dumps({"created": len(self.created), "at": time.time()}), flush=True)
             return answer
 
@@ -195,13 +240,12 @@ def worker(settings: Any, steps: dict[str, Any], server: dict[str, Any]) -> Iter
             run.abandon()
 
 
-def launches(settings: Any) -> tuple[float, float]:
-    """From the first Job to the last, and the worker's memory after it has looked at them once."""
-    steps = {f"s{number}": {} for number in range(LAUNCHES)}
-    with stand_in(latency=LATENCY) as server, worker(settings, steps, server) as run:
-        first = json.loads(server["said"].readline())["at"]
-        last = json.loads(server["said"].readline())["at"]
-        time.sleep(25)
+def launches(settings: Any, count: int, *, settled: float) -> tuple[float, float]:
+    """From the first Job to the last, and the worker's memory so many seconds later."""
+    steps = {f"s{number}": {} for number in range(count)}
+    with stand_in(latency=LATENCY, last=count) as server, worker(settings, steps, server) as run:
+        first, last = server["said"].next()["at"], server["said"].next()["at"]
+        time.sleep(settled)
         return last - first, resident(run.worker.pid)
 
 
@@ -214,7 +258,7 @@ def resident(pid: int) -> float:
 def failure(settings: Any) -> float:
     """From the Job's failure, which is there when it is created, to the step's failure event."""
     with stand_in(play="exit-3") as server, worker(settings, {"a": {}}, server) as run:
-        created = json.loads(server["said"].readline())["at"]
+        created = server["said"].next()["at"]
         while not (found := [entry for entry in run.instance.all_logs(run.run_id) if failed(entry)]):
             time.sleep(0.1)
         return float(found[0].timestamp - created)
@@ -228,6 +272,8 @@ def failed(entry: Any) -> bool:
 if __name__ == "__main__":
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
     if sys.argv[1:2] == ["serve"]:
-        serve(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5])
+        serve(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5], int(sys.argv[6]))
+    elif sys.argv[1:2] == ["sweep"]:
+        sweep_and_tell(sys.argv[2], sys.argv[3], int(sys.argv[4]))
     else:
         main()
