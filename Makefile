@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint typecheck format bench build constraints clean
+.PHONY: demo test test-cluster lint typecheck format bench build constraints clean
 
 demo: $(READY)
 	$(BIN)/python example_project/demo.py
@@ -15,6 +15,10 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest --cov --cov-report=term -p no:cacheprovider
 	$(BIN)/python scripts/smoke_test_wheel.py
+
+# On the cluster that the environment names: see tests/cluster/README.md.
+test-cluster: $(READY)
+	$(BIN)/python -m pytest -m cluster tests/cluster -p no:cacheprovider
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import dagster as dg
 import pytest
 import step_runs
 import yaml
+from api_proxy import ApiProxy
 from dagster._core.instance.ref import InstanceRef
-from kubernetes.client import BatchV1Api
+from kubernetes.client import ApiException, BatchV1Api, CoreV1Api, V1Eviction, V1ObjectMeta
 from kubernetes.config import new_client_from_config
+from scenarios import pod, success
 from step_runs import StepRun
 
 from dagster_plus_k8s_helpers.plan.layers import launcher_config
@@ -20,55 +24,126 @@ from dagster_plus_k8s_helpers.plan.layers import launcher_config
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dagster._core.definitions.reconstruct import ReconstructableJob
+
 PREFIX = "DAGSTER_PLUS_K8S_TEST_"
 NEEDED = ("KUBECONFIG", "DAGSTER_HOME", f"{PREFIX}IMAGE")
+LABEL = "dagster-plus-k8s-test"
+
+
+class RealCluster:
+    """The cluster as a scenario sees it.
+
+    Args:
+        folder: Takes in the proxy's kubeconfig.
+    """
+
+    start_timeout = 60.0
+
+    def __init__(self, folder: Path) -> None:
+        self.namespace = os.environ.get(f"{PREFIX}NAMESPACE", "default")
+        self.api = ApiProxy(os.environ["KUBECONFIG"], folder, namespace=self.namespace)
+        client = new_client_from_config(os.environ["KUBECONFIG"])
+        self._core, self._batch = CoreV1Api(client), BatchV1Api(client)
+        self._token = uuid4().hex[:8]
+        self.unschedulable = pod(node_selector={LABEL: self._token})
+        self._labelled: list[str] = []
+
+    def evict(self, run: StepRun, step: str) -> None:
+        """Ask for an eviction of the pod that runs, as kubectl drain does."""
+        selector = f"dagster/run-id={run.run_id},dagster/op={step}"
+        pods = self._core.list_namespaced_pod(self.namespace, label_selector=selector).items
+        (running,) = [item.metadata.name for item in pods if item.status.phase == "Running"]
+        body = V1Eviction(metadata=V1ObjectMeta(name=running, namespace=self.namespace))
+        self._core.create_namespaced_pod_eviction(running, self.namespace, body)
+
+    def make_schedulable(self, _run: StepRun, _step: str) -> None:
+        """Label a node that takes pods."""
+        nodes = [
+            node
+            for node in self._core.list_node().items
+            if not node.spec.unschedulable and not node.spec.taints
+        ]
+        assert nodes, "the scenario needs a node without taints"
+        name = nodes[0].metadata.name
+        self._core.patch_node(name, {"metadata": {"labels": {LABEL: self._token}}})
+        self._labelled.append(name)
+
+    def jobs(self, run: StepRun) -> list[str]:
+        """Those that are there, also when they are being deleted."""
+        found = self._batch.list_namespaced_job(self.namespace, label_selector=f"dagster/run-id={run.run_id}")
+        return [job.metadata.name for job in found.items]
+
+    def clean_up(self, run: StepRun) -> None:
+        """Delete the Jobs of a run with their pods, take labels off nodes, and close the proxy."""
+        self.api.close()
+        for name in self.jobs(run) if run.run_id else ():
+            try:
+                self._batch.delete_namespaced_job(name, self.namespace, propagation_policy="Background")
+            except ApiException as error:
+                if error.status != 404:
+                    raise
+        for name in self._labelled:
+            self._core.patch_node(name, {"metadata": {"labels": {LABEL: None}}})
 
 
 class ClusterRun(StepRun):
-    """A run whose Jobs go to a real cluster."""
+    """A run whose Jobs go to a real cluster, through the proxy."""
 
-    start_timeout = 30.0
-
-    def __init__(self, instance: dg.DagsterInstance, environment: pytest.MonkeyPatch) -> None:
-        super().__init__(instance, None, Path("/nowhere"), environment)  # type: ignore[arg-type]
-        self._kubeconfig = os.environ["KUBECONFIG"]
-        self.namespace = os.environ.get(f"{PREFIX}NAMESPACE", "default")
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        cluster: RealCluster,
+        folder: Path,
+        environment: pytest.MonkeyPatch,
+    ) -> None:
+        super().__init__(instance, None, folder, environment)  # type: ignore[arg-type]
+        self._cluster = cluster
 
     @property
     def kubeconfig(self) -> str:
-        return self._kubeconfig
+        return str(self._cluster.api.kubeconfig)
 
     def settings(self, executor: dict[str, Any]) -> dict[str, Any]:
         """What the executor is made with."""
         return {
             "health_check_interval": 2.0,
             "image": os.environ[f"{PREFIX}IMAGE"],
-            "namespace": self.namespace,
+            "namespace": self._cluster.namespace,
             "load_incluster_config": False,
-            "kubeconfig_file": self._kubeconfig,
+            "kubeconfig_file": self.kubeconfig,
             "owner_references": False,
             **executor,
         }
 
+    def job(self) -> ReconstructableJob:
+        """As it is, started by ``python -m``: an image may have Python on its PATH and not ``dagster``."""
+        job = super().job()
+        return job._replace(repository=job.repository._replace(entry_point=["python", "-m", "dagster"]))
+
     def clean_up(self) -> None:
-        """Delete the Jobs of the run, and their pods."""
-        BatchV1Api(new_client_from_config(self._kubeconfig)).delete_collection_namespaced_job(
-            self.namespace, label_selector=f"dagster/run-id={self.run_id}", propagation_policy="Background"
-        )
+        """End what still runs, and take the run out of the instance."""
         if self.run_id:
+            self.abandon()
+            if self._thread is not None:
+                self._thread.join(step_runs.PATIENCE)
+            self._cluster.clean_up(self)
+            self.instance.compute_log_manager.delete_logs(prefix=[self.run_id])
             self.instance.delete_run(self.run_id)
+        else:
+            self._cluster.clean_up(self)
 
 
-def launcher() -> dict[str, Any]:
+def launcher(cluster: RealCluster) -> dict[str, Any]:
     """The launcher whose settings the step pods take after: those of the values file's ``workspace``."""
     written = os.environ.get(f"{PREFIX}VALUES")
     values = yaml.safe_load(Path(written).read_text()) if written else {}
     config = {name: value for name, value in launcher_config(values or {}).items() if value is not None}
     config |= {
         "job_image": os.environ[f"{PREFIX}IMAGE"],
-        "job_namespace": os.environ.get(f"{PREFIX}NAMESPACE", "default"),
+        "job_namespace": cluster.namespace,
         "load_incluster_config": False,
-        "kubeconfig_file": os.environ["KUBECONFIG"],
+        "kubeconfig_file": str(cluster.api.kubeconfig),
         "dagster_home": os.environ["DAGSTER_HOME"],
         "instance_config_map": "",
     }
@@ -77,13 +152,40 @@ def launcher() -> dict[str, Any]:
     return {"run_launcher": {"module": "dagster_k8s", "class": "K8sRunLauncher", "config": config}}
 
 
-@pytest.fixture
-def cluster_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterRun]:
+@pytest.fixture(scope="session")
+def dagster_home() -> str:
     if missing := [name for name in NEEDED if not os.environ.get(name)]:
         pytest.skip(f"{', '.join(missing)} must be set: see tests/cluster/README.md")
+    return os.environ["DAGSTER_HOME"]
+
+
+@pytest.fixture(scope="session")
+def _image_is_pulled(dagster_home: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Runs two steps once, so that no scenario about time has an image to wait for."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setattr(step_runs, "PATIENCE", 900.0)
+        with _run(dagster_home, tmp_path_factory.mktemp("warm"), environment) as (run, cluster):
+            success(run, cluster)
+
+
+@pytest.fixture
+def cluster_run(
+    dagster_home: str, _image_is_pulled: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[ClusterRun, RealCluster]]:
     monkeypatch.setattr(step_runs, "PATIENCE", 600.0)
-    reference = InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides=launcher())
+    with _run(dagster_home, tmp_path, monkeypatch) as found:
+        yield found
+
+
+@contextmanager
+def _run(
+    dagster_home: str, folder: Path, environment: pytest.MonkeyPatch
+) -> Iterator[tuple[ClusterRun, RealCluster]]:
+    cluster = RealCluster(folder)
+    reference = InstanceRef.from_dir(dagster_home, overrides=launcher(cluster))
     with dg.DagsterInstance.from_ref(reference) as instance:
-        run = ClusterRun(instance, monkeypatch)
-        yield run
-        run.clean_up()
+        run = ClusterRun(instance, cluster, folder, environment)
+        try:
+            yield run, cluster
+        finally:
+            run.clean_up()

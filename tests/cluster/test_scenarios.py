@@ -8,11 +8,16 @@ import pytest
 from scenarios import SCENARIOS
 
 if TYPE_CHECKING:
+    from scenarios import Cluster
     from step_runs import StepRun
 
-pytestmark = pytest.mark.cluster
+pytestmark = [
+    pytest.mark.cluster,
+    # A kubeconfig may say not to verify the API server's certificate.
+    pytest.mark.filterwarnings("ignore:Unverified HTTPS request"),
+]
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
-def test_scenario(name: str, cluster_run: StepRun) -> None:
-    SCENARIOS[name](cluster_run)
+def test_scenario(name: str, cluster_run: tuple[StepRun, Cluster]) -> None:
+    SCENARIOS[name](*cluster_run)

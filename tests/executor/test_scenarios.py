@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from api_proxy import ApiProxy
 from api_server import ApiServer, Fault
 from dagster._core.test_utils import instance_for_test
 from plays import Play
 from recordings import FOLDER
-from scenarios import SCENARIOS
+from scenarios import SCENARIOS, pod
 from step_runs import StepRun, launcher
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+class StandIn:
+    """The stand-in as a scenario sees it."""
+
+    start_timeout = 1.0
+    unschedulable = pod(node_selector={"there": "is-none"})
+
+    def __init__(self, server: ApiServer, folder: Path) -> None:
+        self.server = server
+        self.api = ApiProxy(str(server.kubeconfig), folder)
+
+    def evict(self, _run: StepRun, step: str) -> None:
+        job = self.server.of_step(step)[-1]
+        job.stop()
+        job.release(Play("evicted-api", runs=False))
+
+    def make_schedulable(self, _run: StepRun, step: str) -> None:
+        self.server.of_step(step)[-1].release(Play())
+
+    def jobs(self, _run: StepRun) -> list[str]:
+        return self.server.live_jobs()
+
+
+class ProxiedRun(StepRun):
+    """A run whose executor goes through the proxy."""
+
+    api: ApiProxy
+
+    @property
+    def kubeconfig(self) -> str:
+        return str(self.api.kubeconfig)
 
 
 def nothing(_server: ApiServer) -> None: ...
@@ -25,7 +59,7 @@ def ooms(server: ApiServer) -> None:
         server.play("train", Play("oom-killed", runs=False), attempt=attempt)
 
 
-def playing(recorded: str) -> object:
+def playing(recorded: str) -> Any:
     return lambda server: server.play("train", Play(recorded, runs=False))
 
 
@@ -33,29 +67,42 @@ def refusing(server: ApiServer) -> None:
     body = json.loads((FOLDER / "rejected-requests-over-limits.json").read_text())
     server.faults.append(
         Fault(
-            "POST", "jobs", 422, body=body, matches=lambda job: job["metadata"]["labels"]["dagster/op"] == "c"
+            "POST",
+            "jobs",
+            422,
+            body=body,
+            matches=lambda job: job["metadata"]["labels"]["dagster/op"] == "s3",
         )
     )
 
 
 PREPARED = {
-    "success": nothing,
     "oom_then_success": ooms,
     "oom_at_the_cap": ooms,
-    "exit_code": nothing,
     "unschedulable": playing("unschedulable-cpu"),
+    "scheduled_after_all": playing("unschedulable-selector"),
     "missing_secret": playing("missing-secret"),
     "missing_service_account": playing("missing-sa"),
     "misnamed_image": playing("image-name"),
-    "one_refused_of_three": refusing,
+    "one_refused_of_ten": refusing,
 }
 
 
+@pytest.fixture
+def stand_in(running_api_server: ApiServer, tmp_path: Path) -> Iterator[StandIn]:
+    stand_in = StandIn(running_api_server, tmp_path)
+    yield stand_in
+    stand_in.api.close()
+
+
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
-def test_scenario(
-    name: str, running_api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    PREPARED[name](running_api_server)  # type: ignore[operator]
-    overrides = launcher(running_api_server, tmp_path)
+def test_scenario(name: str, stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    PREPARED.get(name, nothing)(stand_in.server)
+    overrides = launcher(stand_in.api, tmp_path)
     with instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
-        SCENARIOS[name](StepRun(instance, running_api_server, tmp_path, monkeypatch))
+        run = ProxiedRun(instance, stand_in.server, tmp_path, monkeypatch)
+        run.api = stand_in.api
+        try:
+            SCENARIOS[name](run, stand_in)
+        finally:
+            run.abandon()

@@ -183,8 +183,13 @@ class ApiServer:
             self.played[name].stop()
         return 200, {"kind": "Status"}
 
+    def live_jobs(self) -> list[str]:
+        """Names of the Jobs that are there."""
+        with self._lock:
+            return [job.name for job in self._live()]
+
     def _live(self) -> list[PlayedJob]:
-        return [job for job in self.played.values() if job.name not in self.deleted]
+        return [job for job in self.played.values() if job.name not in self.deleted and not job.has_expired]
 
     def _pods(self) -> list[dict[str, Any]]:
         return [pod for job in self._live() if (pod := job.pod()) is not None]
@@ -253,7 +258,7 @@ class ApiServer:
     def _read(self, resource: str, name: str) -> tuple[int, Any]:
         if resource == "pods":
             return 200, {"metadata": {"name": name, "uid": f"uid-of-{name}"}}
-        if name not in self.played or name in self.deleted:
+        if name not in self.live_jobs():
             return 404, {"code": 404}
         return 200, self.played[name].job()
 

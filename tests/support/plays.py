@@ -57,6 +57,11 @@ class PlayedJob:
         labels: dict[str, str] = self.body["metadata"]["labels"]
         return labels
 
+    @property
+    def has_expired(self) -> bool:
+        """Whether it has ended and is to be removed at once; other times to live are longer than any test."""
+        return self.body["spec"].get("ttlSecondsAfterFinished") == 0 and self._has_ended()
+
     def release(self, play: Play) -> None:
         """Let something else happen from now on, such as a node that turned up."""
         self.play = play
@@ -112,8 +117,10 @@ class PlayedJob:
     def _start(self) -> None:
         (container, *_others) = self.body["spec"]["template"]["spec"]["containers"]
         environment = {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
-        # The image's `dagster` is the one of this interpreter.
-        command = [sys.executable, "-m", *container["args"]]
+        # The image's Python, and its `dagster`, are those of this interpreter.
+        arguments = container["args"]
+        arguments = arguments[2:] if arguments[:2] == ["python", "-m"] else arguments
+        command = [sys.executable, "-m", *arguments]
         self.process = subprocess.Popen(
             command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -1,28 +1,60 @@
 """Scenarios that are the same on the stand-in and on a cluster: what is run, and what its event log must say.
 
-On a cluster the causes are real; on the stand-in they are played as they were recorded.
+On a cluster the causes are real; on the stand-in they are played as they were recorded. The API server fails in a
+proxy in front of either.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import signal
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from api_proxy import Refusals
+from step_runs import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from api_proxy import ApiProxy
     from step_runs import StepRun
 
-HUGE = {"dagster-k8s/config": {"container_config": {"resources": {"requests": {"cpu": "4000"}}}}}
-NO_SECRET = {
-    "dagster-k8s/config": {"container_config": {"env_from": [{"secret_ref": {"name": "there-is-none"}}]}}
-}
-NO_ACCOUNT = {"dagster-k8s/config": {"pod_spec_config": {"service_account_name": "there-is-none"}}}
-MISNAMED = {"dagster-k8s/config": {"container_config": {"image": "Not A Name"}}}
-OVER_LIMIT = {
-    "dagster-k8s/config": {
-        "container_config": {"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}}
-    }
-}
+Tags = dict[str, dict[str, Any]]
+
+
+class Cluster(Protocol):
+    """What a scenario does to a cluster, and asks of it."""
+
+    api: ApiProxy
+    unschedulable: Tags
+    start_timeout: float
+
+    def evict(self, run: StepRun, step: str) -> None:
+        """Evict the pod of a step through the API, as a drain does."""
+
+    def make_schedulable(self, run: StepRun, step: str) -> None:
+        """Have a node that takes a step with the tags `unschedulable`."""
+
+    def jobs(self, run: StepRun) -> list[str]:
+        """Names of the run's Jobs that are there."""
+
+
+def container(**fields: Any) -> Tags:
+    return {"dagster-k8s/config": {"container_config": fields}}
+
+
+def pod(**fields: Any) -> Tags:
+    return {"dagster-k8s/config": {"pod_spec_config": fields}}
+
+
+# More than any node has; both sides are said, so that nothing beneath makes another mistake of it.
+HUGE = container(resources={"requests": {"cpu": "4000"}, "limits": {"cpu": "4000"}})
+NO_SECRET = container(env_from=[{"secret_ref": {"name": "there-is-none"}}])
+NO_ACCOUNT = pod(service_account_name="there-is-none")
+MISNAMED = container(image="Not A Name")
+OVER_LIMIT = container(resources={"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}})
+GONE_AT_ONCE: Tags = {"dagster-k8s/config": {"job_spec_config": {"ttl_seconds_after_finished": 0}}}
+OUTAGE_SECONDS = 30.0
 
 
 def ends(run: StepRun, step: str) -> list[str]:
@@ -37,14 +69,20 @@ def failure_of(run: StepRun, step: str) -> dict[str, Any]:
     return run.metadata(failure)
 
 
-def success(run: StepRun) -> None:
+def more_looks(cluster: Cluster, count: int = 2) -> None:
+    """Wait until the executor has looked at the Jobs a few times more."""
+    before = cluster.api.count("LIST jobs")
+    eventually(lambda: cluster.api.count("LIST jobs") >= before + count, "more looks")
+
+
+def success(run: StepRun, _cluster: Cluster) -> None:
     """Two steps, one after the other."""
     assert run.start({"a": {}, "b": {"after": ["a"]}}, {}).finish(), run.messages()
 
     assert [ends(run, step) for step in "ab"] == [["STEP_SUCCESS"]] * 2
 
 
-def oom_then_success(run: StepRun) -> None:
+def oom_then_success(run: StepRun, _cluster: Cluster) -> None:
     """A step that needs more than it has, and less than four times as much."""
     step = {"does": "allocate 700", "memory": "300Mi"}
     assert run.start({"train": step}, {"memory_ladder": {}}).finish(), run.messages()
@@ -56,7 +94,7 @@ def oom_then_success(run: StepRun) -> None:
     assert run.metadata(last)["memory_tried"] == "300Mi, 600Mi, 1200Mi"
 
 
-def oom_at_the_cap(run: StepRun) -> None:
+def oom_at_the_cap(run: StepRun, _cluster: Cluster) -> None:
     """A step that needs more than it may get."""
     step = {"does": "allocate 900", "memory": "300Mi"}
     assert not run.start({"train": step}, {"memory_ladder": {"maximum": "400Mi"}}).finish()
@@ -65,7 +103,7 @@ def oom_at_the_cap(run: StepRun) -> None:
     assert (shown["kind"], shown["limit"], shown["memory_tried"]) == ("OOMKilled", "400Mi", "300Mi, 400Mi")
 
 
-def exit_code(run: StepRun) -> None:
+def exit_code(run: StepRun, _cluster: Cluster) -> None:
     """A process that dies without a word to Dagster."""
     assert not run.start({"train": {"does": "exit"}}, {}).finish()
 
@@ -73,22 +111,47 @@ def exit_code(run: StepRun) -> None:
     assert (shown["kind"], shown["exit_code"]) == ("Error", 3)
 
 
-def unschedulable(run: StepRun) -> None:
+def evicted(run: StepRun, cluster: Cluster) -> None:
+    """A step without a RetryPolicy whose pod is evicted while it runs: it starts again, and succeeds."""
+    run.start({"train": {"does": "wait"}}, {})
+    eventually(lambda: run.begun("train") == 1, "the first attempt")
+    more_looks(cluster)
+    cluster.evict(run, "train")
+    eventually(lambda: run.begun("train") == 2, "the second attempt")
+    run.release("train")
+    assert run.finish(), run.messages()
+
+    assert ends(run, "train")[-1] == "STEP_SUCCESS"
+    assert len(run.said("It was not the step's fault: it starts again (disruption retry 1 of 2).")) >= 1
+
+
+def unschedulable(run: StepRun, cluster: Cluster) -> None:
     """A pod that no node can take."""
-    assert not run.start({"train": {"tags": HUGE}}, {"start_timeout": run.start_timeout}).finish()
+    assert not run.start({"train": {"tags": HUGE}}, {"start_timeout": cluster.start_timeout}).finish()
 
     assert failure_of(run, "train")["kind"] == "Unschedulable"
     assert len(run.said("waits: Unschedulable: No node can take the pod: ")) == 1
 
 
-def missing_secret(run: StepRun) -> None:
+def scheduled_after_all(run: StepRun, cluster: Cluster) -> None:
+    """A pod that no node can take, until one can."""
+    run.start({"train": {"tags": cluster.unschedulable}}, {})
+    eventually(lambda: run.said("waits: Unschedulable: "), "the wait is told")
+    cluster.make_schedulable(run, "train")
+    assert run.finish(), run.messages()
+
+    assert ends(run, "train") == ["STEP_SUCCESS"]
+    assert len(run.said("waits: Unschedulable: ")) == 1
+
+
+def missing_secret(run: StepRun, cluster: Cluster) -> None:
     """A pod that wants a Secret that is not there."""
-    assert not run.start({"train": {"tags": NO_SECRET}}, {"start_timeout": run.start_timeout}).finish()
+    assert not run.start({"train": {"tags": NO_SECRET}}, {"start_timeout": cluster.start_timeout}).finish()
 
     assert failure_of(run, "train")["kind"] == "CreateContainerConfigError"
 
 
-def missing_service_account(run: StepRun) -> None:
+def missing_service_account(run: StepRun, _cluster: Cluster) -> None:
     """A pod that can never be created."""
     assert not run.start({"train": {"tags": NO_ACCOUNT}}, {}).finish()
 
@@ -96,22 +159,127 @@ def missing_service_account(run: StepRun) -> None:
     assert (shown["kind"], shown["cause"]) == ("FailedCreate", "service_account")
 
 
-def misnamed_image(run: StepRun) -> None:
+def misnamed_image(run: StepRun, _cluster: Cluster) -> None:
     """An image that can never be pulled."""
     assert not run.start({"train": {"tags": MISNAMED}}, {}).finish()
 
     assert failure_of(run, "train")["kind"] == "InvalidImageName"
 
 
-def one_refused_of_three(run: StepRun) -> None:
-    """A Job that the API server does not take, beside two that it does."""
-    assert not run.start({"a": {}, "b": {}, "c": {"tags": OVER_LIMIT}}, {}).finish()
+def one_refused_of_ten(run: StepRun, _cluster: Cluster) -> None:
+    """A Job that the API server does not take, beside nine that it does."""
+    steps: dict[str, dict[str, Any]] = {f"s{number}": {} for number in range(10)}
+    steps["s3"] = {"tags": OVER_LIMIT}
+    assert not run.start(steps, {}).finish()
 
-    assert [ends(run, step) for step in "abc"] == [["STEP_SUCCESS"], ["STEP_SUCCESS"], ["STEP_FAILURE"]]
-    assert failure_of(run, "c")["kind"] == "JobRefused"
+    assert {step: ends(run, step) for step in steps if step != "s3"} == {
+        step: ["STEP_SUCCESS"] for step in steps if step != "s3"
+    }
+    assert failure_of(run, "s3")["kind"] == "JobRefused"
 
 
-SCENARIOS: dict[str, Callable[[StepRun], None]] = {
+def api_away(run: StepRun, cluster: Cluster) -> None:
+    """The API server refuses connections for half a minute, while steps run and others are to be launched."""
+    others = [f"s{number}" for number in range(4)]
+    first = {"does": "wait", "tags": {"dagster/priority": "9"}}
+    run.start({"a": first} | {step: {} for step in others}, {"launch_qps": 0.5, "launch_burst": 1})
+    eventually(lambda: run.begun("a"), "a begins")
+    cluster.api.stop()
+    eventually(lambda: run.said("The Kubernetes API cannot be reached"), "the outage is told")
+    time.sleep(OUTAGE_SECONDS)
+    cluster.api.start()
+    eventually(lambda: run.said("The Kubernetes API answers again, after "), "its end is told")
+    run.release("a")
+    assert run.finish(), run.messages()
+
+    assert [ends(run, step) for step in ("a", *others)] == [["STEP_SUCCESS"]] * 5
+    assert len(run.said("The Kubernetes API cannot be reached")) == 1
+
+
+def api_hangs(run: StepRun, cluster: Cluster) -> None:
+    """The API server takes connections and answers nothing."""
+    run.start({"a": {"does": "wait"}, "b": {"after": ["a"]}}, {"call_timeout": 1.0})
+    eventually(lambda: run.begun("a"), "a begins")
+    cluster.api.hang()
+    eventually(lambda: run.said("The Kubernetes API cannot be reached"), "the outage is told")
+    run.release("a")
+    eventually(lambda: ends(run, "a"), "a succeeds meanwhile")
+    cluster.api.answer_again()
+    assert run.finish(), run.messages()
+
+    assert [ends(run, step) for step in "ab"] == [["STEP_SUCCESS"]] * 2
+
+
+def throttled(run: StepRun, cluster: Cluster) -> None:
+    """A storm of 429 is patience, not an outage."""
+    cluster.api.refusals.append(Refusals("POST", "jobs", 429, 6, {"Retry-After": "1"}))
+    cluster.api.refusals.append(Refusals("GET", "pods", 429, 3, {"Retry-After": "1"}))
+    assert run.start({step: {} for step in "abc"}, {}).finish(), run.messages()
+
+    assert [ends(run, step) for step in "abc"] == [["STEP_SUCCESS"]] * 3
+    assert run.said("cannot be reached") == []
+
+
+def lagging_cache(run: StepRun, cluster: Cluster) -> None:
+    """A step fails, which the API server's cache does not know yet; another runs on."""
+    run.start({"a": {"does": "wait"}, "b": {"does": "wait, exit"}}, {})
+    eventually(lambda: run.begun("a") and run.begun("b"), "both begin")
+    more_looks(cluster)
+    cluster.api.freeze_cache()
+    run.release("b")
+    more_looks(cluster, 3)
+    cluster.api.thaw_cache()
+    eventually(lambda: ends(run, "b"), "b fails")
+    run.release("a")
+    assert not run.finish()
+
+    assert (ends(run, "a"), ends(run, "b")) == (["STEP_SUCCESS"], ["STEP_FAILURE"])
+    assert failure_of(run, "b")["exit_code"] == 3
+
+
+def early_ttl(run: StepRun, cluster: Cluster) -> None:
+    """A Job that Kubernetes removes as soon as it ends."""
+    run.start({"a": {"tags": GONE_AT_ONCE}, "b": {"does": "wait"}}, {})
+    eventually(lambda: ends(run, "a") and run.begun("b"), "a succeeds, b begins")
+    eventually(lambda: len(cluster.jobs(run)) == 1, "the Job of a is gone")
+    more_looks(cluster, 3)
+    run.release("b")
+    assert run.finish(), run.messages()
+
+    assert [ends(run, step) for step in "ab"] == [["STEP_SUCCESS"]] * 2
+
+
+def cancelled(run: StepRun, cluster: Cluster) -> None:
+    """A run worker that is told to end takes the Jobs of its steps with it."""
+    run.describe({"a": {"does": "wait"}, "b": {"does": "wait"}}, {})
+    run.start_worker()
+    eventually(lambda: run.begun("a") and run.begun("b"), "both begin")
+    run.worker.send_signal(signal.SIGTERM)
+    assert not run.finish()
+
+    eventually(lambda: cluster.jobs(run) == [], "the Jobs are gone")
+    assert run.said("Could not delete") == []
+
+
+def resumed(run: StepRun, _cluster: Cluster) -> None:
+    """A run worker that is killed, and another that goes on where it was."""
+    run.describe({"a": {"does": "wait"}, "b": {"does": "wait"}, "c": {"after": ["a"]}}, {})
+    run.start_worker()
+    eventually(lambda: run.begun("a") and run.begun("b"), "both begin")
+    run.worker.kill()
+    run.worker.wait()
+    run.release("a")
+    eventually(lambda: ends(run, "a"), "a succeeds while nobody looks")
+    run.start_worker(resume=True)
+    eventually(lambda: ends(run, "c"), "c succeeds")
+    run.release("b")
+    assert run.finish(), run.messages()
+
+    assert [ends(run, step) for step in "abc"] == [["STEP_SUCCESS"]] * 3
+    assert [run.begun(step) for step in "abc"] == [1, 1, 1]
+
+
+SCENARIOS: dict[str, Callable[[StepRun, Cluster], None]] = {
     scenario.__name__: scenario
     for scenario in (
         success,
@@ -119,9 +287,17 @@ SCENARIOS: dict[str, Callable[[StepRun], None]] = {
         oom_at_the_cap,
         exit_code,
         unschedulable,
+        scheduled_after_all,
         missing_secret,
         missing_service_account,
         misnamed_image,
-        one_refused_of_three,
+        one_refused_of_ten,
+        api_away,
+        api_hangs,
+        throttled,
+        lagging_cache,
+        early_ttl,
+        cancelled,
+        resumed,
     )
 }

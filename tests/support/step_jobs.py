@@ -16,7 +16,10 @@ from dagster_k8s import k8s_job_executor
 from dagster_plus_k8s_helpers import K8sConfig, MemoryLadder, Resources, k8s_executor
 
 STEPS = "TEST_STEPS"
-"""JSON: by op name, ``does`` (see `_do`), ``memory``, ``tags``, ``max_retries``, ``after``."""
+"""JSON: by op name, ``does``, ``memory``, ``tags``, ``max_retries``, ``after``.
+
+What a step does: ``wait`` until it is released, ``wait, exit`` and the like, or see `_do`.
+"""
 EXECUTOR = "TEST_EXECUTOR"
 """JSON: keyword arguments of `k8s_executor`; or ``"stock"``."""
 FOLDER = "TEST_FOLDER"
@@ -45,10 +48,25 @@ def _op(name: str, step: dict[str, Any]) -> dg.OpDefinition:
         tags={**resources.tags, **step.get("tags", {})},
         retry_policy=policy,
     )
-    def op() -> None:
-        _do(name, step.get("does", "succeed"))
+    def op(context: dg.OpExecutionContext) -> None:
+        what = step.get("does", "succeed")
+        if what.startswith("wait"):
+            _wait(context, name)
+            what = what.removeprefix("wait").removeprefix(", ")
+        _do(name, what)
 
     return op
+
+
+def release_key(run_id: str, step: str) -> str:
+    """The key in the instance's storage that lets a waiting step go on; pods need share nothing else."""
+    return f"released/{run_id}/{step}"
+
+
+def _wait(context: dg.OpExecutionContext, name: str) -> None:
+    key = release_key(context.run_id, name)
+    while key not in context.instance.daemon_cursor_storage.get_cursor_values({key}):
+        time.sleep(0.2)
 
 
 def _do(name: str, what: str) -> None:

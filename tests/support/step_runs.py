@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
+    from api_proxy import ApiProxy
     from api_server import ApiServer
     from dagster._core.events import DagsterEvent
 from dagster._core.definitions.reconstruct import ReconstructableJob
@@ -28,7 +29,7 @@ PATIENCE = 60.0
 FAST = {"health_check_interval": 0.2}
 
 
-def launcher(server: ApiServer, folder: Path) -> dict[str, Any]:
+def launcher(server: ApiServer | ApiProxy, folder: Path) -> dict[str, Any]:
     """The part of ``dagster.yaml`` that says where runs are launched: steps take after it."""
     config = {
         "job_image": "project:1",
@@ -98,10 +99,14 @@ class StepRun:
             **executor,
         }
 
+    def job(self) -> ReconstructableJob:
+        """The job that was described, as a step's process finds it."""
+        return dg.reconstructable(step_jobs.make_job)
+
     def start(self, steps: dict[str, dict[str, Any]], executor: dict[str, Any] | str) -> StepRun:
         """Begin a run in a thread."""
         self.describe(steps, executor)
-        job = dg.reconstructable(step_jobs.make_job)
+        job = self.job()
         self.run_id = self.instance.create_run_for_job(
             job.get_definition(), job_code_origin=job.get_python_origin()
         ).run_id
@@ -117,14 +122,15 @@ class StepRun:
 
     def start_worker(self, *, resume: bool = False) -> None:
         """Begin, or go on with, the run in a run worker's own process."""
-        job = dg.reconstructable(step_jobs.make_job)
+        job = self.job()
         if not resume:
             self.run_id = self.instance.create_run_for_job(
                 job.get_definition(), job_code_origin=job.get_python_origin()
             ).run_id
         kind = ResumeRunArgs if resume else ExecuteRunArgs
         arguments = kind(job.get_python_origin(), self.run_id, self.instance.get_ref())
-        command = [sys.executable, "-m", *arguments.get_command_args()]
+        entry_point = len(job.repository.entry_point)
+        command = [sys.executable, "-m", "dagster", *arguments.get_command_args()[entry_point:]]
         self._process = subprocess.Popen(
             [part for part in command if part],
             env={**os.environ},
@@ -171,6 +177,15 @@ class StepRun:
         shown = getattr(data, "metadata", None) or data.user_failure_data.metadata  # type: ignore[union-attr]
         return {name: item.value for name, item in shown.items()}
 
+    def begun(self, step: str) -> int:
+        """How many attempts of a step have begun to run."""
+        return len(self.events("STEP_START", step)) + len(self.events("STEP_RESTARTED", step))
+
+    def release(self, step: str) -> None:
+        """Let a step that waits go on, and each later attempt of it."""
+        key = step_jobs.release_key(self.run_id, step)
+        self.instance.daemon_cursor_storage.set_cursor_values({key: "now"})
+
     def go(self, step: str) -> None:
         """Let a step that holds end."""
         (self.folder / f"{step}.go").touch()
@@ -183,6 +198,7 @@ class StepRun:
         """End whatever still runs."""
         for step in json.loads(os.environ.get(step_jobs.STEPS, "{}")):
             self.go(step)
+            self.release(step)
         if self._process is not None:
             self._process.kill()
             self._process.wait()
