@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from dagster_plus_k8s_helpers.agent.check_values import check_values_file
+from dagster_plus_k8s_helpers.agent.edit_advice import advised
 from dagster_plus_k8s_helpers.agent.file_rules import EMPTY_FILE
 from dagster_plus_k8s_helpers.agent.kinds import FileKind, kind_of
 from dagster_plus_k8s_helpers.agent.splice import with_value
@@ -86,7 +87,7 @@ def edited(content: bytes, file: str, assignments: Sequence[Assignment]) -> tupl
         if finding.severity is Severity.ERROR and _without_lines(finding) not in known
     ]
     if new:
-        raise InvalidFileError(new)
+        raise InvalidFileError([advised(finding, assignments) for finding in new])
     _refuse_loss(text, result, file)
     return mark + result, after
 

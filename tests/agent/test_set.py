@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from dagster_plus_k8s_helpers import K8sConfigError
 from dagster_plus_k8s_helpers.agent.edit_values import edited
-from dagster_plus_k8s_helpers.agent.helm_set import Assignment, parse_key, parse_set, parse_value
+from dagster_plus_k8s_helpers.agent.helm_set import Assignment, parse_key, parse_set, parse_value, to_set
 from dagster_plus_k8s_helpers.cli import main
 
 if TYPE_CHECKING:
@@ -41,6 +41,15 @@ SETS: list[tuple[str, list[tuple[tuple[str | int, ...], object]]]] = [
 @pytest.mark.parametrize(("text", "said"), SETS, ids=[text for text, _ in SETS])
 def test_set_says_what_it_says_to_helm(text: str, said: list[tuple[tuple[str | int, ...], object]]) -> None:
     assert parse_set(text) == [Assignment(*pair) for pair in said]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("text", "said"), SETS, ids=[text for text, _ in SETS])
+def test_what_was_said_can_be_said_again(text: str, said: object) -> None:
+    assignments = parse_set(text)
+
+    again = ",".join(map(to_set, assignments))
+
+    assert parse_set(again) == assignments
 
 
 def test_set_string_says_text() -> None:
@@ -512,3 +521,80 @@ def test_a_mistake_that_an_edit_moves_is_none_that_it_brings() -> None:
 
     assert text == "x-a:\n  b: 1\n  d: 1\nx-c: 1\nx-c: 2\n"
     assert [finding.code for finding in findings] == ["DPK003"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["dagsterCloudAgent.env.X", "1"],
+            "3:8 dagsterCloudAgent.env.X: error DPK201: must be text, not a number; "
+            "write --set-string dagsterCloudAgent.env.X=1",
+        ),
+        (
+            ["dagsterCloud.deployments", "{a,true}"],
+            "4:7 dagsterCloud.deployments[1]: error DPK201: must be text, not true or false; "
+            "write --set-string 'dagsterCloud.deployments={a,true}'",
+        ),
+        (
+            ["--set", "dagsterCloud.backoffFactor=0.5"],
+            "2:18 dagsterCloud.backoffFactor: error DPK201: must be a number, not text; "
+            "write agent set dagsterCloud.backoffFactor NUMBER FILE",
+        ),
+        (
+            ["dagsterCloud.timeout", "-5"],
+            "2:12 dagsterCloud.timeout: error DPK201: -5 is below 0; write a number within the bounds",
+        ),
+        (
+            ["dagsterCloud.timeout", "x"],
+            "2:12 dagsterCloud.timeout: error DPK201: must be a whole number, not text; write a number, without quotation marks",
+        ),
+    ],
+)
+def test_the_advice_is_for_the_command_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("{}\n")
+
+    result = call(file, *arguments)
+
+    assert result.exit_code == 1
+    assert result.output == f"Error: {file}:{message}\n"
+    assert file.read_text() == "{}\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "written"),
+    [
+        ("dagsterCloud.backoffFactor", "0.5", "dagsterCloud:\n  backoffFactor: 0.5\n"),
+        ("dagsterCloud.backoffFactor", "2", "dagsterCloud:\n  backoffFactor: 2\n"),
+        ("dagsterCloudAgent.image.tag", "1.10", 'dagsterCloudAgent:\n  image:\n    tag: "1.10"\n'),
+        ("x-number", "-5", "x-number: -5\n"),
+    ],
+)
+def test_a_number_is_one_where_the_chart_wants_one(
+    tmp_path: Path, key: str, value: str, written: str
+) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("")
+
+    result = call(file, key, value)
+
+    assert result.output == ""
+    assert file.read_text() == written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["--sett", "a=b"], "--sett"),
+        (["-x", "a"], "-x"),
+        (["--set", "a=b", "--dry-run"], "--dry-run"),
+        (["a", "b", "--dry-run"], "--dry-run"),
+    ],
+)
+def test_an_option_that_does_not_exist_is_none(file: Path, arguments: list[str], option: str) -> None:
+    result = call(file, *arguments)
+
+    assert result.exit_code == 2
+    assert f"No such option '{option}'" in result.output
+    assert file.read_text() == FILE
