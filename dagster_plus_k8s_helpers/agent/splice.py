@@ -246,7 +246,7 @@ def _room_after(places: Places, block: Node) -> tuple[str, str]:
         kept = header[0].replace("+", "").replace("-", "")
         return text[: header.start()] + kept + "-" + text[header.end() :], ""
     if header and "+" in header[0]:
-        end = last.stop - len(places.new_line(last.stop - 1))
+        end = last.stop - (2 if text.endswith("\r\n", 0, last.stop) else 1)
     return text[:end], text[end:]
 
 

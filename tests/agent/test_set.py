@@ -469,6 +469,12 @@ dagsterCloudAgent:
             id="after a block of text",
         ),
         pytest.param(
+            "x-a: |+\r\n  one\r\n\r\n",
+            "x-b=1",
+            "x-a: |+\r\n  one\r\n\r\nx-b: 1\r\n",
+            id="after a block of text with CRLF",
+        ),
+        pytest.param(
             "x-a: >\n  one", "x-b=1", "x-a: >-\n  one\nx-b: 1", id="after a block of text without a line end"
         ),
         pytest.param(
