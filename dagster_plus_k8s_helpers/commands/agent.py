@@ -45,19 +45,23 @@ def values(reference: str) -> None:
 @click.option("--values", "file", type=_FILE, required=True, help="The values file.")
 @click.option("--namespace", default="dagster-cloud", show_default=True, help="Where the agent is installed.")
 @click.option("--release", default="agent", show_default=True, help="What Helm calls it.")
-def commands(file: Path, namespace: str, release: str) -> None:
+@click.option("--chart-version", default="", help="The version of the chart; without it, the newest one.")
+def commands(file: Path, namespace: str, release: str, chart_version: str) -> None:
     """Print the kubectl and helm commands that install and watch the agent."""
-    from dagster_plus_k8s_helpers.agent.commands import agent_commands  # noqa: PLC0415 - costs other commands
+    from dagster_plus_k8s_helpers.agent.commands import agent_commands, check_release  # noqa: PLC0415 - costs other commands
     from dagster_plus_k8s_helpers.agent.helm_values import AgentValues  # noqa: PLC0415 - the same
     from dagster_plus_k8s_helpers.pod.names import check_dns_label  # noqa: PLC0415 - the same
 
     try:
         check_dns_label(namespace, "namespace")
-        check_dns_label(release, "release")
+        check_release(release)
         found = AgentValues.from_yaml(file)
     except (DagsterPlusK8sError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(agent_commands(found, str(file), namespace=namespace, release=release), nl=False)
+    shown = agent_commands(
+        found, str(file), namespace=namespace, release=release, chart_version=chart_version
+    )
+    click.echo(shown, nl=False)
 
 
 # A value such as -5 is no option.
