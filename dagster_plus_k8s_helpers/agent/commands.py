@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.agent.values_cloud import DagsterCloud
 from dagster_plus_k8s_helpers.agent.values_workspace import Workspace
+from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.pod.names import check_dns_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dagster_plus_k8s_helpers.agent.helm_values import AgentValues
 
-__all__ = ["DEFAULT_NAMESPACE", "DEFAULT_RELEASE", "agent_commands"]
+__all__ = ["DEFAULT_NAMESPACE", "DEFAULT_RELEASE", "agent_commands", "check_release"]
 
 DEFAULT_NAMESPACE = "dagster-cloud"
 DEFAULT_RELEASE = "agent"
@@ -23,6 +25,10 @@ _CHART = "dagster-cloud/dagster-cloud-agent"
 _REPOSITORY = "https://dagster-io.github.io/helm-user-cloud"
 _TOKEN_SECRET = "dagster-cloud-agent-token"  # noqa: S105 - the name that the chart expects
 _TOKEN_KEY = "DAGSTER_CLOUD_AGENT_TOKEN"  # noqa: S105 - the key in it
+_LONGEST_RELEASE = 53  # Helm's own limit
+_MANIFEST = "--dry-run=client --output yaml"
+# So that a step can be run again. Applied by the client, a Secret would be kept in an annotation as well.
+_APPLY = "apply --server-side --force-conflicts --filename -"
 _PODS = "--selector deployment=agent"
 
 
@@ -32,22 +38,37 @@ def agent_commands(
     *,
     namespace: str = DEFAULT_NAMESPACE,
     release: str = DEFAULT_RELEASE,
+    chart_version: str = "",
 ) -> str:
     """A shell script for people to copy from: each step with a line that says what it is for.
+
+    Every step can be run again.
 
     Args:
         values: What the agent is installed with.
         file: The file that holds them.
         namespace: Where it is installed.
         release: What Helm calls it.
+        chart_version: The version of the chart; the newest one when empty.
 
     Source: https://docs.dagster.io/deployment/dagster-plus/hybrid/kubernetes/setup
     """
     steps = [
         *_preparations(values, shlex.quote(namespace)),
-        *_helm(shlex.quote(file), shlex.quote(namespace), shlex.quote(release)),
+        *_helm(shlex.quote(file), shlex.quote(namespace), shlex.quote(release), chart_version),
     ]
     return "\n\n".join(f"# {title}\n" + "\n".join(lines) for title, lines in steps) + "\n"
+
+
+def check_release(name: str) -> None:
+    """What Helm takes as the name of a release.
+
+    Raises:
+        K8sConfigError: It does not.
+    """
+    check_dns_label(name, "release")
+    if len(name) > _LONGEST_RELEASE:
+        raise K8sConfigError(f"release {name!r} has {len(name)} letters, and Helm takes {_LONGEST_RELEASE}")
 
 
 def _preparations(values: AgentValues, namespace: str) -> Iterator[tuple[str, list[str]]]:
@@ -55,7 +76,7 @@ def _preparations(values: AgentValues, namespace: str) -> Iterator[tuple[str, li
     namespaces = list(dict.fromkeys([namespace, shlex.quote(workspace.namespace or namespace)]))
     yield (
         "Namespace of the agent" + (", and that of the pods it starts" if len(namespaces) > 1 else ""),
-        [f"kubectl create namespace {name}" for name in namespaces],
+        [f"kubectl create namespace {name} {_MANIFEST} | kubectl {_APPLY}" for name in namespaces],
     )
     if not cloud.agent_token_value:
         secret = shlex.quote(cloud.agent_token_secret_name or _TOKEN_SECRET)
@@ -63,7 +84,8 @@ def _preparations(values: AgentValues, namespace: str) -> Iterator[tuple[str, li
             f"Agent token: make one in Dagster+ under Organization settings, Tokens, and export {_TOKEN_KEY}",
             [
                 f"kubectl --namespace {name} create secret generic {secret} \\\n"
-                f'  --from-literal={_TOKEN_KEY}="${_TOKEN_KEY}"'
+                f'  --from-literal={_TOKEN_KEY}="${_TOKEN_KEY}" {_MANIFEST} \\\n'
+                f"  | kubectl --namespace {name} {_APPLY}"
                 for name in namespaces
             ],
         )
@@ -84,7 +106,7 @@ def _registries(secrets: Sequence[str], namespaces: Sequence[str]) -> tuple[str,
     suffixes = {
         secret: "" if len(secrets) == 1 else "_" + re.sub(r"\W", "_", secret).upper() for secret in secrets
     }
-    variables = ", ".join(
+    variables = "; ".join(
         f"REGISTRY{suffix}, REGISTRY{suffix}_USER and REGISTRY{suffix}_PASSWORD"
         for suffix in suffixes.values()
     )
@@ -93,15 +115,17 @@ def _registries(secrets: Sequence[str], namespaces: Sequence[str]) -> tuple[str,
         [
             f"kubectl --namespace {name} create secret docker-registry {shlex.quote(secret)} \\\n"
             f'  --docker-server="$REGISTRY{suffix}" --docker-username="$REGISTRY{suffix}_USER" '
-            f'--docker-password="$REGISTRY{suffix}_PASSWORD"'
+            f'--docker-password="$REGISTRY{suffix}_PASSWORD" \\\n'
+            f"  {_MANIFEST} | kubectl --namespace {name} {_APPLY}"
             for name in namespaces
             for secret, suffix in suffixes.items()
         ],
     )
 
 
-def _helm(file: str, namespace: str, release: str) -> Iterator[tuple[str, list[str]]]:
-    install = f"helm --namespace {namespace} upgrade --install {release} {_CHART} --values {file}"
+def _helm(file: str, namespace: str, release: str, chart_version: str) -> Iterator[tuple[str, list[str]]]:
+    version = f" --version {shlex.quote(chart_version)}" if chart_version else ""
+    install = f"helm --namespace {namespace} upgrade --install {release} {_CHART}{version} --values {file}"
     ready = f"{install} --wait --timeout 15m"
     agents = f"kubectl --namespace {namespace}"
     yield (

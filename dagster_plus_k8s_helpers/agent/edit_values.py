@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import codecs
 import copy
-import io
+import math
 import os
 import re
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from dagster_plus_k8s_helpers.agent.check_values import check_values_file
+from dagster_plus_k8s_helpers.agent.edit_advice import advised
 from dagster_plus_k8s_helpers.agent.file_rules import EMPTY_FILE
-from dagster_plus_k8s_helpers.agent.kept_text import carried_over
 from dagster_plus_k8s_helpers.agent.kinds import FileKind, kind_of
+from dagster_plus_k8s_helpers.agent.splice import with_value
 from dagster_plus_k8s_helpers.agent.yaml_file import Path, shown_path
-from dagster_plus_k8s_helpers.agent.yaml_text import reads_as_text
+from dagster_plus_k8s_helpers.agent.yaml_places import LOADER, comments_in
 from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError
 from dagster_plus_k8s_helpers.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dagster_plus_k8s_helpers.agent.helm_set import Assignment
+    from dagster_plus_k8s_helpers.agent.helm_set import Assignment, SetValue
     from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
 
 __all__ = ["edited", "set_in_file"]
@@ -68,29 +70,55 @@ def edited(content: bytes, file: str, assignments: Sequence[Assignment]) -> tupl
         _refuse_other_kind(documents[0], file)
     text = content.decode("utf-8-sig")
     mark = "\ufeff" if content.startswith(codecs.BOM_UTF8) else ""
+    position = documents[0].position if documents else 0
     data: Any = copy.deepcopy(_without_sharing(documents[0].data)) if documents else {}
+    result = text
     for path, value in assignments:
         data = _set(data, path, value)
-    result = _edited_text(text, documents[0].position if documents else 0, assignments)
+        result = _spliced(result, position, path, value, file)
     read, after = check_values_file(result, file)
-    known = {(finding.code, finding.where.path, finding.message) for finding in before}
+    keys = ", ".join(shown_path(path) for path, _ in assignments)
+    if read and not _same([document.data for document in read], [data, *(d.data for d in documents[1:])]):
+        raise K8sConfigError(f"setting {keys} would change other values of {file} too; edit it by hand")
+    known = {_without_lines(finding) for finding in before}
     new = [
         finding
         for finding in after
-        if finding.severity is Severity.ERROR
-        and (finding.code, finding.where.path, finding.message) not in known
+        if finding.severity is Severity.ERROR and _without_lines(finding) not in known
     ]
     if new:
-        raise InvalidFileError(new)
-    others = [document.data for document in documents[1:]]
-    if [document.data for document in read] != [data, *others]:
-        keys = ", ".join(shown_path(path) for path, _ in assignments)
-        raise K8sConfigError(f"setting {keys} would change other values of {file} too; edit it by hand")
-    lost = _anchors(text) - _anchors(result)
-    if lost:
-        shown = ", ".join(f"&{name}" for name in sorted(lost))
-        raise K8sConfigError(f"the edit would take {shown} out of {file}; edit it by hand")
+        raise InvalidFileError([advised(finding, assignments) for finding in new])
+    _refuse_loss(text, result, file)
     return mark + result, after
+
+
+def _spliced(text: str, position: int, path: Path, value: SetValue, file: str) -> str:
+    """The text with one value set, which can be read again."""
+    result = with_value(text, position, path, value)
+    try:
+        for _ in yaml.parse(result, Loader=LOADER):
+            pass
+    except yaml.YAMLError:
+        raise K8sConfigError(
+            f"{shown_path(path)} cannot be set where it stands in {file}; edit it by hand"
+        ) from None
+    return result
+
+
+def _without_lines(finding: Finding) -> tuple[str, str, str]:
+    """What tells findings apart that an edit may have moved."""
+    return finding.code, finding.where.path, re.sub(r"\bline \d+", "line", finding.message)
+
+
+def _refuse_loss(text: str, result: str, file: str) -> None:
+    """Anchors and comments are not to be lost with what they were written at."""
+    anchors = _anchors(text) - _anchors(result)
+    if anchors:
+        shown = ", ".join(f"&{name}" for name in sorted(anchors))
+        raise K8sConfigError(f"the edit would take {shown} out of {file}; edit it by hand")
+    comments = Counter(comments_in(text)) - Counter(comments_in(result))
+    if comments:
+        raise K8sConfigError(f"the edit would take {min(comments)!r} out of {file}; edit it by hand")
 
 
 def _refuse_other_kind(document: YamlDocument, file: str) -> None:
@@ -106,19 +134,9 @@ def _anchors(text: str) -> set[str]:
     """The names of the anchors, used or not."""
     return {
         event.anchor
-        for event in yaml.parse(text, Loader=yaml.SafeLoader)
+        for event in yaml.parse(text, Loader=LOADER)
         if isinstance(event, yaml.NodeEvent) and not isinstance(event, yaml.AliasEvent) and event.anchor
     }
-
-
-def _keep_anchors(node: Any) -> None:
-    """Makes ruamel.yaml write the anchors that nothing refers to as well."""
-    anchor = node.yaml_anchor() if hasattr(node, "yaml_anchor") else None
-    if anchor is not None:
-        anchor.always_dump = True
-    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    for child in children:
-        _keep_anchors(child)
 
 
 def _without_sharing(data: Any) -> Any:
@@ -128,80 +146,33 @@ def _without_sharing(data: Any) -> Any:
     return [_without_sharing(item) for item in data] if isinstance(data, list) else data
 
 
-def _set(data: Any, path: Path, value: Any, *, mapping: type = dict, sequence: type = list) -> Any:
+def _set(data: Any, path: Path, value: Any) -> Any:
     """The data with a value set, as Helm does it: what is missing on the way is made."""
     if not path:
         return value
     head, *rest = path
     container: Any
     if isinstance(head, int):
-        container = data if isinstance(data, list) else sequence()
+        container = data if isinstance(data, list) else []
         while len(container) <= head:
             container.append(None)
         inner = container[head]
     else:
-        container = data if isinstance(data, dict) else mapping()
+        container = data if isinstance(data, dict) else {}
         inner = container.get(head)
-    container[head] = _set(inner, tuple(rest), value, mapping=mapping, sequence=sequence)
+    container[head] = _set(inner, tuple(rest), value)
     return container
 
 
-def _edited_text(text: str, position: int, assignments: Sequence[Assignment]) -> str:
-    from ruamel.yaml import YAML  # noqa: PLC0415 - every command would pay for its import
-    from ruamel.yaml.comments import CommentedMap, CommentedSeq  # noqa: PLC0415
-    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
-
-    editor = YAML(typ="rt")
-    editor.preserve_quotes = True
-    editor.width = 10**6
-    editor.allow_duplicate_keys = True
-    editor.indent(**_indents(text))
-    head, body = _head(text)
-    try:
-        documents = list(editor.load_all(body)) or [None]
-        for document in documents:
-            _keep_anchors(document)
-        before = _dumped(editor, documents)
-        index = min(position, len(documents) - 1)
-        for path, value in assignments:
-            documents[index] = _set(
-                documents[index], path, _quoted(value), mapping=CommentedMap, sequence=CommentedSeq
-            )
-        after = _dumped(editor, documents)
-    except (YAMLError, ValueError, TypeError, AttributeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise K8sConfigError(f"cannot be edited: {first}; edit it by hand") from None
-    return head + carried_over(body, before, after)
-
-
-def _dumped(editor: Any, documents: list[Any]) -> str:
-    stream = io.StringIO()
-    editor.dump_all(documents, stream)
-    return stream.getvalue()
-
-
-def _head(text: str) -> tuple[str, str]:
-    """What stands before the first document's own mark, which ruamel.yaml would drop, and the rest."""
-    match = re.match(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*---[ \t]*\r?\n", text)
-    return (match[0], text[match.end() :]) if match else ("", text)
-
-
-def _quoted(value: Any) -> Any:
-    """A value in which text that could be read as something else is in quotation marks."""
-    from ruamel.yaml.scalarstring import DoubleQuotedScalarString  # noqa: PLC0415
-
-    if isinstance(value, list):
-        return [_quoted(item) for item in value]
-    return value if not isinstance(value, str) or reads_as_text(value) else DoubleQuotedScalarString(value)
-
-
-def _indents(text: str) -> dict[str, int]:
-    """How the file indents mappings, and lists under their keys."""
-    mapping = re.search(r"^[\w\"'-]+:[^\S\n]*\n( +)[^\s#-]", text, re.MULTILINE)
-    width = len(mapping[1]) if mapping else 2
-    lists = re.search(r"^( *)[\w\"'-]+:[^\S\n]*\n(?:[^\S\n]*#[^\n]*\n)*( *)- ", text, re.MULTILINE)
-    offset = max(len(lists[2]) - len(lists[1]), 0) if lists else 2
-    return {"mapping": width, "sequence": offset + 2, "offset": offset}
+def _same(one: Any, other: Any) -> bool:
+    """Whether data says the same in a file, in which true is not 1 and what is no number equals itself."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(item, other[key]) for key, item in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other) or (isinstance(one, float) and math.isnan(one) and math.isnan(other))
 
 
 def _write(target: FilePath, text: str) -> None:

@@ -5,6 +5,7 @@ Source: https://helm.sh/docs/intro/using_helm/#the-format-and-limitations-of---s
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError
@@ -12,12 +13,13 @@ from dagster_plus_k8s_helpers.errors import K8sConfigError
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path
 
-__all__ = ["Assignment", "SetValue", "parse_key", "parse_set", "parse_value"]
+__all__ = ["Assignment", "SetValue", "parse_key", "parse_set", "parse_value", "to_set"]
 
-SetValue: TypeAlias = "str | int | bool | list[SetValue] | None"
-"""What ``--set`` can say: there are no fractions and no mappings in it."""
+SetValue: TypeAlias = "str | int | float | bool | list[SetValue] | None"
+"""What can be set; ``--set`` itself has no fractions."""
 
 _MOST_INDEX = 65536  # Helm's own limit
+_FRACTION = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d{1,2})?", re.ASCII)
 _LEAST_INT, _MOST_INT = -(2**63), 2**63 - 1
 
 
@@ -61,11 +63,27 @@ def parse_key(text: str) -> Path:
     return path
 
 
-def parse_value(text: str) -> SetValue:
-    """A value on its own: typed as ``--set`` does it, with commas that need no backslash."""
+def parse_value(text: str, *, fractions: bool = False) -> SetValue:
+    """A value on its own: typed as ``--set`` does it, with commas that need no backslash.
+
+    Args:
+        text: The value.
+        fractions: Whether ``0.5`` is a number, which to ``--set`` it is not.
+    """
     if text.startswith("{") and text.endswith("}"):
         return _value(_Reader(text), as_text=False)
-    return _typed(text)
+    typed = _typed(text)
+    return float(typed) if fractions and isinstance(typed, str) and _FRACTION.fullmatch(typed) else typed
+
+
+def to_set(assignment: Assignment) -> str:
+    """The inverse of `parse_set`."""
+    key = ""
+    for part in assignment.path:
+        key += f"[{part}]" if isinstance(part, int) else f"{'.' if key else ''}{_escaped(part)}"
+    value = assignment.value
+    shown = f"{{{','.join(map(_shown, value))}}}" if isinstance(value, list) else _shown(value)
+    return f"{key}={shown}"
 
 
 class _Reader:
@@ -161,3 +179,13 @@ def _typed(text: str) -> SetValue:
         number = int(text) if len(digits) < 20 else _MOST_INT + 1
         return number if _LEAST_INT <= number <= _MOST_INT else text
     return text
+
+
+def _shown(value: SetValue) -> str:
+    if isinstance(value, str):
+        return _escaped(value)
+    return "null" if value is None else str(value).lower()
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\.,=\[\]{}])", r"\\\1", text)

@@ -45,22 +45,27 @@ def values(reference: str) -> None:
 @click.option("--values", "file", type=_FILE, required=True, help="The values file.")
 @click.option("--namespace", default="dagster-cloud", show_default=True, help="Where the agent is installed.")
 @click.option("--release", default="agent", show_default=True, help="What Helm calls it.")
-def commands(file: Path, namespace: str, release: str) -> None:
+@click.option("--chart-version", default="", help="The version of the chart; without it, the newest one.")
+def commands(file: Path, namespace: str, release: str, chart_version: str) -> None:
     """Print the kubectl and helm commands that install and watch the agent."""
-    from dagster_plus_k8s_helpers.agent.commands import agent_commands  # noqa: PLC0415 - costs other commands
+    from dagster_plus_k8s_helpers.agent.commands import agent_commands, check_release  # noqa: PLC0415 - costs other commands
     from dagster_plus_k8s_helpers.agent.helm_values import AgentValues  # noqa: PLC0415 - the same
     from dagster_plus_k8s_helpers.pod.names import check_dns_label  # noqa: PLC0415 - the same
 
     try:
         check_dns_label(namespace, "namespace")
-        check_dns_label(release, "release")
+        check_release(release)
         found = AgentValues.from_yaml(file)
     except (DagsterPlusK8sError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(agent_commands(found, str(file), namespace=namespace, release=release), nl=False)
+    shown = agent_commands(
+        found, str(file), namespace=namespace, release=release, chart_version=chart_version
+    )
+    click.echo(shown, nl=False)
 
 
-@agent.command("set")
+# A value such as -5 is no option.
+@agent.command("set", context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, metavar="[KEY VALUE] FILE")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE,...", help="As Helm's own --set.")
 @click.option("--set-string", "texts", multiple=True, metavar="KEY=TEXT,...", help="The same, never typed.")
@@ -68,12 +73,16 @@ def set_(arguments: tuple[str, ...], sets: Sequence[str], texts: Sequence[str]) 
     r"""Set values in FILE, which keeps its comments, anchors and order.
 
     KEY is written like workspace.envVars[0]; VALUE as in Helm: a number, true, false, null, {a,b} or text.
+    A number with a fraction is one where the chart wants a number, and text elsewhere: an image's tag 1.10.
     An edit that would make the file invalid is refused.
     """
     from dagster_plus_k8s_helpers.agent.edit_values import set_in_file  # noqa: PLC0415 - costs other commands
     from dagster_plus_k8s_helpers.agent.helm_set import parse_set  # noqa: PLC0415 - the same
 
     wanted = 1 if sets or texts else 3
+    for place, argument in enumerate(arguments):
+        if argument.startswith("-") and (place, wanted, len(arguments)) != (1, 3, 3):
+            raise click.NoSuchOption(argument)
     if len(arguments) != wanted:
         raise click.UsageError(
             "with --set or --set-string write FILE only"
@@ -95,6 +104,8 @@ def set_(arguments: tuple[str, ...], sets: Sequence[str], texts: Sequence[str]) 
 
 
 def _assignment(key: str, value: str) -> Assignment:
+    from dagster_plus_k8s_helpers.agent.edit_advice import takes_fractions  # noqa: PLC0415 - costs other commands
     from dagster_plus_k8s_helpers.agent.helm_set import Assignment, parse_key, parse_value  # noqa: PLC0415
 
-    return Assignment(parse_key(key), parse_value(value))
+    path = parse_key(key)
+    return Assignment(path, parse_value(value, fractions=takes_fractions(path)))

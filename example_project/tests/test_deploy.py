@@ -1,9 +1,12 @@
 """The files in deploy/ are what deploy/agent.py says, and what a cluster takes."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from deploy import agent
+from deploy.images import images
 from flight_delays import pods
 
 from dagster_plus_k8s_helpers import AgentValues
@@ -45,3 +48,56 @@ def test_the_second_agent_serves_only_its_own_queue() -> None:
         "+ dagsterCloud.agentQueues.includeDefaultQueue: false",
         '+ dagsterCloud.agentQueues.additionalQueues: ["gpu"]',
     ]
+
+
+BUILD = "{location_name: %s, build: {registry: %s, directory: %s}}"
+
+
+def locations(*items: str) -> str:
+    return f"locations: [{', '.join(items)}]"
+
+
+def test_locations_of_one_directory_share_an_image() -> None:
+    text = locations(BUILD % ("a", "r/a", "."), BUILD % ("b", "r/a", "."), BUILD % ("c", "r/c", "c"))
+
+    assert images(text) == {"r/a": ".", "r/c": "c"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            locations(BUILD % ("a", "r/a", "a"), BUILD % ("b", "r/a", "b")),
+            "r/a gets two images, of 'a' and 'b'; give each a registry of its own",
+        ),
+        (
+            locations("{location_name: a, build: null}"),
+            "location 'a' has no build.registry; write where its image goes",
+        ),
+        (
+            locations("{location_name: a, build: {directory: a}}"),
+            "location 'a' has no build.registry; write where its image goes",
+        ),
+        ("locations: []", "there are no locations; write at least one under locations"),
+        ("", "there are no locations; write at least one under locations"),
+    ],
+)
+def test_what_cannot_be_built_and_deployed_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011 - compared in full
+        images(text)
+
+    assert str(refusal.value) == message
+
+
+def test_the_workflow_reads_a_line_an_image(tmp_path: Path) -> None:
+    file = tmp_path / "dagster_cloud.yaml"
+    script = [sys.executable, str(DEPLOY / "images.py"), str(file)]
+
+    file.write_text(locations(BUILD % ("a", "r/a", "sub")))
+    good = subprocess.run(script, check=True, capture_output=True, text=True)
+    file.write_text("locations: []")
+    bad = subprocess.run(script, check=False, capture_output=True, text=True)
+
+    assert good.stdout == "r/a sub\n"
+    assert (bad.returncode, bad.stdout) == (1, "")
+    assert bad.stderr == f"{file}: there are no locations; write at least one under locations\n"

@@ -54,24 +54,27 @@ def test_each_registry_has_variables_of_its_own() -> None:
 
     assert (
         "# Registries to pull images from: export REGISTRY_TEAM_A, REGISTRY_TEAM_A_USER and "
-        "REGISTRY_TEAM_A_PASSWORD, REGISTRY_GHCR_IO, REGISTRY_GHCR_IO_USER and REGISTRY_GHCR_IO_PASSWORD\n"
+        "REGISTRY_TEAM_A_PASSWORD; REGISTRY_GHCR_IO, REGISTRY_GHCR_IO_USER and REGISTRY_GHCR_IO_PASSWORD\n"
         "kubectl --namespace dagster-cloud create secret docker-registry team-a \\\n"
         '  --docker-server="$REGISTRY_TEAM_A" --docker-username="$REGISTRY_TEAM_A_USER" '
-        '--docker-password="$REGISTRY_TEAM_A_PASSWORD"\n'
+        '--docker-password="$REGISTRY_TEAM_A_PASSWORD" \\\n'
+        "  --dry-run=client --output yaml | kubectl --namespace dagster-cloud apply --server-side --force-conflicts --filename -\n"
         "kubectl --namespace dagster-cloud create secret docker-registry ghcr.io \\\n"
         '  --docker-server="$REGISTRY_GHCR_IO" --docker-username="$REGISTRY_GHCR_IO_USER" '
-        '--docker-password="$REGISTRY_GHCR_IO_PASSWORD"\n'
+        '--docker-password="$REGISTRY_GHCR_IO_PASSWORD" \\\n'
+        "  --dry-run=client --output yaml | kubectl --namespace dagster-cloud apply --server-side --force-conflicts --filename -\n"
     ) in commands
 
 
 def test_the_commands_for_the_defaults() -> None:
     assert agent_commands(AgentValues(), "values.yaml") == (
         "# Namespace of the agent\n"
-        "kubectl create namespace dagster-cloud\n"
+        "kubectl create namespace dagster-cloud --dry-run=client --output yaml | kubectl apply --server-side --force-conflicts --filename -\n"
         "\n"
         "# Agent token: make one in Dagster+ under Organization settings, Tokens, and export DAGSTER_CLOUD_AGENT_TOKEN\n"
         "kubectl --namespace dagster-cloud create secret generic dagster-cloud-agent-token \\\n"
-        '  --from-literal=DAGSTER_CLOUD_AGENT_TOKEN="$DAGSTER_CLOUD_AGENT_TOKEN"\n'
+        '  --from-literal=DAGSTER_CLOUD_AGENT_TOKEN="$DAGSTER_CLOUD_AGENT_TOKEN" --dry-run=client --output yaml \\\n'
+        "  | kubectl --namespace dagster-cloud apply --server-side --force-conflicts --filename -\n"
         "\n"
         "# Chart repository\n"
         "helm repo add dagster-cloud https://dagster-io.github.io/helm-user-cloud\n"
@@ -116,8 +119,8 @@ def test_the_names_are_those_of_the_values(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     lines = result.output.split("\n")
     for line in (
-        "kubectl create namespace agents",
-        "kubectl create namespace code",
+        "kubectl create namespace agents --dry-run=client --output yaml | kubectl apply --server-side --force-conflicts --filename -",
+        "kubectl create namespace code --dry-run=client --output yaml | kubectl apply --server-side --force-conflicts --filename -",
         "kubectl --namespace agents create secret generic token \\",
         "kubectl --namespace code create secret generic token \\",
         "kubectl --namespace code create secret docker-registry regcred \\",
@@ -150,6 +153,28 @@ def test_values_with_mistakes_get_no_commands(tmp_path: Path) -> None:
     )
 
 
+def test_a_version_of_the_chart_is_pinned_wherever_it_is_installed(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("{}\n")
+
+    result = call("commands", "--values", str(file), "--chart-version", "1.13.27")
+
+    installs = [line for line in result.output.split("\n") if "upgrade --install" in line]
+    assert len(installs) == 3
+    assert all("/dagster-cloud-agent --version 1.13.27 --values " in line for line in installs)
+
+
+def test_a_release_is_as_long_as_helm_takes_it(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("{}\n")
+
+    longest = call("commands", "--values", str(file), "--release", "a" * 53)
+    longer = call("commands", "--values", str(file), "--release", "a" * 54)
+
+    assert longest.exit_code == 0
+    assert longer.output == f"Error: release '{'a' * 54}' has 54 letters, and Helm takes 53\n"
+
+
 def test_a_namespace_that_kubernetes_refuses_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
     file.write_text("{}\n")
@@ -167,7 +192,7 @@ def test_the_commands_import_neither_dagster_nor_kubernetes(tmp_path: Path) -> N
         "import sys\n"
         "from dagster_plus_k8s_helpers.cli import main\n"
         f"main(['agent', 'commands', '--values', {str(file)!r}], standalone_mode=False)\n"
-        "print([name for name in ('dagster', 'kubernetes', 'ruamel.yaml') if name in sys.modules], file=sys.stderr)\n"
+        "print([name for name in ('dagster', 'kubernetes') if name in sys.modules], file=sys.stderr)\n"
     )
 
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -791,12 +791,93 @@ def test_a_diff_is_one_line_a_value() -> None:
         '+ dagsterCloud.deployments.staging: "staging"',
         "~ dagsterCloud.branchDeployments: false -> true",
         '- workspace.namespace: "code"',
-        "- workspace.envVars['B=2']: \"B=2\"",
-        "+ workspace.envVars['B=3']: \"B=3\"",
+        '~ workspace.envVars.B: "B=2" -> "B=3"',
         '~ order of workspace.envSecrets: ["a", "b"] -> ["b", "a"]',
         '~ workspace.runK8sConfig.containerConfig.resources.limits.memory: "1Gi" -> "2Gi"',
         "+ computeLogs.enabled: false",
     ]
-    assert len(changes) == len(list(changes)) == 8
+    assert len(changes) == len(list(changes)) == 7
     assert str(old.diff(old)) == "no difference"
     assert not old.diff(old)
+
+
+def values_of(text: str) -> AgentValues:
+    return AgentValues.from_yaml(text)
+
+
+MANIFEST = "extraManifests: [{apiVersion: v1, kind: Secret, metadata: {name: a}, stringData: {any: %s}}]"
+DIFFERENCES = [
+    (
+        MANIFEST % "one-Two",
+        MANIFEST % "three-Four",
+        ["~ extraManifests['Secret a'].stringData.any: {} -> {}"],
+        "a value of a Secret",
+    ),
+    (
+        "workspace: {envVars: [DB_PASSWORD=one-Two]}",
+        "workspace: {envVars: [DB_PASSWORD=three-Four]}",
+        ["~ workspace.envVars.DB_PASSWORD: {} -> {}"],
+        "a credential, by the name 'DB_PASSWORD'",
+    ),
+    (
+        "computeLogs: {custom: {module: m, class: c, config: {apiKey: one-Two}}}",
+        "computeLogs: {custom: {module: m, class: c, config: {apiKey: three-Four}}}",
+        ["~ computeLogs.custom.config.apiKey: {} -> {}"],
+        "a credential, by the name 'apiKey'",
+    ),
+    (
+        "x-list: [{url: 'https://u:one-Two@h/'}, 1]",
+        "x-list: [2, {url: 'https://u:three-Four@h/'}, 1]",
+        ['~ x-list[0]: {"url": "{}"} -> 2', "+ x-list[1].url: {}"],
+        "a URL with a password",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "lines", "kind"), DIFFERENCES, ids=[row[3] for row in DIFFERENCES])
+def test_a_diff_shows_no_credential(old: str, new: str, lines: list[str], kind: str) -> None:
+    changes = values_of(old).diff(values_of(new))
+
+    assert "one-Two" not in repr(list(changes)) + repr([(change.old, change.new) for change in changes])
+    assert "three-Four" not in repr(changes) + str(changes)
+    assert str(changes).split("\n") == [line.replace("{}", f"({kind})") for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        (
+            "workspace: {resources: {limits: {cpu: 1, memory: 1Gi}}}",
+            "workspace: {resources: {limits: {cpu: 1000m, memory: 1024Mi}}}",
+            "no difference",
+        ),
+        ("x-limits: {cpu: 1}", "x-limits: {cpu: 1000m}", '~ x-limits.cpu: 1 -> "1000m"'),
+        ("x-number: .nan", "x-number: .NaN", "no difference"),
+        ("x-number: .nan", "x-number: 1", "~ x-number: NaN -> 1"),
+        ("x-a: 1", "x-a: true", "~ x-a: 1 -> true"),
+        (
+            "dagsterCloudAgent: {tolerations: [{key: a, operator: Exists}, {key: b, operator: Exists}]}",
+            "dagsterCloudAgent: {tolerations: [{operator: Exists}, {key: a, operator: Exists}, {key: b, operator: Exists}]}",
+            '+ dagsterCloudAgent.tolerations[0].operator: "Exists"',
+        ),
+        (
+            "dagsterCloudAgent: {tolerations: [{key: a, operator: Exists}, {key: b, operator: Exists}]}",
+            "dagsterCloudAgent: {tolerations: [{key: b, operator: Exists, effect: NoExecute}]}",
+            '~ dagsterCloudAgent.tolerations[0].key: "a" -> "b"\n'
+            '+ dagsterCloudAgent.tolerations[0].effect: "NoExecute"\n'
+            '- dagsterCloudAgent.tolerations[1].key: "b"\n'
+            '- dagsterCloudAgent.tolerations[1].operator: "Exists"',
+        ),
+        (
+            "extraManifests: [{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: y}}]",
+            "extraManifests: [{apiVersion: v1, kind: ServiceAccount, metadata: {name: a}},"
+            " {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: z}}]",
+            '~ extraManifests[\'ConfigMap a\'].data.x: "y" -> "z"\n'
+            "+ extraManifests['ServiceAccount a'].apiVersion: \"v1\"\n"
+            "+ extraManifests['ServiceAccount a'].kind: \"ServiceAccount\"\n"
+            "+ extraManifests['ServiceAccount a'].metadata.name: \"a\"",
+        ),
+    ],
+)
+def test_a_diff_has_only_what_is_different(old: str, new: str, lines: str) -> None:
+    assert str(values_of(old).diff(values_of(new))) == lines

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import yaml
+from edited_data import with_set
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,10 +23,10 @@ from dagster_plus_k8s_helpers import (
     ComputeLogs,
     DagsterCloud,
     DagsterCloudAgent,
-    DagsterPlusK8sError,
     FullDeploymentTTL,
     InvalidFileError,
     K8sConfig,
+    K8sConfigError,
     PythonLogs,
     Resources,
     SecretEnvSource,
@@ -293,16 +294,19 @@ keys = st.sampled_from(
     mutated(), keys, st.sampled_from(["code", "1", "true", "null", "{a,b}", "yes", ": [", "# x", "a\nb", ""])
 )
 def test_no_edit_ends_in_a_traceback_or_changes_something_else(text: str, key: str, value: str) -> None:
+    documents, before = check_values_file(text, "values.yaml")
+    path, wanted = parse_key(key), parse_value(value)
+    is_readable = bool(documents) or [finding.code for finding in before] == ["DPK004"]
+    expected = with_set(documents[0].data if documents else {}, path, wanted)
     try:
-        result, _ = edited(text.encode(), "values.yaml", [Assignment(parse_key(key), parse_value(value))])
-    except DagsterPlusK8sError:
-        return
-
-    read = yaml.safe_load_all(result)
-    assert at(next(read), parse_key(key)) == parse_value(value)
-
-
-def at(data: Any, path: tuple[str | int, ...]) -> Any:
-    for part in path:
-        data = data[part]
-    return data
+        result, _ = edited(text.encode(), "values.yaml", [Assignment(path, wanted)])
+    except InvalidFileError as refusal:
+        # Whichever way the values with the edit are written, this is what there is to say against them.
+        _, against = check_values_file(yaml.safe_dump(expected), "values.yaml")
+        allowed = {finding.code for finding in (against if is_readable else before)}
+        assert {finding.code for finding in refusal.findings} <= allowed
+    except K8sConfigError as refusal:
+        assert str(refusal).endswith("; name the values file") or "*a" in text or "&a" in text
+    else:
+        (read, *_), _ = check_values_file(result, "values.yaml")
+        assert repr(read.data) == repr(expected)

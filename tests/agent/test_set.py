@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from dagster_plus_k8s_helpers import K8sConfigError
 from dagster_plus_k8s_helpers.agent.edit_values import edited
-from dagster_plus_k8s_helpers.agent.helm_set import Assignment, parse_key, parse_set, parse_value
+from dagster_plus_k8s_helpers.agent.helm_set import Assignment, parse_key, parse_set, parse_value, to_set
 from dagster_plus_k8s_helpers.cli import main
 
 if TYPE_CHECKING:
@@ -41,6 +41,15 @@ SETS: list[tuple[str, list[tuple[tuple[str | int, ...], object]]]] = [
 @pytest.mark.parametrize(("text", "said"), SETS, ids=[text for text, _ in SETS])
 def test_set_says_what_it_says_to_helm(text: str, said: list[tuple[tuple[str | int, ...], object]]) -> None:
     assert parse_set(text) == [Assignment(*pair) for pair in said]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("text", "said"), SETS, ids=[text for text, _ in SETS])
+def test_what_was_said_can_be_said_again(text: str, said: object) -> None:
+    assignments = parse_set(text)
+
+    again = ",".join(map(to_set, assignments))
+
+    assert parse_set(again) == assignments
 
 
 def test_set_string_says_text() -> None:
@@ -123,7 +132,7 @@ def test_comments_anchors_and_order_survive(file: Path) -> None:
         '"1Gi"}\n', '"1Gi"}\n  replicas: 2\n'
     ).replace(
         "*size\n\n  # the end\n",
-        '*size\n  envVars:\n  - A=1\n  - B=2\n\n  # the end\n  labels:\n    example.com/team: "1"\n',
+        '*size\n  envVars:\n  - A=1\n  - B=2\n  labels:\n    example.com/team: "1"\n\n  # the end\n',
     )
 
 
@@ -185,7 +194,7 @@ def test_what_was_wrong_before_is_said_and_does_not_stop_the_edit(file: Path) ->
         (
             "# one\ndagsterCloudAgent:\n  image:\n    tag: '1.10' # pinned\n",
             ["dagsterCloudAgent.image.tag", "1.20"],
-            '# one\ndagsterCloudAgent:\n  image:\n    tag: "1.20" # pinned\n',
+            "# one\ndagsterCloudAgent:\n  image:\n    tag: '1.20' # pinned\n",
         ),
         (
             "dagsterCloudAgent: {image: {tag: a}}\n",
@@ -227,14 +236,14 @@ workspace:
 @pytest.mark.parametrize(
     ("arguments", "old", "new"),
     [
-        (("workspace.namespace", "b"), "namespace:    a", "namespace: b"),
+        (("workspace.namespace", "b"), "namespace:    a", "namespace:    b"),
         (("workspace.envVars[1]", "B=2"), "    -   A=1\n", "    -   A=1\n    - B=2\n"),
         (
             ("dagsterCloudAgent.replicas", "2"),
             "    -   A=1\n",
             "    -   A=1\ndagsterCloudAgent:\n    replicas: 2\n",
         ),
-        (("workspace.labels.a", "x"), """{"a":"b" , 'c':   d}""", """{"a": "x", 'c': d}"""),
+        (("workspace.labels.a", "x"), """{"a":"b" , 'c':   d}""", """{"a":"x" , 'c':   d}"""),
     ],
 )
 def test_what_the_edit_does_not_touch_keeps_its_style(
@@ -363,9 +372,235 @@ def test_anchors_that_nothing_refers_to_stay(tmp_path: Path) -> None:
 
 def test_an_anchor_that_would_be_lost_is_named(tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
-    file.write_text("workspace:\n  namespace: &a one\n")
+    file.write_text("workspace:\n  labels: {x: &a one}\n")
 
-    result = call(file, "workspace.namespace", "b")
+    result = call(file, "workspace.labels", "null")
 
     assert result.exit_code == 1
     assert result.output == f"Error: the edit would take &a out of {file}; edit it by hand\n"
+
+
+BANNERS = """\
+dagsterCloud:
+  deployments: [prod]
+
+#### Agent ####
+dagsterCloudAgent:
+  replicas: 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "after"),
+    [
+        pytest.param(
+            "dagsterCloud:\n  deployments: [prod]\nworkspace:\n    envVars:\n    - A=1\n",
+            "workspace.serviceAccountName=x",
+            "dagsterCloud:\n  deployments: [prod]\nworkspace:\n    envVars:\n    - A=1\n    serviceAccountName: x\n",
+            id="mappings indented in two ways",
+        ),
+        pytest.param(
+            "workspace:\n  envVars:\n  - A=1\ndagsterCloud:\n  deployments:\n    - a\n",
+            "dagsterCloud.deployments[1]=b",
+            "workspace:\n  envVars:\n  - A=1\ndagsterCloud:\n  deployments:\n    - a\n    - b\n",
+            id="lists indented in two ways",
+        ),
+        pytest.param(
+            BANNERS,
+            "dagsterCloud.agentLabel=x",
+            BANNERS.replace("[prod]\n", "[prod]\n  agentLabel: x\n"),
+            id="before the banner of the next section",
+        ),
+        pytest.param(
+            "workspace:\n  envVars: []   # none\n  # last in workspace\n# footer\n",
+            "workspace.envVars[0]=A=1",
+            "workspace:\n  envVars:   # none\n    - A=1\n  # last in workspace\n# footer\n",
+            id="an empty list, before the comments that follow",
+        ),
+        pytest.param(
+            "# one\n\n# two\n",
+            "dagsterCloudAgent.replicas=2",
+            "# one\n\n# two\ndagsterCloudAgent:\n  replicas: 2\n",
+            id="comments only",
+        ),
+        pytest.param(
+            "# one",
+            "isolatedAgents.enabled=true",
+            "# one\nisolatedAgents:\n  enabled: true\n",
+            id="one comment",
+        ),
+        pytest.param(
+            "--- # a\ndagsterCloud:\n  agentLabel: a # b\n... # c\n",
+            "dagsterCloud.deployments={a}",
+            "--- # a\ndagsterCloud:\n  agentLabel: a # b\n  deployments:\n    - a\n... # c\n",
+            id="marks of the document",
+        ),
+        pytest.param(
+            "---\n# a\n...\n",
+            "isolatedAgents.enabled=true",
+            "---\n# a\nisolatedAgents:\n  enabled: true\n...\n",
+            id="a document that says nothing",
+        ),
+        pytest.param("--- {} # a\n", "x-y=1", "--- # a\nx-y: 1\n", id="an empty mapping behind its mark"),
+        pytest.param(
+            "x-a: 1\r\nx-b:\r\n  x: 1\r\n", "x-b.y=1", 'x-a: 1\r\nx-b:\r\n  x: 1\r\n  "y": 1\r\n', id="CRLF"
+        ),
+        pytest.param(
+            "x-a: 1\r\nx-b:\n  x: 1\n", "x-b.z=1", "x-a: 1\r\nx-b:\n  x: 1\n  z: 1\n", id="mixed line ends"
+        ),
+        pytest.param("x-b:\n  x: 1", "x-b.z=1", "x-b:\n  x: 1\n  z: 1", id="no line end at the end"),
+        pytest.param("x-a:\t1\t# a\n", "x-a=2", "x-a:\t2\t# a\n", id="tabs"),
+        pytest.param(
+            "x-é: 'ü' # ñ\nx-😀: a # b\n",
+            "x-😀=ö",
+            "x-é: 'ü' # ñ\nx-😀: ö # b\n",
+            id="characters of many bytes",
+        ),
+        pytest.param(
+            "x-a: | # a\n  one\n\n  two\n\nx-b: 1\n",
+            "x-a=b",
+            "x-a: b # a\n\nx-b: 1\n",
+            id="a block of text goes",
+        ),
+        pytest.param(
+            "x-a:\n  b: |+\n    one\n\n# c\n",
+            "x-a.c=1",
+            "x-a:\n  b: |+\n    one\n\n  c: 1\n# c\n",
+            id="after a block of text",
+        ),
+        pytest.param(
+            "x-a: |+\r\n  one\r\n\r\n",
+            "x-b=1",
+            "x-a: |+\r\n  one\r\n\r\nx-b: 1\r\n",
+            id="after a block of text with CRLF",
+        ),
+        pytest.param(
+            "x-a: >\n  one", "x-b=1", "x-a: >-\n  one\nx-b: 1", id="after a block of text without a line end"
+        ),
+        pytest.param(
+            "x-a: [\n  a, # one\n  b # two\n] # end\n",
+            "x-a[2]=c",
+            "x-a: [\n  a, # one\n  b, # two\n  c\n] # end\n",
+            id="brackets over many lines",
+        ),
+        pytest.param(
+            "x-a: {b: [1, 2,], c: }\n", "x-a.b[2]=3", "x-a: {b: [1, 2, 3], c: }\n", id="a comma at the end"
+        ),
+        pytest.param("x-a: {b: 1, c}\n", "x-a.c=2", "x-a: {b: 1, c: 2 }\n", id="a key without a colon"),
+        pytest.param("x-a: [b: 1]\n", "x-a[0].c=2", "x-a: [{b: 1, c: 2}]\n", id="a mapping without braces"),
+        pytest.param(
+            "\"x-a\": \"b\"\n'x-c': 'd'\n",
+            "x-a=e,x-c=f",
+            "\"x-a\": \"e\"\n'x-c': 'f'\n",
+            id="quotation marks",
+        ),
+        pytest.param(
+            "? x-a\n: b # c\n? x-d\n", "x-a=e,x-d=f", "? x-a\n: e # c\n? x-d\n: f\n", id="question marks"
+        ),
+        pytest.param(
+            "x-a:\n-\n- # a\n  b\n-\n  - c\n- - d\n  # e\n",
+            "x-a[0].b=1,x-a[2][1]=f,x-a[3][1]=g",
+            "x-a:\n- b: 1\n- # a\n  b\n-\n  - c\n  - f\n- - d\n  - g\n  # e\n",
+            id="lists in lists",
+        ),
+        pytest.param(
+            "x-a: # a\n  # b\n  b: 1 # c\n# d\n",
+            "x-a=e",
+            "x-a: e # a\n# b\n# c\n# d\n",
+            id="comments of what goes",
+        ),
+        pytest.param(
+            "x-a: &b c\nx-d: !!str 1\n", "x-a=e,x-d=2", "x-a: &b e\nx-d: 2\n", id="an anchor and a tag"
+        ),
+        pytest.param("x-a: &b {c: 1}\nx-d: *b\n", "x-d=null", "x-a: &b {c: 1}\nx-d:\n", id="an alias"),
+        pytest.param("x-a: .nan\nx-b: 1\n", "x-b=2", "x-a: .nan\nx-b: 2\n", id="what is no number"),
+    ],
+)
+def test_what_is_new_stands_where_people_would_write_it(before: str, said: str, after: str) -> None:
+    text, _ = edited(before.encode(), "values.yaml", parse_set(said))
+
+    assert text == after
+
+
+def test_a_mistake_that_an_edit_moves_is_none_that_it_brings() -> None:
+    text, findings = edited(b"x-a:\n  b: 1\nx-c: 1\nx-c: 2\n", "values.yaml", parse_set("x-a.d=1"))
+
+    assert text == "x-a:\n  b: 1\n  d: 1\nx-c: 1\nx-c: 2\n"
+    assert [finding.code for finding in findings] == ["DPK003"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["dagsterCloudAgent.env.X", "1"],
+            "3:8 dagsterCloudAgent.env.X: error DPK201: must be text, not a number; "
+            "write --set-string dagsterCloudAgent.env.X=1",
+        ),
+        (
+            ["dagsterCloud.deployments", "{a,true}"],
+            "4:7 dagsterCloud.deployments[1]: error DPK201: must be text, not true or false; "
+            "write --set-string 'dagsterCloud.deployments={a,true}'",
+        ),
+        (
+            ["--set", "dagsterCloud.backoffFactor=0.5"],
+            "2:18 dagsterCloud.backoffFactor: error DPK201: must be a number, not text; "
+            "write agent set dagsterCloud.backoffFactor NUMBER FILE",
+        ),
+        (
+            ["dagsterCloud.timeout", "-5"],
+            "2:12 dagsterCloud.timeout: error DPK201: -5 is below 0; write a number within the bounds",
+        ),
+        (
+            ["dagsterCloud.timeout", "x"],
+            "2:12 dagsterCloud.timeout: error DPK201: must be a whole number, not text; write a number, without quotation marks",
+        ),
+    ],
+)
+def test_the_advice_is_for_the_command_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("{}\n")
+
+    result = call(file, *arguments)
+
+    assert result.exit_code == 1
+    assert result.output == f"Error: {file}:{message}\n"
+    assert file.read_text() == "{}\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "written"),
+    [
+        ("dagsterCloud.backoffFactor", "0.5", "dagsterCloud:\n  backoffFactor: 0.5\n"),
+        ("dagsterCloud.backoffFactor", "2", "dagsterCloud:\n  backoffFactor: 2\n"),
+        ("dagsterCloudAgent.image.tag", "1.10", 'dagsterCloudAgent:\n  image:\n    tag: "1.10"\n'),
+        ("x-number", "-5", "x-number: -5\n"),
+    ],
+)
+def test_a_number_is_one_where_the_chart_wants_one(
+    tmp_path: Path, key: str, value: str, written: str
+) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("")
+
+    result = call(file, key, value)
+
+    assert result.output == ""
+    assert file.read_text() == written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["--sett", "a=b"], "--sett"),
+        (["-x", "a"], "-x"),
+        (["--set", "a=b", "--dry-run"], "--dry-run"),
+        (["a", "b", "--dry-run"], "--dry-run"),
+    ],
+)
+def test_an_option_that_does_not_exist_is_none(file: Path, arguments: list[str], option: str) -> None:
+    result = call(file, *arguments)
+
+    assert result.exit_code == 2
+    assert f"No such option '{option}'" in result.output
+    assert file.read_text() == FILE
