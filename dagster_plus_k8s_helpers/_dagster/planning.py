@@ -50,6 +50,7 @@ __all__ = [
     "Step",
     "accepted_config",
     "executor_of",
+    "function_of",
     "launch_run",
     "launch_step",
     "nodes_of_assets",
@@ -117,6 +118,15 @@ def steps_of(job: dg.JobDefinition, run_tags: Mapping[str, str]) -> list[Step]:
             )
         )
     return steps
+
+
+def function_of(job: dg.JobDefinition, step: Step) -> Callable[..., Any] | None:
+    """The decorated function that a step calls; ``None`` for what is made in another way."""
+    definition = job.graph.get_node(step.node_handle).definition
+    function: Callable[..., Any] | None = None
+    if isinstance(definition, dg.OpDefinition):
+        function = getattr(definition.compute_fn, "decorated_fn", None)
+    return function if hasattr(function, "__code__") else None
 
 
 def nodes_of_assets(job: dg.JobDefinition) -> Mapping[dg.AssetKey, str]:
