@@ -187,10 +187,10 @@ def _of_launches(asked: Asked, deployment: Deployment | None, known: Sequence[Hi
         if isinstance(planned, Hit):
             yield planned
             continue
-        group = PodGroup(planned.run)
-        for hit in (hit for rule in _POD_RULES for hit in rule(group, asked.around)):
-            if (hit.rule, hit.text) not in said:
-                yield hit._replace(of=f"{hit.of}, {whose}")
+        of_run = Planned(replace(asked, steps=()), planned, has_asset_job=False)
+        hits = [hit for rule in DEADLINE_RULES for hit in rule(of_run)]
+        hits += [hit for rule in _POD_RULES for hit in rule(PodGroup(planned.run), asked.around)]
+        yield from (hit._replace(of=f"{hit.of}, {whose}") for hit in hits if (hit.rule, hit.text) not in said)
 
 
 def _unused(reports: Sequence[_Report], around: Surroundings) -> list[_Report]:

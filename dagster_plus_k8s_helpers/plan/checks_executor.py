@@ -19,8 +19,15 @@ __all__ = ["EXECUTOR_RULES", "WRITTEN_RULES", "executor_config", "unknown_ops", 
 
 def written_config(asked: Asked) -> Iterator[Hit]:
     """What is wrong in the pod settings of an executor as they are written, which Dagster may well refuse."""
-    for where, rule, problem in _written_problems(asked):
-        yield Hit(rule, f"{where}: {problem}", of=EXECUTOR, layer="executor")
+    for op_name, rule, problem in _written_problems(asked):
+        if op_name is None:
+            yield Hit(rule, f"step_k8s_config: {problem}", of=EXECUTOR, layer="executor")
+            continue
+        steps = tuple(step.key for step in asked.steps if step.op_name == op_name)
+        # Of an op that is in another job, that job says it.
+        if steps or op_name not in asked.op_names:
+            text = f"per_step_k8s_config[{op_name!r}]: {problem}"
+            yield Hit(rule, text, steps, "" if steps else EXECUTOR, "per_step_k8s_config")
 
 
 def unknown_ops(asked: Asked) -> Iterator[Hit]:
@@ -51,15 +58,13 @@ WRITTEN_RULES: tuple[TagRule, ...] = (written_config, unknown_ops)
 EXECUTOR_RULES: tuple[JobRule, ...] = (executor_config,)
 
 
-def _written_problems(asked: Asked) -> Iterator[tuple[str, Rule, str]]:
-    """Where in the executor's config something is wrong, by which rule, and what."""
-    written = asked.executor.written
-    for_all = written.get("step_k8s_config")
-    parts = [("step_k8s_config", for_all)]
-    parts += [(f"per_step_k8s_config[{name!r}]", config) for name, config in _per_step(asked).items()]
-    for where, config in parts:
+def _written_problems(asked: Asked) -> Iterator[tuple[str | None, Rule, str]]:
+    """For which op, or for all, something is wrong in the executor's config, by which rule, and what."""
+    configs: list[tuple[str | None, Any]] = [(None, asked.executor.written.get("step_k8s_config"))]
+    configs += _per_step(asked).items()
+    for op_name, config in configs:
         if isinstance(config, Mapping):
-            yield from ((where, rule, problem) for rule, problem in config_problems(config))
+            yield from ((op_name, rule, problem) for rule, problem in config_problems(config))
 
 
 def _per_step(asked: Asked) -> Mapping[str, Any]:

@@ -198,7 +198,8 @@ def _is_limited(tags: Mapping[str, str], limit: Mapping[str, Any]) -> bool:
     if limit.get("key") not in tags:
         return False
     value = limit.get("value")
-    return value is None or value == tags[limit["key"]]
+    is_of_each_value = isinstance(value, Mapping)
+    return value is None or is_of_each_value or value == tags[limit["key"]]
 
 
 def _difference(path: str, here: Mapping[str, Any], elsewhere: Mapping[str, Any]) -> str:

@@ -118,16 +118,27 @@ def not_said_yet(refused: Sequence[Hit], said: Sequence[Hit]) -> Iterator[Hit]:
     """
     errors = [hit for hit in said if hit.rule.severity is Severity.ERROR and hit.rule in _SAY_IT_BETTER]
     for hit in refused:
-        of_layer = [other for other in errors if other.layer == hit.layer and hit.layer is not None]
-        if not hit.steps and any(other.of == hit.of or {other.of, hit.of} <= _OF_A_RUN for other in of_layer):
+        about = [other for other in errors if _is_about(other, hit)]
+        if any(not other.steps for other in about) or (about and not hit.steps):
             continue
-        known = {key for other in of_layer for key in other.steps}
+        known = {key for other in about for key in other.steps}
         left = tuple(key for key in hit.steps if key not in known)
         if left or not hit.steps:
             yield hit._replace(steps=left)
 
 
-_OF_A_RUN = {"the job", "the run's pod", EXECUTOR}
+def _is_about(said: Hit, refused: Hit) -> bool:
+    """Whether a hit is about what Dagster refuses: about the same layer, and no other run or pod."""
+    if said.layer is None or refused.layer is None:
+        return False
+    if refused.layer == "executor" and not refused.steps:
+        return said.layer in {"executor", "per_step_k8s_config"}  # its config, which Dagster reads as a whole
+    if said.layer != refused.layer:
+        return False
+    return bool(said.steps) or said.of in {EXECUTOR, refused.of} or {said.of, refused.of} <= _OF_A_RUN
+
+
+_OF_A_RUN = {"the job", "the run's pod"}
 _SAY_IT_BETTER = (UNKNOWN_KEY, WRONG_CASE, REFUSED_VALUE, NOT_ALLOWED)
 _LAYER = re.compile(r"(?:^|, |\()(agent|location|executor|run tags|op tags|per_step_k8s_config)\b")
 

@@ -463,7 +463,19 @@ def test_steps_with_the_same_settings_are_one_finding() -> None:
     (finding,) = check(definitions(k8s_tags(ttl_seconds_after_finished=1), assets=5))
 
     assert finding.message.startswith("steps 'train', 'train_1', 'train_2' and 2 more: spec.ttl")
+    assert finding.steps == ("train", "train_1", "train_2", "train_3", "train_4")
     assert finding.where.path == "the implicit asset job, step 'train'"
+
+
+def test_a_program_reads_the_names_of_all_steps() -> None:
+    (finding,) = check(definitions(SHORT, assets=5))
+    (alone,) = check(definitions(SHORT))
+
+    said = f"spec.ttlSecondsAfterFinished is 1 by {OP}, below 60"
+    names = "'train', 'train_1', 'train_2', 'train_3', 'train_4'"
+    assert finding.to_dict()["message"] == f"steps {names}: {said}"
+    assert list(finding.to_dict()) == ["code", "severity", "where", "message", "fix", "docs"]
+    assert alone.to_dict()["message"] == f"step 'train': {said}"
 
 
 def test_a_step_of_two_jobs_is_found_once_and_the_job_alone_all_the_same() -> None:
@@ -524,6 +536,24 @@ def test_what_cannot_be_checked_is_refused(given: dict[str, Any], message: str) 
         check(definitions(job={}), **given)
 
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("version", ["1.30", "v1.30", "1.30.2", "v1.30.14-gke.1"])
+def test_a_version_is_taken_as_a_cluster_says_it(version: str) -> None:
+    rules = [{"action": "Restart", "exit_codes": {"operator": "In", "values": [1]}}]
+    tags = config(
+        pod_spec_config={"resources": {"limits": {"cpu": "1"}}},
+        container_config={"restart_policy_rules": rules},
+    )
+
+    message = f"by {OP}: Kubernetes 1.30 says Additional properties are not allowed"
+    assert found(definitions(tags), kubernetes_version=version) == [
+        (
+            "DPK517",
+            f"step 'train': spec.template.spec.containers[0] {message} ('restartPolicyRules' was unexpected)",
+        ),
+        ("DPK517", f"step 'train': spec.template.spec {message} ('resources' was unexpected)"),
+    ]
 
 
 def test_definitions_without_anything_in_them_have_nothing_wrong() -> None:
