@@ -28,7 +28,7 @@ from dagster_plus_k8s_helpers.plan.subjects import EXECUTOR, Asked, Hit, Planned
 from dagster_plus_k8s_helpers.plan.waived import OF_DEFINITIONS, Waivers, unused_waivers, waivers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import dagster as dg
 
@@ -91,20 +91,9 @@ def check(
     repository = defs.get_repository_def()
     has_asset_job = repository.has_implicit_global_asset_job_def()
     all_jobs = _all_jobs(defs, has_asset_job=has_asset_job)
-    op_names = _op_names(all_jobs)
+    shared = _Shared(repository, around, deployment, _op_names(all_jobs))
     reports = [
-        _report(
-            Asked(
-                checked,
-                tuple(planning.steps_of(checked, checked.run_tags)),
-                around,
-                op_names.get(checked.executor_def, frozenset()),
-                launches_of(checked, repository.schedule_defs),
-            ),
-            defs,
-            deployment,
-            has_asset_job=has_asset_job and not _is_implicit(checked),
-        )
+        _report(checked, shared, has_asset_job=has_asset_job and not _is_implicit(checked))
         for checked in (all_jobs if job is None else [job_of(defs, job, None)])
     ]
     # What one job does not need to have waived, another may.
@@ -122,6 +111,16 @@ _JOB_RULES: tuple[JobRule, ...] = (
     *EVADED_RULES,
 )
 _POD_RULES: tuple[PodRule, ...] = (*LAYER_RULES, *SHALLOW_RULES, *POD_RULES, *CLUSTER_RULES)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all jobs of a check have in common."""
+
+    repository: dg.RepositoryDefinition
+    around: Surroundings
+    deployment: Deployment | None
+    op_names: Mapping[dg.ExecutorDefinition, frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -162,21 +161,23 @@ def _op_names(jobs: Sequence[dg.JobDefinition]) -> dict[dg.ExecutorDefinition, f
     return {executor: frozenset(names) for executor, names in found.items()}
 
 
-def _report(
-    asked: Asked, definitions: dg.Definitions, deployment: Deployment | None, *, has_asset_job: bool
-) -> _Report:
-    waivers = waivers_of(asked, definitions)
+def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _Report:
+    name = "the implicit asset job" if _is_implicit(job) else f"job {job.name!r}"
+    steps = tuple(planning.steps_of(job, job.run_tags))
+    op_names = shared.op_names.get(job.executor_def, frozenset())
+    launches = launches_of(job, shared.repository.schedule_defs)
+    asked = Asked(job, steps, shared.around, op_names, launches)
+    waivers = waivers_of(asked, shared.repository.metadata or {})
     hits = [hit for rule in _TAG_RULES for hit in rule(asked)]
-    planned = plannable(asked, deployment)
+    planned = plannable(asked, shared.deployment)
     refused = list(planned.refused)
     if planned.plan is not None:
         of_plan = list(_of_plan(Planned(asked, planned.plan, has_asset_job), planned.at_fault))
-        of_launches = list(_of_launches(asked, deployment, of_plan))
+        of_launches = list(_of_launches(asked, shared.deployment, of_plan))
         refused += [hit for hit in of_launches if hit.rule is CANNOT_PLAN]
         hits += [*of_plan, *(hit for hit in of_launches if hit.rule is not CANNOT_PLAN)]
     hits += not_said_yet(refused, list(waivers.left_of(hits)))
-    name = "the implicit asset job" if _is_implicit(asked.job) else f"job {asked.job.name!r}"
-    order = {step.key: index for index, step in enumerate(asked.steps)}
+    order = {step.key: index for index, step in enumerate(steps)}
     return _Report(name, tuple(hits), waivers, order)
 
 

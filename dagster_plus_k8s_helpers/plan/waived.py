@@ -90,8 +90,13 @@ class Waivers:
                     yield owner, hit.rule.code
 
 
-def waivers_of(asked: Asked, definitions: dg.Definitions) -> Waivers:
-    """What the metadata of definitions, of a job, and of its assets and checks, and its ops waive."""
+def waivers_of(asked: Asked, of_definitions: Mapping[str, Any]) -> Waivers:
+    """What a job, its assets, checks and ops, and all definitions waive.
+
+    Args:
+        asked: The job.
+        of_definitions: Metadata of the definitions.
+    """
     mistakes: list[Hit] = []
     found: dict[_Owner, frozenset[str]] = {}
 
@@ -113,7 +118,7 @@ def waivers_of(asked: Asked, definitions: dg.Definitions) -> Waivers:
         comments = [] if function is None else in_source[function.__code__]
         add(_Owner(step.key), [*_of_step(step, by_handle), *comments])
     add(_Owner(of="the job"), [_of_metadata(asked.job.metadata.get(WAIVER_TAG))])
-    add(_Owner(of=OF_DEFINITIONS), [_of_metadata((definitions.metadata or {}).get(WAIVER_TAG))])
+    add(_Owner(of=OF_DEFINITIONS), [_of_metadata(of_definitions.get(WAIVER_TAG))])
     return Waivers(found, tuple(mistakes))
 
 
