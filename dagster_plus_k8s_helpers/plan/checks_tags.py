@@ -85,7 +85,8 @@ def own_tags(asked: Asked) -> Iterator[Hit]:
             try:
                 read({key: text}, None)
             except K8sConfigError as error:
-                yield Hit(REFUSED_VALUE, f"op tags, {key}: {_reason_of(error, key)}", steps)
+                problem = f"op tags, {key}: {_reason_of(error, key)}"
+                yield Hit(REFUSED_VALUE, problem, steps, layer="op tags")
 
 
 TAG_RULES: tuple[TagRule, ...] = (tag_values, misspelt_tags, own_tags)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dagster_plus_k8s_helpers.errors import PlanError
+from dagster_plus_k8s_helpers.executor.memory_ladder import MEMORY_LADDER_TAG
+from dagster_plus_k8s_helpers.executor.settings import START_TIMEOUT_TAG
 from dagster_plus_k8s_helpers.findings import Severity
 from dagster_plus_k8s_helpers.plan.resolve import plan_of_job
 from dagster_plus_k8s_helpers.plan.rules import (
@@ -73,7 +75,7 @@ def plannable(asked: Asked, deployment: Deployment | None) -> Plannable:
     for steps in _refused(plan_of, _with_same_settings(asked)):
         bare = [_without_op_tags(step) for step in steps]
         is_by_op_tags = _refusal(plan_of, bare) is None
-        text = (_refusal(plan_of, steps[:1]) or "").removeprefix(f"step {steps[0].key!r}, ")
+        text = (_refusal(plan_of, steps[:1]) or "").removeprefix(f"step {steps[0].key!r}").lstrip(",: ")
         layer = "op tags" if is_by_op_tags else _layer(text)
         refused.setdefault((text, layer), []).extend(step.key for step in steps)
         for step in bare:
@@ -138,6 +140,7 @@ def _is_about(said: Hit, refused: Hit) -> bool:
     return bool(said.steps) or said.of in {EXECUTOR, refused.of} or {said.of, refused.of} <= _OF_A_RUN
 
 
+_OP_TAGS = (K8sConfig.TAG, OLD_TAG, MEMORY_LADDER_TAG, START_TIMEOUT_TAG)
 _OF_A_RUN = {"the job", "the run's pod"}
 _SAY_IT_BETTER = (UNKNOWN_KEY, WRONG_CASE, REFUSED_VALUE, NOT_ALLOWED)
 _LAYER = re.compile(r"(?:^|, |\()(agent|location|executor|run tags|op tags|per_step_k8s_config)\b")
@@ -162,11 +165,7 @@ def _with_same_settings(asked: Asked) -> list[list[Step]]:
     own = (asked.executor.resolved or {}).get("per_step_k8s_config") or {}
     found: dict[object, list[Step]] = {}
     for step in asked.steps:
-        settings = (
-            step.tags.get(K8sConfig.TAG),
-            step.tags.get(OLD_TAG),
-            step.op_name if step.op_name in own else "",
-        )
+        settings = (*map(step.tags.get, _OP_TAGS), step.op_name if step.op_name in own else "")
         found.setdefault(settings, []).append(step)
     return list(found.values())
 
@@ -184,5 +183,5 @@ def _refused(plan_of: PlanOf, groups: list[list[Step]]) -> Iterator[list[Step]]:
 
 
 def _without_op_tags(step: Step) -> Step:
-    tags = {key: value for key, value in step.tags.items() if key not in {K8sConfig.TAG, OLD_TAG}}
+    tags = {key: value for key, value in step.tags.items() if key not in _OP_TAGS}
     return step._replace(tags=tags)
