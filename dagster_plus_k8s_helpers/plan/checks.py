@@ -24,7 +24,15 @@ from dagster_plus_k8s_helpers.plan.launches import launches_of
 from dagster_plus_k8s_helpers.plan.layers import as_mapping
 from dagster_plus_k8s_helpers.plan.plannable import not_said_yet, plannable, planned_launches
 from dagster_plus_k8s_helpers.plan.rules import CANNOT_PLAN
-from dagster_plus_k8s_helpers.plan.subjects import EXECUTOR, Asked, Hit, Planned, PodGroup, Surroundings
+from dagster_plus_k8s_helpers.plan.subjects import (
+    EXECUTOR,
+    OF_RUN,
+    Asked,
+    Hit,
+    Planned,
+    PodGroup,
+    Surroundings,
+)
 from dagster_plus_k8s_helpers.plan.waived import OF_DEFINITIONS, Waivers, unused_waivers, waivers_of
 
 if TYPE_CHECKING:
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.jobs import DefinitionsOrLoader
     from dagster_plus_k8s_helpers.plan.layers import Settings
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
+    from dagster_plus_k8s_helpers.plan.plannable import Plannable
     from dagster_plus_k8s_helpers.plan.subjects import JobRule, PodRule, TagRule
 
 __all__ = ["check"]
@@ -172,7 +181,7 @@ def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _
     planned = plannable(asked, shared.deployment)
     refused = list(planned.refused)
     if planned.plan is not None:
-        of_plan = list(_of_plan(Planned(asked, planned.plan, has_asset_job), planned.at_fault))
+        of_plan = list(_of_plan(Planned(asked, planned.plan, has_asset_job), planned))
         of_launches = list(_of_launches(asked, shared.deployment, of_plan))
         refused += [hit for hit in of_launches if hit.rule is CANNOT_PLAN]
         hits += [*of_plan, *(hit for hit in of_launches if hit.rule is not CANNOT_PLAN)]
@@ -208,15 +217,16 @@ def _unused(reports: Sequence[_Report], around: Surroundings) -> list[_Report]:
     ]
 
 
-def _of_plan(job: Planned, at_fault: frozenset[str]) -> Iterator[Hit]:
-    """What the rules say of a plan, but for steps that are not planned as they are written."""
-    known = tuple(step for step in job.asked.steps if step.key not in at_fault)
+def _of_plan(job: Planned, planned: Plannable) -> Iterator[Hit]:
+    """What the rules say of a plan, but for what is not planned as it is written."""
+    known = tuple(step for step in job.asked.steps if step.key not in planned.at_fault)
     job = replace(job, asked=replace(job.asked, steps=known))
     hits = [hit for rule in _JOB_RULES for hit in rule(job)]
     hits += [hit for group in job.groups for rule in _POD_RULES for hit in rule(group, job.asked.around)]
     for hit in hits:
-        steps = tuple(key for key in hit.steps if key not in at_fault)
-        if steps or not hit.steps:
+        steps = tuple(key for key in hit.steps if key not in planned.at_fault)
+        is_of_run = hit.of == OF_RUN and planned.is_run_at_fault
+        if steps or not (hit.steps or is_of_run):
             yield hit._replace(steps=steps)
 
 

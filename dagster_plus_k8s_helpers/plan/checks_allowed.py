@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.plan.layers import launcher_config, location_of
 from dagster_plus_k8s_helpers.plan.rules import ALLOWLIST_EVADED, NOT_ALLOWED, VARIABLE_DROPPED
-from dagster_plus_k8s_helpers.plan.subjects import Hit, shown
+from dagster_plus_k8s_helpers.plan.subjects import OF_RUN, Hit, shown
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _written(asked: Asked) -> Iterator[_Written]:
         if isinstance(config, Mapping):
             of_job = whose == "the job"
             source = "run tags" if of_job else f"the tags of {whose}"
-            yield _Written(config, source, "the run's pod" if of_job else whose, "run tags")
+            yield _Written(config, source, OF_RUN if of_job else whose, "run tags")
 
 
 def _written_by_location(asked: Asked) -> Iterator[_Written]:
@@ -171,7 +171,7 @@ def _written_by_location(asked: Asked) -> Iterator[_Written]:
     source = f"the code location {file.name or '<without a name>'!r}"
     namespace = {"namespace": context.namespace} if context.namespace else {}
     run, server = context.run_k8s_config.to_dict(), context.server_k8s_config.to_dict()
-    yield _Written({**run, **namespace}, source, "the run's pod", "location")
+    yield _Written({**run, **namespace}, source, OF_RUN, "location")
     # What is said of both, once.
     own = {section: _without(server[section], run[section]) for section in _SECTIONS if section in server}
     yield _Written(own, source, "the code server", "location")

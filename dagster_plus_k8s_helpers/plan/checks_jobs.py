@@ -18,7 +18,7 @@ from dagster_plus_k8s_helpers.plan.rules import (
     TOO_MANY_PROCESSES,
     UNBOUNDED,
 )
-from dagster_plus_k8s_helpers.plan.subjects import OLD_TAG, Hit, amount, shown
+from dagster_plus_k8s_helpers.plan.subjects import OF_RUN, OLD_TAG, Hit, amount, shown
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def only_in_this_job(job: Planned) -> Iterator[Hit]:
     if differing:
         shown = "; ".join(_difference(path, here, elsewhere) for path in differing[:_MOST_SHOWN])
         more = f"; and {len(differing) - _MOST_SHOWN} more" if len(differing) > _MOST_SHOWN else ""
-        yield Hit(ONLY_IN_THIS_JOB, f"{shown}{more}", of="the run's pod")
+        yield Hit(ONLY_IN_THIS_JOB, f"{shown}{more}", of=OF_RUN)
 
 
 def unbounded(job: Planned) -> Iterator[Hit]:
@@ -161,7 +161,7 @@ def too_many_processes(job: Planned) -> Iterator[Hit]:
             TOO_MANY_PROCESSES,
             f"the executor {job.plan.executor!r} has {count}, and {number} can run at once; "
             f"limits.cpu is {str(limit)!r} by {layer}",
-            of="the run's pod",
+            of=OF_RUN,
         )
 
 

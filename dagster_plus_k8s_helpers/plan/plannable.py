@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from dagster_plus_k8s_helpers.errors import PlanError
@@ -18,11 +18,11 @@ from dagster_plus_k8s_helpers.plan.rules import (
     UNKNOWN_KEY,
     WRONG_CASE,
 )
-from dagster_plus_k8s_helpers.plan.subjects import EXECUTOR, OLD_TAG, Hit
+from dagster_plus_k8s_helpers.plan.subjects import EXECUTOR, OF_RUN, OLD_TAG, Hit
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from dagster_plus_k8s_helpers._dagster.planning import Step
@@ -41,72 +41,44 @@ class Plannable:
     """What there is to be planned of a job.
 
     Attributes:
-        plan: The plan; ``None`` when not even the run's own pod can be planned.
+        plan: The plan; ``None`` when there is none even without the job's tags.
         refused: What Dagster refuses.
         at_fault: Steps of which that is: planned as if they had no op tags, or not at all.
+        is_run_at_fault: Whether it is refused of the run's own pod, which is planned without the job's tags.
     """
 
     plan: RunPlan | None
     refused: tuple[Hit, ...] = ()
     at_fault: frozenset[str] = frozenset()
+    is_run_at_fault: bool = False
 
 
 def plannable(asked: Asked, deployment: Deployment | None) -> Plannable:
-    """Plans a job; without the settings of steps that Dagster refuses, when it does."""
-
-    def plan_of(steps: Sequence[Step]) -> RunPlan:
-        return plan_of_job(
-            asked.job,
-            agent=asked.around.agent,
-            location=asked.around.location,
-            deployment=deployment,
-            steps=steps,
-        )
-
+    """Plans a job; without the settings that Dagster refuses, when it does."""
+    plan_of = _planner(asked, deployment)
     try:
         return Plannable(plan_of(asked.steps))
     except PlanError:  # looked for below
         pass
-    of_job = _refusal(plan_of, ())
-    if of_job is not None:
-        return Plannable(None, (Hit(CANNOT_PLAN, of_job, of="the job", layer=_layer(of_job)),))
-    refused: dict[tuple[str, LayerName | None], list[str]] = {}
-    planned = {step.key: step for step in asked.steps}
-    for steps in _refused(plan_of, _with_same_settings(asked)):
-        bare = [_without_op_tags(step) for step in steps]
-        is_by_op_tags = _refusal(plan_of, bare) is None
-        text = (_refusal(plan_of, steps[:1]) or "").removeprefix(f"step {steps[0].key!r}").lstrip(",: ")
-        layer = "op tags" if is_by_op_tags else _layer(text)
-        refused.setdefault((text, layer), []).extend(step.key for step in steps)
-        for step in bare:
-            if is_by_op_tags:
-                planned[step.key] = step
-            else:
-                del planned[step.key]
-    hits = tuple(Hit(CANNOT_PLAN, text, tuple(keys), layer=by) for (text, by), keys in refused.items())
-    at_fault = frozenset(key for hit in hits for key in hit.steps)
-    return Plannable(plan_of(list(planned.values())), hits, at_fault)
+    of_run = _refusal(plan_of, ())
+    if of_run is None:
+        return _without_refused_steps(asked, plan_of)
+    hit = Hit(CANNOT_PLAN, of_run, of="the job", layer=_layer(of_run))
+    without_tags = _planner(asked, deployment, {key: "{}" for key in _RUN_TAGS if key in asked.job.run_tags})
+    if _refusal(without_tags, ()) is not None:
+        return Plannable(None, (hit,))
+    rest = _without_refused_steps(asked, without_tags)
+    return replace(rest, refused=(hit, *rest.refused), is_run_at_fault=True)
 
 
 def planned_launches(asked: Asked, deployment: Deployment | None) -> Iterator[tuple[str, RunPlan | Hit]]:
     """The run's own pod as partitions and schedules launch it, or what Dagster refuses of their tags."""
     for whose, tags in asked.launches.items():
-        settings = {key: tags[key] for key in (K8sConfig.TAG, OLD_TAG) if key in tags}
+        settings = {key: tags[key] for key in _RUN_TAGS if key in tags}
         if settings.items() <= asked.job.run_tags.items():
             continue
-        around = asked.around
         try:
-            yield (
-                whose,
-                plan_of_job(
-                    asked.job,
-                    agent=around.agent,
-                    location=around.location,
-                    deployment=deployment,
-                    tags=settings,
-                    steps=(),
-                ),
-            )
+            yield whose, _planner(asked, deployment, settings)(())
         except PlanError as error:
             yield whose, Hit(CANNOT_PLAN, str(error), of=whose, layer=_layer(str(error)))
 
@@ -140,8 +112,9 @@ def _is_about(said: Hit, refused: Hit) -> bool:
     return bool(said.steps) or said.of in {EXECUTOR, refused.of} or {said.of, refused.of} <= _OF_A_RUN
 
 
-_OP_TAGS = (K8sConfig.TAG, OLD_TAG, MEMORY_LADDER_TAG, START_TIMEOUT_TAG)
-_OF_A_RUN = {"the job", "the run's pod"}
+_RUN_TAGS = (K8sConfig.TAG, OLD_TAG)
+_OP_TAGS = (*_RUN_TAGS, MEMORY_LADDER_TAG, START_TIMEOUT_TAG)
+_OF_A_RUN = {"the job", OF_RUN}
 _SAY_IT_BETTER = (UNKNOWN_KEY, WRONG_CASE, REFUSED_VALUE, NOT_ALLOWED)
 _LAYER = re.compile(r"(?:^|, |\()(agent|location|executor|run tags|op tags|per_step_k8s_config)\b")
 
@@ -150,6 +123,42 @@ def _layer(text: str) -> LayerName | None:
     """The layer that the message of a PlanError names."""
     found = _LAYER.search(text)
     return cast("LayerName", found[1]) if found else None
+
+
+def _planner(asked: Asked, deployment: Deployment | None, tags: Mapping[str, str] | None = None) -> PlanOf:
+    """What plans some of the steps of a job, with other tags of its run than its own if any are given."""
+
+    def plan_of(steps: Sequence[Step]) -> RunPlan:
+        return plan_of_job(
+            asked.job,
+            agent=asked.around.agent,
+            location=asked.around.location,
+            deployment=deployment,
+            tags=tags,
+            steps=steps,
+        )
+
+    return plan_of
+
+
+def _without_refused_steps(asked: Asked, plan_of: PlanOf) -> Plannable:
+    """The plan without the op tags of steps that are refused for them, and without other refused steps."""
+    refused: dict[tuple[str, LayerName | None], list[str]] = {}
+    planned = {step.key: step for step in asked.steps}
+    for steps in _refused(plan_of, _with_same_settings(asked)):
+        bare = [_without_op_tags(step) for step in steps]
+        is_by_op_tags = _refusal(plan_of, bare) is None
+        text = (_refusal(plan_of, steps[:1]) or "").removeprefix(f"step {steps[0].key!r}").lstrip(",: ")
+        layer = "op tags" if is_by_op_tags else _layer(text)
+        refused.setdefault((text, layer), []).extend(step.key for step in steps)
+        for step in bare:
+            if is_by_op_tags:
+                planned[step.key] = step
+            else:
+                del planned[step.key]
+    hits = tuple(Hit(CANNOT_PLAN, text, tuple(keys), layer=by) for (text, by), keys in refused.items())
+    at_fault = frozenset(key for hit in hits for key in hit.steps)
+    return Plannable(plan_of(list(planned.values())), hits, at_fault)
 
 
 def _refusal(plan_of: PlanOf, steps: Sequence[Step]) -> str | None:

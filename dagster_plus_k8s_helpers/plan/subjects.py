@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXECUTOR",
+    "OF_RUN",
     "OLD_TAG",
     "POD_SPEC",
     "Asked",
@@ -45,6 +46,7 @@ __all__ = [
 
 EXECUTOR = "the executor"
 """Whose a hit is that every job with the executor would repeat."""
+OF_RUN = "the run's pod"
 POD_SPEC = "spec.template.spec"
 OLD_TAG = "dagster-k8s/resource_requirements"
 """Tag with the resources alone, which Dagster still reads."""
@@ -129,7 +131,7 @@ class PodGroup:
 
     def hit(self, rule: Rule, text: str) -> Hit:
         """Something to say of these pods."""
-        return Hit(rule, text, self.steps, "" if self.steps else "the run's pod")
+        return Hit(rule, text, self.steps, "" if self.steps else OF_RUN)
 
 
 @dataclass(frozen=True)

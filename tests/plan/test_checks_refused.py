@@ -97,6 +97,28 @@ def test_a_refusal_that_only_the_merge_brings_about_is_of_its_step() -> None:
     ]
 
 
+def test_refused_tags_of_a_job_hide_nothing_of_its_steps() -> None:
+    @dg.op(tags=SHORT)
+    def good() -> None: ...
+
+    @dg.op(tags=container(volumeMountz=[]))
+    def bad() -> None: ...
+
+    @dg.job(tags=config(container_config={"tty": "yes", "resorces": {}}), executor_def=stock())
+    def nightly() -> None:
+        good()
+        bad()
+
+    assert [
+        (code, message.partition(": ")[0]) for code, message in found(dg.Definitions(jobs=[nightly]))
+    ] == [
+        ("DPK512", "the job"),
+        ("DPK515", "the job"),
+        ("DPK512", "step 'bad'"),
+        ("DPK521", "step 'good'"),
+    ]
+
+
 WRITTEN = [
     (
         {"containerConfig": {}},
