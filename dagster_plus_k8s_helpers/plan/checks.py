@@ -71,8 +71,8 @@ def check(
         files: Helm values, dagster_cloud.yaml, container_context.yaml, build.yaml: checked on their own,
             and code locations with the agents among them.
         job: Name of the one job to check; every job and the implicit asset job when left out.
-        agent: The agent's Helm values, to plan with.
-        location: The code location's entry in ``dagster_cloud.yaml``, to plan with.
+        agent: The agent's Helm values: planned with, and checked as the file would be.
+        location: The code location's entry in ``dagster_cloud.yaml``: the same.
         nodes: The nodes of the cluster, from `read_nodes`; what depends on them is left out without.
         kubernetes_version: Version of the cluster, such as ``"1.31"``, whose schemas the Jobs must follow.
         deployment: The Dagster+ deployment to plan for.
