@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Finding", "FindingDict", "Rule", "Severity", "Where", "at_or_above"]
+
+_MOST_NAMED = 3
 
 
 class Severity(StrEnum):
@@ -60,6 +65,7 @@ class Finding:
         fix: What to write instead.
         docs: Page that explains the rule.
         source: The line of code that `where`, a job or step, comes from; for what shows findings in files.
+        steps: Keys of the steps it is about, when it is about steps.
     """
 
     code: str
@@ -69,9 +75,18 @@ class Finding:
     fix: str
     docs: str
     source: Where | None = None
+    steps: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.where}: {self.severity} {self.code}: {self.message}; {self.fix}"
+
+    @property
+    def full_message(self) -> str:
+        """The message, for programs: with every step named, where `message` names the first few."""
+        few = _named(self.steps, _MOST_NAMED)
+        if not self.steps or not self.message.startswith(few):
+            return self.message
+        return _named(self.steps, len(self.steps)) + self.message.removeprefix(few)
 
     def to_dict(self) -> FindingDict:
         """The finding as JSON, everything in it text."""
@@ -79,7 +94,7 @@ class Finding:
             "code": self.code,
             "severity": self.severity.value,
             "where": str(self.where),
-            "message": self.message,
+            "message": self.full_message,
             "fix": self.fix,
             "docs": self.docs,
         }
@@ -116,7 +131,25 @@ class Rule:
         """
         return Finding(self.code, self.severity, where, message, fix or self.fix, self.docs)
 
+    def of_steps(self, where: Where, steps: Sequence[str], message: str) -> Finding:
+        """A finding of this kind about steps, which the message then begins with.
+
+        Args:
+            where: Where it stands.
+            steps: Keys of the steps, one at least.
+            message: What is wrong with them.
+        """
+        text = f"{_named(steps, _MOST_NAMED)}: {message}"
+        return Finding(self.code, self.severity, where, text, self.fix, self.docs, steps=tuple(steps))
+
 
 def at_or_above(findings: list[Finding], severity: Severity) -> list[Finding]:
     """The findings that are at least so bad."""
     return [item for item in findings if severity is Severity.WARNING or item.severity is Severity.ERROR]
+
+
+def _named(steps: Sequence[str], most: int) -> str:
+    if len(steps) == 1:
+        return f"step {steps[0]!r}"
+    more = f" and {len(steps) - most} more" if len(steps) > most else ""
+    return f"steps {', '.join(map(repr, steps[:most]))}{more}"

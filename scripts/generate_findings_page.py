@@ -46,13 +46,29 @@ k8s:
     - REGION  # dagster-plus-k8s: ignore[DPK307] every agent has it
 ```
 
-What is found in definitions is waived by metadata of the asset, of the asset check, or of the job for the
-whole job; an op has it in its tags:
+In Python the comment stands at the decorator or inside the function of an asset, asset check or op. Metadata
+does the same, and also waives for a whole job (metadata of the job) or for everything (metadata of the
+`Definitions`, which is how to waive what is found of runs of the implicit asset job). An op that no function
+of yours makes has it in its tags:
 
 ```python
-@dg.asset(metadata={"dagster-plus-k8s/ignore": {"DPK501": "the laptop is all it needs"}})
+@dg.asset(op_tags=SMALL.tags)  # dagster-plus-k8s: ignore[DPK501] the laptop is all it needs
 def small() -> None: ...
+
+
+@dg.asset(metadata={"dagster-plus-k8s/ignore": {"DPK501": "the laptop is all it needs"}})
+def as_small() -> None: ...
+
+
+defs = dg.Definitions(
+    assets=[small, as_small],
+    metadata={"dagster-plus-k8s/ignore": {"DPK508": "this cluster has nodes with GPUs only"}},
+)
 ```
+
+A waiver without a reason, or of a code that there is not, is itself found. So is one of what is not found,
+when every job is checked with `--agent` and `--location`, and with `--nodes` and `--kubernetes-version` where
+the code needs them: with less, nobody knows.
 
 This page is written by `scripts/generate_findings_page.py`.
 """

@@ -273,6 +273,16 @@ def test_definitions_are_loaded_as_in_the_cluster_and_checked(reference: str) ->
 
 
 @pytest.mark.usefixtures("module")
+def test_a_file_that_is_checked_and_planned_with_is_found_once() -> None:
+    Path("wrong_agent.yaml").write_text("workspace: {resorces: {}}\n")
+
+    result = call("check", "-m", "shop_defs", "--agent", "wrong_agent.yaml", "--format", "json")
+
+    where = [item["where"] for item in json.loads(result.output) if item["code"] == "DPK101"]
+    assert where == ["wrong_agent.yaml:1:13 workspace.resorces"]
+
+
+@pytest.mark.usefixtures("module")
 def test_files_and_definitions_are_checked_together() -> None:
     result = call("check", "wrong.yaml", "-m", "shop_defs", "--nodes", "nodes.yaml", "--format", "json")
 

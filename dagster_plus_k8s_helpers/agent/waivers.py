@@ -13,9 +13,23 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.findings import Finding
 
-__all__ = ["after_waivers"]
+__all__ = ["Waiver", "after_waivers", "read_waiver"]
 
 _WAIVER = re.compile(r"(?:^|\s)#\s*dagster-plus-k8s:\s*ignore\[([^\]]*)\](.*)")
+
+
+class Waiver(NamedTuple):
+    """What a comment waives.
+
+    Attributes:
+        codes: Which findings.
+        reason: Why; may be empty, and then waives nothing.
+        column: Where in its line it begins, from 1.
+    """
+
+    codes: frozenset[str]
+    reason: str
+    column: int
 
 
 class _Waiver(NamedTuple):
@@ -23,6 +37,15 @@ class _Waiver(NamedTuple):
     column: int
     codes: frozenset[str]
     reason: str
+
+
+def read_waiver(line: str) -> Waiver | None:
+    """The waiver in a line, if there is one."""
+    match = _WAIVER.search(line)
+    if match is None:
+        return None
+    codes = frozenset(code.strip().upper() for code in match[1].split(",") if code.strip())
+    return Waiver(codes, match[2].strip(), line.index("#", match.start()) + 1)
 
 
 def after_waivers(text: str, file: str, findings: Sequence[Finding]) -> list[Finding]:
@@ -52,10 +75,9 @@ def after_waivers(text: str, file: str, findings: Sequence[Finding]) -> list[Fin
 def _waivers(text: str) -> list[_Waiver]:
     found = []
     for number, line in enumerate(text.split("\n"), start=1):
-        match = _WAIVER.search(line)
-        if match:
-            codes = frozenset(code.strip().upper() for code in match[1].split(",") if code.strip())
-            found.append(_Waiver(number, line.index("#", match.start()) + 1, codes, match[2].strip()))
+        waiver = read_waiver(line)
+        if waiver is not None:
+            found.append(_Waiver(number, waiver.column, waiver.codes, waiver.reason))
     return found
 
 

@@ -65,6 +65,7 @@ def check_definitions(
 
     from dagster_plus_k8s_helpers.executor.deployment import Deployment  # noqa: PLC0415
     from dagster_plus_k8s_helpers.plan import ClusterObjects, check, read_nodes  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.plan.checks_settings import FromFile  # noqa: PLC0415
 
     values = _data(agent)
     entry = _entry(location, location_name, module.partition(":")[0])
@@ -72,8 +73,8 @@ def check_definitions(
         return check(
             loader_of(module),
             job=job,
-            agent=values,
-            location=entry,
+            agent=None if values is None else FromFile(values),
+            location=None if entry is None else FromFile(entry),
             nodes=read_nodes(Path(nodes).read_bytes(), nodes) if nodes else None,
             kubernetes_version=kubernetes_version,
             deployment=Deployment("full", deployment or _first_deployment(values), in_cluster=True),

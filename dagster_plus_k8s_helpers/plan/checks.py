@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers._dagster import planning
-from dagster_plus_k8s_helpers.errors import PlanError
+from dagster_plus_k8s_helpers._dagster.executor_config import op_names_of
 from dagster_plus_k8s_helpers.findings import Finding, Where
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.checks_allowed import ALLOWED_RULES, EVADED_RULES
 from dagster_plus_k8s_helpers.plan.checks_cluster import CLUSTER_RULES
+from dagster_plus_k8s_helpers.plan.checks_executor import EXECUTOR_RULES, WRITTEN_RULES
 from dagster_plus_k8s_helpers.plan.checks_jobs import JOB_RULES, TAGS_OF_JOBS
 from dagster_plus_k8s_helpers.plan.checks_layers import LAYER_RULES, bare_variables, gpu_from_below
 from dagster_plus_k8s_helpers.plan.checks_objects import OBJECT_RULES
 from dagster_plus_k8s_helpers.plan.checks_pipes import PIPES_RULES
-from dagster_plus_k8s_helpers.plan.checks_pods import POD_RULES, check_version
-from dagster_plus_k8s_helpers.plan.checks_tags import EXECUTOR_RULES, TAG_RULES
+from dagster_plus_k8s_helpers.plan.checks_pods import DEADLINE_RULES, POD_RULES, schema_version
+from dagster_plus_k8s_helpers.plan.checks_settings import check_settings
+from dagster_plus_k8s_helpers.plan.checks_shallow import SHALLOW_RULES
+from dagster_plus_k8s_helpers.plan.checks_tags import TAG_RULES
 from dagster_plus_k8s_helpers.plan.jobs import job_of, loaded
+from dagster_plus_k8s_helpers.plan.launches import launches_of
 from dagster_plus_k8s_helpers.plan.layers import as_mapping
-from dagster_plus_k8s_helpers.plan.resolve import plan_of_job
+from dagster_plus_k8s_helpers.plan.plannable import not_said_yet, plannable, planned_launches
 from dagster_plus_k8s_helpers.plan.rules import CANNOT_PLAN, NOT_SAID_BY_CLUSTER
-from dagster_plus_k8s_helpers.plan.subjects import Asked, Hit, Planned, Surroundings
-from dagster_plus_k8s_helpers.plan.waived import waivers_of
+from dagster_plus_k8s_helpers.plan.subjects import (
+    EXECUTOR,
+    OF_RUN,
+    Asked,
+    Hit,
+    Planned,
+    PodGroup,
+    Surroundings,
+)
+from dagster_plus_k8s_helpers.plan.waived import OF_DEFINITIONS, Waivers, unused_waivers, waivers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import dagster as dg
 
@@ -35,7 +47,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.jobs import DefinitionsOrLoader
     from dagster_plus_k8s_helpers.plan.layers import Settings
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
-    from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
+    from dagster_plus_k8s_helpers.plan.plannable import Plannable
     from dagster_plus_k8s_helpers.plan.subjects import JobRule, PodRule, TagRule
 
 __all__ = ["check"]
@@ -62,8 +74,8 @@ def check(
         files: Helm values, dagster_cloud.yaml, container_context.yaml, build.yaml: checked on their own,
             and code locations with the agents among them.
         job: Name of the one job to check; every job and the implicit asset job when left out.
-        agent: The agent's Helm values, to plan with.
-        location: The code location's entry in ``dagster_cloud.yaml``, to plan with.
+        agent: The agent's Helm values: planned with, and checked as the file would be.
+        location: The code location's entry in ``dagster_cloud.yaml``: the same.
         nodes: The nodes of the cluster, from `read_nodes`; what depends on them is left out without.
         kubernetes_version: Version of the cluster, such as ``"1.31"``, whose schemas the Jobs must follow.
         deployment: The Dagster+ deployment to plan for.
@@ -79,39 +91,72 @@ def check(
         MissingExtraError: A Kubernetes version is given, and the extra ``check`` is not installed.
     """
     found = check_sources([_source(file) for file in files])
-    if kubernetes_version is not None:
-        check_version(kubernetes_version)
+    version = "" if kubernetes_version is None else schema_version(kubernetes_version)
     if definitions is None:
         return found
     around = Surroundings(
         None if agent is None else as_mapping("agent", agent),
         None if location is None else as_mapping("location", location),
         tuple(nodes or ()),
-        kubernetes_version or "",
+        version,
         cluster,
     )
+    found += check_settings(around.agent, around.location, found)
     defs = loaded(definitions, deployment)
     repository = defs.get_repository_def()
     has_asset_job = repository.has_implicit_global_asset_job_def()
+    all_jobs = _all_jobs(defs, has_asset_job=has_asset_job)
+    shared = _Shared(repository, around, deployment, _op_names(all_jobs))
     reports = [
-        _report(found_job, around, deployment, has_asset_job=has_asset_job and not _is_implicit(found_job))
-        for found_job in _jobs(defs, job, has_asset_job=has_asset_job)
+        _report(checked, shared, has_asset_job=has_asset_job and not _is_implicit(checked))
+        for checked in (all_jobs if job is None else [job_of(defs, job, None)])
     ]
-    return [*found, *_findings(reports), *_refused(cluster)]
+    # What one job does not need to have waived, another may.
+    unused = [] if job is not None else _unused(reports, around)
+    return [*found, *_findings(reports), *_findings(unused), *_refused(cluster)]
 
 
-_TAG_RULES: tuple[TagRule, ...] = (*TAG_RULES, *TAGS_OF_JOBS, *ALLOWED_RULES, *PIPES_RULES)
-_JOB_RULES: tuple[JobRule, ...] = (*JOB_RULES, gpu_from_below, bare_variables, *EXECUTOR_RULES, *EVADED_RULES)
-_POD_RULES: tuple[PodRule, ...] = (*LAYER_RULES, *POD_RULES, *CLUSTER_RULES, *OBJECT_RULES)
+_TAG_RULES: tuple[TagRule, ...] = (*TAG_RULES, *WRITTEN_RULES, *TAGS_OF_JOBS, *ALLOWED_RULES, *PIPES_RULES)
+_JOB_RULES: tuple[JobRule, ...] = (
+    *JOB_RULES,
+    gpu_from_below,
+    bare_variables,
+    *DEADLINE_RULES,
+    *EXECUTOR_RULES,
+    *EVADED_RULES,
+)
+_POD_RULES: tuple[PodRule, ...] = (
+    *LAYER_RULES,
+    *SHALLOW_RULES,
+    *POD_RULES,
+    *CLUSTER_RULES,
+    *OBJECT_RULES,
+)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all jobs of a check have in common."""
+
+    repository: dg.RepositoryDefinition
+    around: Surroundings
+    deployment: Deployment | None
+    op_names: Mapping[dg.ExecutorDefinition, frozenset[str]]
 
 
 @dataclass(frozen=True)
 class _Report:
-    """What is to be said of one job, and in which order its steps come."""
+    """What is to be said of one job, what it waives, and in which order its steps come."""
 
     name: str
     hits: tuple[Hit, ...]
+    waivers: Waivers
     order: dict[str, int]
+
+    @property
+    def left(self) -> tuple[Hit, ...]:
+        """What is not waived."""
+        return (*self.waivers.mistakes, *self.waivers.left_of(self.hits))
 
 
 def _refused(cluster: ClusterObjects | None) -> Iterator[Finding]:
@@ -125,9 +170,7 @@ def _source(file: str | Path | Source) -> Source:
     return file if isinstance(file, Source) else Source(str(file), Path(file).read_bytes())
 
 
-def _jobs(defs: dg.Definitions, name: str | None, *, has_asset_job: bool) -> list[dg.JobDefinition]:
-    if name is not None:
-        return [job_of(defs, name, None)]
+def _all_jobs(defs: dg.Definitions, *, has_asset_job: bool) -> list[dg.JobDefinition]:
     named = sorted(
         (job for job in defs.resolve_all_job_defs() if not _is_implicit(job)), key=lambda job: job.name
     )
@@ -138,58 +181,89 @@ def _is_implicit(job: dg.JobDefinition) -> bool:
     return job.name.startswith("__")
 
 
-def _report(
-    job: dg.JobDefinition, around: Surroundings, deployment: Deployment | None, *, has_asset_job: bool
-) -> _Report:
-    steps = tuple(planning.steps_of(job, job.run_tags))
-    asked = Asked(job, steps, around)
-    hits = [hit for rule in _TAG_RULES for hit in rule(asked)]
-    planned: RunPlan | None = None
-    try:
-        planned = plan_of_job(job, agent=around.agent, location=around.location, deployment=deployment)
-    except PlanError as error:
-        # The rules for tags say it better, where they say it.
-        if not hits:
-            hits.append(Hit(CANNOT_PLAN, str(error), of="the job"))
-    if planned is not None:
-        hits += _of_plan(Planned(asked, planned, has_asset_job))
-    waivers = waivers_of(job, steps)
+def _op_names(jobs: Sequence[dg.JobDefinition]) -> dict[dg.ExecutorDefinition, frozenset[str]]:
+    """The names of the ops of all jobs, by the executor of the job."""
+    found: dict[dg.ExecutorDefinition, set[str]] = {}
+    for job in jobs:
+        found.setdefault(job.executor_def, set()).update(op_names_of(job.graph))
+    return {executor: frozenset(names) for executor, names in found.items()}
+
+
+def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _Report:
     name = "the implicit asset job" if _is_implicit(job) else f"job {job.name!r}"
+    steps = tuple(planning.steps_of(job, job.run_tags))
+    op_names = shared.op_names.get(job.executor_def, frozenset())
+    launches = launches_of(job, shared.repository.schedule_defs)
+    asked = Asked(job, steps, shared.around, op_names, launches)
+    waivers = waivers_of(asked, shared.repository.metadata or {})
+    hits = [hit for rule in _TAG_RULES for hit in rule(asked)]
+    planned = plannable(asked, shared.deployment)
+    refused = list(planned.refused)
+    if planned.plan is not None:
+        of_plan = list(_of_plan(Planned(asked, planned.plan, has_asset_job), planned))
+        of_launches = list(_of_launches(asked, shared.deployment, of_plan))
+        refused += [hit for hit in of_launches if hit.rule is CANNOT_PLAN]
+        hits += [*of_plan, *(hit for hit in of_launches if hit.rule is not CANNOT_PLAN)]
+    hits += not_said_yet(refused, list(waivers.left_of(hits)))
     order = {step.key: index for index, step in enumerate(steps)}
-    return _Report(name, (*waivers.mistakes, *waivers.left_of(hits)), order)
+    return _Report(name, tuple(hits), waivers, order)
 
 
-def _of_plan(job: Planned) -> Iterator[Hit]:
-    for rule in _JOB_RULES:
-        yield from rule(job)
-    for group in job.groups:
-        for pod_rule in _POD_RULES:
-            yield from pod_rule(group, job.asked.around)
+def _of_launches(asked: Asked, deployment: Deployment | None, known: Sequence[Hit]) -> Iterator[Hit]:
+    """What is wrong with the run's pod in some launches only."""
+    said = {(hit.rule, hit.text) for hit in known}
+    for whose, planned in planned_launches(asked, deployment):
+        if isinstance(planned, Hit):
+            yield planned
+            continue
+        of_run = Planned(replace(asked, steps=()), planned, has_asset_job=False)
+        hits = [hit for rule in DEADLINE_RULES for hit in rule(of_run)]
+        hits += [hit for rule in _POD_RULES for hit in rule(PodGroup(planned.run), asked.around)]
+        yield from (hit._replace(of=f"{hit.of}, {whose}") for hit in hits if (hit.rule, hit.text) not in said)
+
+
+def _unused(reports: Sequence[_Report], around: Surroundings) -> list[_Report]:
+    """The waivers that waive nothing in any job."""
+    used = {report.name: set(report.waivers.used_by(report.hits)) for report in reports}
+    anywhere = {one for of_report in used.values() for one in of_report if not one[0].is_of_job}
+    return [
+        replace(
+            report,
+            hits=tuple(unused_waivers(report.waivers, anywhere | used[report.name], around)),
+            waivers=Waivers(),
+        )
+        for report in reports
+    ]
+
+
+def _of_plan(job: Planned, planned: Plannable) -> Iterator[Hit]:
+    """What the rules say of a plan, but for what is not planned as it is written."""
+    known = tuple(step for step in job.asked.steps if step.key not in planned.at_fault)
+    job = replace(job, asked=replace(job.asked, steps=known))
+    hits = [hit for rule in _JOB_RULES for hit in rule(job)]
+    hits += [hit for group in job.groups for rule in _POD_RULES for hit in rule(group, job.asked.around)]
+    for hit in hits:
+        steps = tuple(key for key in hit.steps if key not in planned.at_fault)
+        is_of_run = hit.of == OF_RUN and planned.is_run_at_fault
+        if steps or not (hit.steps or is_of_run):
+            yield hit._replace(steps=steps)
 
 
 def _findings(reports: Sequence[_Report]) -> Iterator[Finding]:
     """The findings of all jobs; of a step that is in several of them, once."""
     known: set[tuple[str, str, str]] = set()
     for report in reports:
-        hits = sorted(report.hits, key=lambda hit: min((report.order[key] for key in hit.steps), default=-1))
+        hits = sorted(report.left, key=lambda hit: min((report.order[key] for key in hit.steps), default=-1))
         for hit in hits:
             if not hit.steps:
-                if (hit.rule.code, hit.text, hit.of) not in known or hit.rule is not CANNOT_PLAN:
-                    yield hit.rule.at(Where(path=report.name), f"{hit.of}: {hit.text}")
+                is_of_all = hit.rule is CANNOT_PLAN or hit.of in {EXECUTOR, OF_DEFINITIONS}
+                if (hit.rule.code, hit.text, hit.of) not in known or not is_of_all:
+                    where = Where(path=hit.of if hit.of == OF_DEFINITIONS else report.name)
+                    yield hit.rule.at(where, f"{hit.of}: {hit.text}")
                 known.add((hit.rule.code, hit.text, hit.of))
                 continue
             steps = [key for key in hit.steps if (hit.rule.code, hit.text, key) not in known]
             known.update((hit.rule.code, hit.text, key) for key in steps)
             if steps:
                 where = Where(path=f"{report.name}, step {steps[0]!r}")
-                yield hit.rule.at(where, f"{_names(steps)}: {hit.text}")
-
-
-_MOST_NAMED = 3
-
-
-def _names(steps: Sequence[str]) -> str:
-    if len(steps) == 1:
-        return f"step {steps[0]!r}"
-    named = ", ".join(map(repr, steps[:_MOST_NAMED]))
-    return f"steps {named}" + (f" and {len(steps) - _MOST_NAMED} more" if len(steps) > _MOST_NAMED else "")
+                yield hit.rule.of_steps(where, steps, hit.text)

@@ -1,108 +1,200 @@
-"""Rules for the agent's allowlist: what it refuses, and what it does not get to see."""
+"""Rules for the agent's allowlist: what it refuses or takes away, and what it does not get to see.
+
+The agent holds the merged config of a code location and of run tags against the list, and that of the code
+server against the same one.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.plan.layers import launcher_config, location_of
-from dagster_plus_k8s_helpers.plan.rules import ALLOWLIST_EVADED, NOT_ALLOWED
-from dagster_plus_k8s_helpers.plan.subjects import Hit, shown
+from dagster_plus_k8s_helpers.plan.rules import ALLOWLIST_EVADED, NOT_ALLOWED, VARIABLE_DROPPED
+from dagster_plus_k8s_helpers.plan.subjects import OF_RUN, Hit, shown
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dagster_plus_k8s_helpers.plan.layers import LayerName
     from dagster_plus_k8s_helpers.plan.subjects import Asked, JobRule, Planned, TagRule
 
-__all__ = ["ALLOWED_RULES", "EVADED_RULES", "allowlist_evaded", "not_allowed"]
+__all__ = ["ALLOWED_RULES", "EVADED_RULES", "allowlist_evaded", "not_allowed", "variable_dropped"]
 
-_LIST = "onlyAllowUserDefinedK8sConfigFields"
+_FIELDS = "onlyAllowUserDefinedK8sConfigFields"
+_VARIABLES = "onlyAllowUserDefinedEnvVars"
 
 
 def not_allowed(asked: Asked) -> Iterator[Hit]:
-    """Fields that the code location or a job's tags set, and the agent refuses."""
-    allowed = _allowed(asked.around.agent)
+    """Fields that the code location or the tags of runs set, and the agent refuses."""
+    allowed = _Allowed.by(asked.around.agent)
     if allowed is None:
         return
-    for source, config in _written(asked):
-        for section, field, value in _fields(config):
-            if not _is_allowed(allowed, section, field):
-                yield Hit(
-                    NOT_ALLOWED,
-                    _text(section, field, value, source),
-                    of="the run's pod",
-                )
+    for written in _written(asked):
+        for field, value in _fields(written.config):
+            if not allowed.has_field(field):
+                text = _no_such_field(field, value, written.source)
+                yield Hit(NOT_ALLOWED, text, of=written.of, layer=written.layer)
+
+
+def variable_dropped(asked: Asked) -> Iterator[Hit]:
+    """Environment variables that the code location or the tags of runs set, and the agent takes away."""
+    allowed = _Allowed.by(asked.around.agent)
+    if allowed is None:
+        return
+    for written in _written(asked):
+        for name in _variables(written.config):
+            if not allowed.has_variable(name):
+                text = _no_such_variable(name, written.source)
+                yield Hit(VARIABLE_DROPPED, text, of=written.of, layer=written.layer)
 
 
 def allowlist_evaded(job: Planned) -> Iterator[Hit]:
-    """Fields that the agent would refuse, in layers that it never sees."""
-    allowed = _allowed(job.asked.around.agent)
+    """Fields and variables that the agent would refuse or take away, in layers that it never sees."""
+    allowed = _Allowed.by(job.asked.around.agent)
     if allowed is None:
         return
     for group in job.groups[1:]:
         for layer in group.pod.layers:
             if layer.name not in {"executor", "op tags", "per_step_k8s_config"}:
                 continue
-            for section, field, value in _fields(layer.config):
-                if not _is_allowed(allowed, section, field):
-                    yield group.hit(
-                        ALLOWLIST_EVADED,
-                        _text(section, field, value, layer),
-                    )
+            config = {**layer.config, **({"namespace": layer.namespace} if layer.namespace else {})}
+            for field, value in _fields(config):
+                if not allowed.has_field(field):
+                    yield group.hit(ALLOWLIST_EVADED, _no_such_field(field, value, layer))
+            for name in _variables(config):
+                if not allowed.has_variable(name):
+                    yield group.hit(ALLOWLIST_EVADED, _no_such_variable(name, layer))
 
 
-ALLOWED_RULES: tuple[TagRule, ...] = (not_allowed,)
+ALLOWED_RULES: tuple[TagRule, ...] = (not_allowed, variable_dropped)
 EVADED_RULES: tuple[JobRule, ...] = (allowlist_evaded,)
 
 
-def _allowed(agent: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The fields that an agent lets others set; ``None`` when it lets them set all."""
-    if agent is None:
-        return None
-    try:
-        found: Mapping[str, Any] | None = launcher_config(agent).get(
-            "only_allow_user_defined_k8s_config_fields"
-        )
-    except PlanError:  # what the plan will say
-        return None
-    if found is None:
-        return None
-    return {
-        section: {_plain(name) for name, is_allowed in fields.items() if is_allowed}
-        for section, fields in found.items()
-        if isinstance(fields, Mapping)
-    }
+@dataclass(frozen=True)
+class _Allowed:
+    """What an agent lets code locations and runs set; ``None`` where it lets them set all."""
 
+    fields: frozenset[str] | None
+    variables: frozenset[str] | None
 
-def _written(asked: Asked) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The configs that the agent looks at, as far as they can be read."""
-    from dagster_k8s.container_context import K8sContainerContext
-
-    if asked.around.location is not None:
+    @classmethod
+    def by(cls, agent: Mapping[str, Any] | None) -> _Allowed | None:
+        """The lists of an agent's values; ``None`` without an agent, or with values that are none."""
+        if agent is None:
+            return None
         try:
-            file = location_of(asked.around.location)
-        except PlanError:  # as above
-            pass
-        else:
-            context = K8sContainerContext.create_from_config(file.container_context)
-            yield f"the code location {file.name or '<without a name>'!r}", context.run_k8s_config.to_dict()
-    text = asked.job.run_tags.get(K8sConfig.TAG)
-    if text is not None:
+            config = launcher_config(agent)
+        except PlanError:  # what the plan will say
+            return None
+        variables = config.get("only_allow_user_defined_env_vars")
+        # Read from the values, for what is a code server's alone does not reach the launcher of runs.
+        given = (agent.get("workspace") or {}).get(_FIELDS)
+        return cls(
+            None if given is None else frozenset(_allowed_fields(given)),
+            None if variables is None else frozenset(variables),
+        )
+
+    def has_field(self, field: str) -> bool:
+        # Of the environment, the names are looked at.
+        return self.fields is None or field == "container_config.env" or _plain(field) in self.fields
+
+    def has_variable(self, name: str) -> bool:
+        return self.variables is None or name in self.variables
+
+
+def _no_such_field(field: str, value: object, source: object) -> str:
+    return f"{field} is {shown(value)} by {source}, and {_FIELDS} of the agent has no such field"
+
+
+def _no_such_variable(name: str, source: object) -> str:
+    return f"{name!r} in the environment by {source} is not in {_VARIABLES} of the agent"
+
+
+def _allowed_fields(given: Mapping[str, Any]) -> Iterator[str]:
+    for section, fields in given.items():
+        if isinstance(fields, Mapping):
+            yield from (_plain(f"{section}.{name}") for name, is_allowed in fields.items() if is_allowed)
+        elif fields:
+            yield _plain(section)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A config that the agent looks at.
+
+    Attributes:
+        config: What it says.
+        source: Where it is written.
+        of: Whose pod it is for.
+        layer: Which layer that is.
+    """
+
+    config: Mapping[str, Any]
+    source: str
+    of: str
+    layer: LayerName
+
+
+def _written(asked: Asked) -> Iterator[_Written]:
+    """The configs that the agent looks at, as far as they can be read."""
+    yield from _written_by_location(asked)
+    own = asked.job.run_tags.get(K8sConfig.TAG)
+    for whose, tags in asked.tags_of_runs:
+        text = tags.get(K8sConfig.TAG)
+        if text is None or (whose != "the job" and text == own):
+            continue
         try:
             config = json.loads(text)
         except ValueError:  # as the rules for tags say
-            config = None
+            continue
         if isinstance(config, Mapping):
-            yield "run tags", config
+            of_job = whose == "the job"
+            source = "run tags" if of_job else f"the tags of {whose}"
+            yield _Written(config, source, OF_RUN if of_job else whose, "run tags")
 
 
-def _fields(config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+def _written_by_location(asked: Asked) -> Iterator[_Written]:
+    from dagster_k8s.container_context import K8sContainerContext
+
+    if asked.around.location is None:
+        return
+    try:
+        file = location_of(asked.around.location)
+    except PlanError:  # as above
+        return
+    context = K8sContainerContext.create_from_config(file.container_context)
+    source = f"the code location {file.name or '<without a name>'!r}"
+    namespace = {"namespace": context.namespace} if context.namespace else {}
+    run, server = context.run_k8s_config.to_dict(), context.server_k8s_config.to_dict()
+    yield _Written({**run, **namespace}, source, OF_RUN, "location")
+    # What is said of both, once.
+    own = {section: _without(server[section], run[section]) for section in _SECTIONS if section in server}
+    yield _Written(own, source, "the code server", "location")
+
+
+def _without(fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if others.get(name) != value}
+
+
+def _fields(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for section, fields in config.items():
-        if section in _SECTIONS and isinstance(fields, Mapping):
-            yield from ((section, str(field), value) for field, value in fields.items())
+        if section == "namespace":
+            yield section, fields
+        elif section in _SECTIONS and isinstance(fields, Mapping):
+            yield from ((f"{section}.{field}", value) for field, value in fields.items())
+
+
+def _variables(config: Mapping[str, Any]) -> Iterator[str]:
+    container = config.get("container_config")
+    env = container.get("env") if isinstance(container, Mapping) else None
+    for variable in env if isinstance(env, list) else ():
+        if isinstance(variable, Mapping) and isinstance(variable.get("name"), str):
+            yield variable["name"]
 
 
 _SECTIONS = (
@@ -111,15 +203,10 @@ _SECTIONS = (
     "pod_template_spec_metadata",
     "job_metadata",
     "job_spec_config",
+    "deployment_metadata",
+    "service_metadata",
+    "service_spec_config",
 )
-
-
-def _text(section: str, field: str, value: object, source: object) -> str:
-    return f"{section}.{field} is {shown(value)} by {source}, and {_LIST} of the agent has no such field"
-
-
-def _is_allowed(allowed: Mapping[str, Any], section: str, field: str) -> bool:
-    return _plain(field) in allowed.get(section, ())
 
 
 def _plain(name: str) -> str:

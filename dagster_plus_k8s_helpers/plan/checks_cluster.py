@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dagster_plus_k8s_helpers.errors import QuantityError
 from dagster_plus_k8s_helpers.plan.checks_layers import is_gpu
 from dagster_plus_k8s_helpers.plan.fitting import Fit, fit
-from dagster_plus_k8s_helpers.plan.pod_requests import pod_requests
+from dagster_plus_k8s_helpers.plan.pod_requests import pod_limits, pod_requests
 from dagster_plus_k8s_helpers.plan.rules import (
     FITS_NOWHERE,
     GPU_NOT_TOLERATED,
@@ -15,13 +15,14 @@ from dagster_plus_k8s_helpers.plan.rules import (
     REQUEST_FAR_BELOW_NODE,
     TOLERATION_WITHOUT_GPU,
 )
-from dagster_plus_k8s_helpers.plan.subjects import POD_SPEC, amount, containers, layer_of, said
+from dagster_plus_k8s_helpers.plan.subjects import POD_SPEC, amount, containers, layer_of, said, shown
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
+    from dagster_plus_k8s_helpers.plan.pods import Pod
     from dagster_plus_k8s_helpers.plan.subjects import Hit, PodGroup, PodRule, Surroundings
 
 __all__ = [
@@ -61,9 +62,8 @@ def fits_nowhere(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
             f"{said(group.pod, gpus[0])}, and {tolerations}; the nodes with GPUs have {', '.join(taints)}",
         )
     else:
-        where = "containers[0].resources"
-        by = f" (its resources are by {layer_of(group.pod, where)})" if _has_resources(spec) else ""
-        yield group.hit(FITS_NOWHERE, f"{found.message}{by}")
+        by = "; ".join(_said_of_reasons(group, found, around.pools))
+        yield group.hit(FITS_NOWHERE, f"{found.message} ({by})" if by else found.message)
 
 
 def toleration_without_gpu(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
@@ -72,7 +72,9 @@ def toleration_without_gpu(group: PodGroup, around: Surroundings) -> Iterator[Hi
     limits = [(item.get("resources") or {}).get("limits") or {} for _, item in containers(spec)]
     if any(is_gpu(name) for found in limits for name in found):
         return
-    taints = {taint.key for pool in around.pools if _gpus(pool) for taint in pool.taints}
+    # What nodes without GPUs have too, such as the taint of spot nodes, does not keep CPU pods off GPUs.
+    others = {taint.key for pool in around.pools if not _gpus(pool) for taint in pool.taints}
+    taints = {taint.key for pool in around.pools if _gpus(pool) for taint in pool.taints} - others
     for index, toleration in enumerate(spec.get("tolerations") or ()):
         key = toleration.get("key")
         if key and (is_gpu(key) or key in taints):
@@ -96,7 +98,11 @@ def limit_above_node(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
 
 
 def request_far_below_node(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
-    """A CPU request so small that the number of pods alone keeps a node from taking more."""
+    """A CPU request so small that a node full of such pods is hardly asked for, and may be overrun.
+
+    A quarter is far enough below to leave alone the small requests that large nodes are bought for: 500m on
+    a node with 64 CPUs. A pod whose limit is as small cannot overrun anything.
+    """
     found = _fit(group.pod.spec, around)
     if not found:
         return
@@ -106,7 +112,9 @@ def request_far_below_node(group: PodGroup, around: Surroundings) -> Iterator[Hi
     # Where no layer given here asks for CPU, one that is not given may.
     if request is None or smallest is None:
         return
-    if request.value * MOST_PODS >= smallest.allocatable["cpu"].value:
+    most = smallest.allocatable["cpu"].value
+    asked_for, limit = request.value * MOST_PODS, pod_limits(group.pod.spec).get("cpu")
+    if asked_for * 4 >= most or (limit is not None and limit.value * MOST_PODS <= most):
         return
     resources = group.pod.spec["containers"][0].get("resources") or {}
     kind = next((kind for kind in ("requests", "limits") if "cpu" in (resources.get(kind) or {})), None)
@@ -115,8 +123,8 @@ def request_far_below_node(group: PodGroup, around: Surroundings) -> Iterator[Hi
     )
     yield group.hit(
         REQUEST_FAR_BELOW_NODE,
-        f"{asked}; a node of {smallest.name!r} has {smallest.allocatable['cpu']}, so that {MOST_PODS} "
-        "such pods and more pass for one node's work",
+        f"{asked}; a node of {smallest.name!r} has {smallest.allocatable['cpu']}, of which the {MOST_PODS} "
+        f"such pods that it takes ask for {asked_for.normalize():f}",
     )
 
 
@@ -153,8 +161,41 @@ def _taints_in_the_way(spec: Mapping[str, Any], found: Fit, pools: tuple[NodePoo
     )
 
 
-def _has_resources(spec: Mapping[str, Any]) -> bool:
-    return bool(spec["containers"][0].get("resources"))
+def _said_of_reasons(group: PodGroup, found: Fit, pools: tuple[NodePool, ...]) -> Iterator[str]:
+    """What the layers say of everything that keeps a pod off the nodes."""
+    reasons = {reason for of_pool in found.reasons.values() for reason in of_pool}
+    yield from _said_of_resources(group.pod, reasons)
+    if any("affinity/selector" in reason for reason in reasons):
+        yield from _said_of_selector(group.pod, pools)
+    if any("untolerated taint" in reason for reason in reasons):
+        yield from _said_of_tolerations(group.pod)
+
+
+def _said_of_resources(pod: Pod, reasons: Collection[str]) -> Iterator[str]:
+    for path, item in containers(pod.spec):
+        resources = item.get("resources") or {}
+        requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
+        for name in {**limits, **requests}:
+            if f"Insufficient {name}" in reasons:
+                yield said(pod, f"{path}.resources.{'requests' if name in requests else 'limits'}.{name}")
+
+
+def _said_of_selector(pod: Pod, pools: tuple[NodePool, ...]) -> Iterator[str]:
+    for key, value in (pod.spec.get("nodeSelector") or {}).items():
+        if any(pool.labels.get(key) != value for pool in pools):
+            yield said(pod, f"nodeSelector.{key}")
+    affinity = (pod.spec.get("affinity") or {}).get("nodeAffinity")
+    if affinity:
+        layer = layer_of(pod, "affinity.nodeAffinity")
+        yield f"affinity.nodeAffinity is {shown(affinity)} by {layer}"
+
+
+def _said_of_tolerations(pod: Pod) -> Iterator[str]:
+    tolerations = pod.spec.get("tolerations") or ()
+    if not tolerations:
+        yield "no layer sets tolerations"
+    for index, toleration in enumerate(tolerations):
+        yield f"tolerations[{index}] is {shown(toleration)} by {layer_of(pod, f'tolerations[{index}]')}"
 
 
 def _largest(group: PodGroup, around: Surroundings, name: str) -> Iterator[tuple[Quantity, str]]:

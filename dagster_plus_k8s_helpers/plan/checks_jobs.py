@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers._dagster.executor_config import reads_op_tags
 from dagster_plus_k8s_helpers.plan.rules import (
     JOB_TAGS_NOT_FOR_STEPS,
     ONLY_IN_THIS_JOB,
@@ -16,13 +18,13 @@ from dagster_plus_k8s_helpers.plan.rules import (
     TOO_MANY_PROCESSES,
     UNBOUNDED,
 )
-from dagster_plus_k8s_helpers.plan.subjects import Hit, amount, shown
+from dagster_plus_k8s_helpers.plan.subjects import OF_RUN, OLD_TAG, Hit, amount, shown
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-    from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
+    from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn
     from dagster_plus_k8s_helpers.plan.subjects import Asked, JobRule, Planned, TagRule
 
 __all__ = [
@@ -43,7 +45,7 @@ WIDE = 25
 def tags_lost_to_run_tags(asked: Asked) -> Iterator[Hit]:
     """Kubernetes settings in ``tags`` of a job that has ``run_tags``."""
     job = asked.job
-    for key in (K8sConfig.TAG, _OLD_TAG):
+    for key in (K8sConfig.TAG, OLD_TAG):
         if key in job.tags and job.run_tags.get(key) != job.tags[key]:
             wins = _of_tag(job.run_tags[key]) if key in job.run_tags else "nothing"
             yield Hit(
@@ -55,16 +57,23 @@ def tags_lost_to_run_tags(asked: Asked) -> Iterator[Hit]:
 
 def op_tags_ignored(job: Planned) -> Iterator[Hit]:
     """Op tags that ask for something of a pod that there is none of."""
-    by_asked: dict[str, list[str]] = {}
+    if reads_op_tags(job.asked.job.executor_def):
+        return
+    by_asked: dict[tuple[str, RunsIn], list[str]] = {}
     for step in job.asked.steps:
-        asked = step.tags.get(K8sConfig.TAG) or step.tags.get(_OLD_TAG)
-        if asked and job.plan.steps[step.key].runs_in == "run pod":
-            by_asked.setdefault(asked, []).append(step.key)
-    for asked, keys in by_asked.items():
+        asked = step.tags.get(K8sConfig.TAG) or step.tags.get(OLD_TAG)
+        runs_in = job.plan.steps[step.key].runs_in if step.key in job.plan.steps else "own pod"
+        if asked and runs_in != "own pod":
+            by_asked.setdefault((asked, runs_in), []).append(step.key)
+    for (asked, runs_in), keys in by_asked.items():
+        place = "the step runs where the executor puts it"
+        if runs_in == "run pod":
+            limits = shown(job.plan.run.container.limits)
+            place = f"the step runs in the run's pod, with limits {limits}"
         yield Hit(
             OP_TAGS_IGNORED,
             f"the executor {job.plan.executor!r} ignores the op tags, which ask for {_of_tag(asked)}; "
-            f"the step runs in the run's pod, with limits {shown(job.plan.run.container.limits)}",
+            f"{place}",
             tuple(keys),
         )
 
@@ -94,18 +103,20 @@ def only_in_this_job(job: Planned) -> Iterator[Hit]:
     """Settings that the assets of a job have when they run in it, and not otherwise."""
     if not job.has_asset_job or not job.asked.job.is_asset_job:
         return
-    here = _leaves(job.plan.run.manifest["spec"])
-    elsewhere = _leaves(job.plan.run.manifest_without("run tags")["spec"])
+    here = _leaves(job.plan.run.manifest["spec"], "spec")
+    elsewhere = _leaves(job.plan.run.manifest_without("run tags")["spec"], "spec")
     differing = [path for path in here if here[path] != elsewhere.get(path)]
     if differing:
         shown = "; ".join(_difference(path, here, elsewhere) for path in differing[:_MOST_SHOWN])
         more = f"; and {len(differing) - _MOST_SHOWN} more" if len(differing) > _MOST_SHOWN else ""
-        yield Hit(ONLY_IN_THIS_JOB, f"{shown}{more}", of="the run's pod")
+        yield Hit(ONLY_IN_THIS_JOB, f"{shown}{more}", of=OF_RUN)
 
 
 def unbounded(job: Planned) -> Iterator[Hit]:
     """A wide graph of pods, all of which start at once."""
-    inside = [step for step in job.plan.steps.values() if step.pod is not None]
+    limits = (job.asked.executor.resolved or {}).get("tag_concurrency_limits") or ()
+    limited = {step.key for step in job.asked.steps if any(_is_limited(step.tags, item) for item in limits)}
+    inside = [step for step in job.plan.steps.values() if step.pod is not None and step.key not in limited]
     if job.plan.max_concurrent is not None or not inside:
         return
     mapped = tuple(step.key for step in inside if step.is_mapped)
@@ -116,7 +127,7 @@ def unbounded(job: Planned) -> Iterator[Hit]:
             "output of a dynamic step",
             mapped,
         )
-    width = _width(job.plan)
+    width = _width(job.plan, without=limited)
     if width >= WIDE:
         yield Hit(
             UNBOUNDED,
@@ -133,18 +144,24 @@ def too_many_processes(job: Planned) -> Iterator[Hit]:
     if limit is None or not inside:
         return
     most = job.plan.max_concurrent
-    width = _width(job.plan)
+    # How many steps there are of a mapped one, only a run knows.
+    width = math.inf if any(step.is_mapped for step in inside) else _width(job.plan)
     at_once = width if most is None else min(most, width)
     if at_once > max(Decimal(1), limit.value):
         count = (
             f"max_concurrent {most}" if most else "no max_concurrent, so one process for each CPU of the node"
         )
+        number = (
+            "as many steps as there are outputs of a dynamic one"
+            if at_once == math.inf
+            else f"{at_once} steps"
+        )
         layer = job.plan.run.origin("spec.template.spec.containers[0].resources.limits.cpu").layer
         yield Hit(
             TOO_MANY_PROCESSES,
-            f"the executor {job.plan.executor!r} has {count}, and {at_once} steps can run at once; "
+            f"the executor {job.plan.executor!r} has {count}, and {number} can run at once; "
             f"limits.cpu is {str(limit)!r} by {layer}",
-            of="the run's pod",
+            of=OF_RUN,
         )
 
 
@@ -157,7 +174,6 @@ JOB_RULES: tuple[JobRule, ...] = (
     too_many_processes,
 )
 
-_OLD_TAG = "dagster-k8s/resource_requirements"
 _MOST_SHOWN = 3
 
 
@@ -168,12 +184,22 @@ def _of_tag(text: str) -> str:
         return "no JSON"
 
 
-def _width(plan: RunPlan) -> int:
-    """How many steps are equally far from the start; all of them can run at once."""
+def _width(plan: RunPlan, *, without: Collection[str] = ()) -> int:
+    """How many steps are equally far from the start, but for some; all of them can run at once."""
     depth: dict[str, int] = {}
     for step in plan.steps.values():
         depth[step.key] = 1 + max((depth[key] for key in step.depends_on if key in depth), default=-1)
-    return max(Counter(depth.values()).values(), default=0)
+    counted = Counter(level for key, level in depth.items() if key not in without)
+    return max(counted.values(), default=0)
+
+
+def _is_limited(tags: Mapping[str, str], limit: Mapping[str, Any]) -> bool:
+    """Whether one of the executor's ``tag_concurrency_limits`` counts for a step with these tags."""
+    if limit.get("key") not in tags:
+        return False
+    value = limit.get("value")
+    is_of_each_value = isinstance(value, Mapping)
+    return value is None or is_of_each_value or value == tags[limit["key"]]
 
 
 def _difference(path: str, here: Mapping[str, Any], elsewhere: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.plan.rules import (
@@ -11,15 +10,13 @@ from dagster_plus_k8s_helpers.plan.rules import (
     DUPLICATE_NAME,
     GPU_FROM_BELOW,
     REQUEST_ABOVE_LIMIT,
-    SHALLOW_LOSES,
 )
-from dagster_plus_k8s_helpers.plan.subjects import amount, containers, layer_of, said
+from dagster_plus_k8s_helpers.plan.subjects import amount, containers, layer_of, said, shown
 from dagster_plus_k8s_helpers.plan.unknown import placeholder_of_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from dagster_plus_k8s_helpers.plan.layers import Layer
     from dagster_plus_k8s_helpers.plan.subjects import Hit, Planned, PodGroup, PodRule, Surroundings
 
 __all__ = [
@@ -30,7 +27,6 @@ __all__ = [
     "gpu_from_below",
     "is_gpu",
     "request_above_limit",
-    "shallow_loses",
 ]
 
 
@@ -52,20 +48,25 @@ def duplicate_env(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """Two environment variables of one name in a container."""
     for path, container in containers(group.pod.spec):
         for name, places in _repeated(container.get("env") or (), "name"):
-            origins = _and(f"{layer_of(group.pod, f'{path}.env[{place}]')}" for place in places)
+            values = _values(group, f"{path}.env", container["env"], places)
             yield group.hit(
                 DUPLICATE_ENV,
-                f"{path}.env has {name!r} {_times(places)}, from {origins}; the last one counts",
+                f"{path}.env has {name!r} {_times(places)}: {values}; the last one counts",
             )
 
 
 def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """Two volumes or containers of one name in a pod, or two mounts at one path in a container."""
     spec = group.pod.spec
+    by_name: dict[str, list[str]] = {}
+    for path, item in containers(spec):
+        by_name.setdefault(str(item.get("name")), []).append(path)
+    for name, paths in by_name.items():
+        if len(paths) > 1:
+            found = " and ".join(f"{path} by {layer_of(group.pod, path)}" for path in paths)
+            yield group.hit(DUPLICATE_NAME, f"{len(paths)} containers have the name {name!r}: {found}")
     lists: list[tuple[str, Sequence[Mapping[str, Any]], str]] = [
         ("volumes", spec.get("volumes") or (), "name"),
-        ("containers", spec.get("containers") or (), "name"),
-        ("initContainers", spec.get("initContainers") or (), "name"),
         *(
             (f"{path}.volumeMounts", item.get("volumeMounts") or (), "mountPath")
             for path, item in containers(spec)
@@ -73,8 +74,8 @@ def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     ]
     for path, items, key in lists:
         for name, places in _repeated(items, key):
-            origins = _and(f"{layer_of(group.pod, f'{path}[{place}]')}" for place in places)
-            yield group.hit(DUPLICATE_NAME, f"{path} has the {key} {name!r} {_times(places)}, from {origins}")
+            values = _values(group, path, items, places)
+            yield group.hit(DUPLICATE_NAME, f"{path} has the {key} {name!r} {_times(places)}: {values}")
 
 
 def gpu_from_below(job: Planned) -> Iterator[Hit]:
@@ -93,25 +94,15 @@ def gpu_from_below(job: Planned) -> Iterator[Hit]:
                     )
 
 
-def shallow_loses(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
-    """What a layer with ``merge_behavior: SHALLOW`` takes away of the layers below."""
-    layers = group.pod.layers
-    for index, layer in enumerate(layers):
-        # A location's is lost for a run's pod, which files are checked for.
-        if layer.config.get("merge_behavior") != "SHALLOW" or (not group.steps and layer.name == "location"):
-            continue
-        for section, fields in layer.config.items():
-            for field, value in fields.items() if isinstance(fields, Mapping) else ():
-                for below in layers[:index]:
-                    lost = _missing((below.config.get(section) or {}).get(field), value)
-                    if lost:
-                        yield group.hit(SHALLOW_LOSES, _lost(layer, f"{section}.{field}", below, lost))
-
-
 def bare_variables(job: Planned) -> Iterator[Hit]:
-    """A bare ``KEY`` of the executor that the run's pod does not have."""
-    of_run = job.plan.run.spec["containers"][0].get("env") or ()
-    known = {variable["name"] for variable in of_run}
+    """A bare ``KEY`` of the executor that the run's pod does not have.
+
+    What a Secret or ConfigMap brings in whole may well have it.
+    """
+    of_run = job.plan.run.spec["containers"][0]
+    if of_run.get("envFrom"):
+        return
+    known = {variable["name"] for variable in of_run.get("env") or ()}
     for group in job.groups[1:]:
         for index, variable in enumerate(group.pod.spec["containers"][0].get("env") or ()):
             name = variable["name"]
@@ -126,7 +117,7 @@ def bare_variables(job: Planned) -> Iterator[Hit]:
                 )
 
 
-LAYER_RULES: tuple[PodRule, ...] = (request_above_limit, duplicate_env, duplicate_names, shallow_loses)
+LAYER_RULES: tuple[PodRule, ...] = (request_above_limit, duplicate_env, duplicate_names)
 
 
 def is_gpu(name: str) -> bool:
@@ -144,33 +135,12 @@ def _repeated(items: Sequence[Mapping[str, Any]], key: str) -> Iterator[tuple[st
     yield from ((name, found) for name, found in places.items() if len(found) > 1)
 
 
-def _times(places: list[int]) -> str:
+def _times(places: Sequence[object]) -> str:
     return "twice" if len(places) == 2 else f"{len(places)} times"
 
 
-def _and(texts: Iterator[str]) -> str:
-    return " and from ".join(texts)
-
-
-def _missing(below: object, above: object) -> list[str]:
-    """What of a field's value is not in the one that takes its place."""
-    if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return [
-            f"{key}.{inner}" if inner else str(key)
-            for key, value in below.items()
-            for inner in ([""] if key not in above else _missing(value, above[key]))
-        ]
-    if isinstance(below, list) and isinstance(above, list):
-        kept = {_name(item) for item in above}
-        return [_name(item) for item in below if _name(item) not in kept]
-    return []
-
-
-def _name(item: object) -> str:
-    if isinstance(item, Mapping):
-        return str(item.get("mount_path") or item.get("name") or item.get("key") or dict(item))
-    return str(item)
-
-
-def _lost(layer: Layer, field: str, below: Layer, lost: list[str]) -> str:
-    return f"{field} of {layer} is SHALLOW and loses {', '.join(map(repr, lost))} of {below}"
+def _values(group: PodGroup, path: str, items: Sequence[Any], places: Sequence[int]) -> str:
+    """Elements of a list with the layers they are from."""
+    return " and ".join(
+        f"{shown(items[place])} by {layer_of(group.pod, f'{path}[{place}]')}" for place in places
+    )

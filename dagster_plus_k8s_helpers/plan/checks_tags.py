@@ -1,4 +1,4 @@
-"""Rules for settings where they are written in Python: tags of ops and jobs, and the executor's config."""
+"""Rules for tags where they are written in Python: those of ops, jobs, partitions and schedules."""
 
 from __future__ import annotations
 
@@ -10,41 +10,44 @@ from dagster_plus_k8s_helpers.agent.credentials import find_credentials
 from dagster_plus_k8s_helpers.agent.refusals import refusals
 from dagster_plus_k8s_helpers.agent.yaml_file import shown_path
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
+from dagster_plus_k8s_helpers.executor.memory_ladder import MEMORY_LADDER_TAG, ladder_of_step
+from dagster_plus_k8s_helpers.executor.settings import START_TIMEOUT_TAG, start_timeout_of_step
 from dagster_plus_k8s_helpers.plan.rules import (
     LITERAL_CREDENTIAL,
     MISSPELT_TAG,
+    NOT_OUR_EXECUTOR,
     OVERWRITTEN,
     REFUSED_VALUE,
     UNKNOWN_KEY,
     WRONG_CASE,
 )
-from dagster_plus_k8s_helpers.plan.subjects import Hit
+from dagster_plus_k8s_helpers.plan.subjects import OLD_TAG, Hit
 from dagster_plus_k8s_helpers.plan.waived import WAIVER_TAG
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.fields import SECTIONS
 from dagster_plus_k8s_helpers.pod.reading import spellings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from dagster_plus_k8s_helpers.agent.yaml_file import Path
     from dagster_plus_k8s_helpers.findings import Rule
-    from dagster_plus_k8s_helpers.plan.subjects import Asked, JobRule, Planned, TagRule
+    from dagster_plus_k8s_helpers.plan.subjects import Asked, TagRule
 
-__all__ = ["EXECUTOR_RULES", "TAG_RULES", "config_problems", "executor_config", "misspelt_tags", "tag_values"]
+__all__ = ["TAG_RULES", "config_problems", "misspelt_tags", "own_tags", "tag_values"]
 
 
 def tag_values(asked: Asked) -> Iterator[Hit]:
-    """What is wrong in ``dagster-k8s/config`` of ops and of the job."""
-    by_text: dict[str, list[str]] = {}
-    for step in asked.steps:
-        if K8sConfig.TAG in step.tags:
-            by_text.setdefault(step.tags[K8sConfig.TAG], []).append(step.key)
-    for text, keys in by_text.items():
-        for rule, problem in _text_problems(text):
-            yield Hit(rule, f"op tags, {K8sConfig.TAG}: {problem}", tuple(keys))
-    if K8sConfig.TAG in asked.job.run_tags:
-        for rule, problem in _text_problems(asked.job.run_tags[K8sConfig.TAG]):
-            yield Hit(rule, f"its tags, {K8sConfig.TAG}: {problem}", of="the job")
+    """What is wrong in ``dagster-k8s/config``, and in the tag that was there before it."""
+    for key, problems in ((K8sConfig.TAG, config_problems), (OLD_TAG, _resource_problems)):
+        for text, steps in _by_value(asked, key).items():
+            for rule, problem in _text_problems(text, problems):
+                yield Hit(rule, f"op tags, {key}: {problem}", steps, layer="op tags")
+        of_job = asked.job.run_tags.get(key)
+        for whose, tags in asked.tags_of_runs:
+            if key in tags and (whose == "the job" or tags[key] != of_job):
+                for rule, problem in _text_problems(tags[key], problems):
+                    yield Hit(rule, f"its tags, {key}: {problem}", of=whose, layer="run tags")
 
 
 def misspelt_tags(asked: Asked) -> Iterator[Hit]:
@@ -54,29 +57,48 @@ def misspelt_tags(asked: Asked) -> Iterator[Hit]:
         for key in step.tags:
             by_key.setdefault(key, []).append(step.key)
     for key, keys in by_key.items():
-        if _is_misspelt(key):
-            yield Hit(MISSPELT_TAG, f"op tags: nobody reads {key!r}{did_you_mean(key, _TAGS)}", tuple(keys))
-    for key in asked.job.run_tags:
-        if _is_misspelt(key):
-            yield Hit(MISSPELT_TAG, f"its tags: nobody reads {key!r}{did_you_mean(key, _TAGS)}", of="the job")
+        if _is_misspelt(key, _OP_TAGS):
+            yield Hit(
+                MISSPELT_TAG, f"op tags: nobody reads {key!r}{did_you_mean(key, _OP_TAGS)}", tuple(keys)
+            )
+    for whose, tags in asked.tags_of_runs:
+        for key in tags:
+            if whose != "the job" and key in asked.job.run_tags:
+                continue
+            if key in _OWN_TAGS:
+                yield Hit(MISSPELT_TAG, f"its tags: nobody reads {key!r} here, it is for op tags", of=whose)
+            elif _is_misspelt(key, _RUN_TAGS):
+                hint = did_you_mean(key, _RUN_TAGS)
+                yield Hit(MISSPELT_TAG, f"its tags: nobody reads {key!r}{hint}", of=whose)
 
 
-def executor_config(job: Planned) -> Iterator[Hit]:
-    """What is wrong in the settings that an executor has for all steps, or for some."""
-    for group in job.groups[1:]:
-        for layer in group.pod.layers:
-            if layer.name in {"executor", "per_step_k8s_config"}:
-                for rule, problem in config_problems(layer.config):
-                    yield group.hit(rule, f"{layer}: {problem}")
+def own_tags(asked: Asked) -> Iterator[Hit]:
+    """Op tags of this package: whether their executor reads them, and what they say."""
+    config = asked.executor.resolved
+    is_read = config is None or {"start_timeout", "memory_ladder"} <= config.keys()
+    for key, read in _OWN_TAGS.items():
+        for text, steps in _by_value(asked, key).items():
+            if not is_read:
+                name = asked.job.executor_def.name
+                yield Hit(NOT_OUR_EXECUTOR, f"op tags: the executor {name!r} does not read {key!r}", steps)
+                continue
+            try:
+                read({key: text}, None)
+            except K8sConfigError as error:
+                problem = f"op tags, {key}: {_reason_of(error, key)}"
+                yield Hit(REFUSED_VALUE, problem, steps, layer="op tags")
 
 
-TAG_RULES: tuple[TagRule, ...] = (tag_values, misspelt_tags)
-EXECUTOR_RULES: tuple[JobRule, ...] = (executor_config,)
+TAG_RULES: tuple[TagRule, ...] = (tag_values, misspelt_tags, own_tags)
 
-_TAGS = (K8sConfig.TAG, "dagster-k8s/resource_requirements", WAIVER_TAG)
+_OWN_TAGS: dict[str, Callable[[Mapping[str, str], None], object]] = {
+    MEMORY_LADDER_TAG: ladder_of_step,
+    START_TIMEOUT_TAG: start_timeout_of_step,
+}
+_RUN_TAGS = (K8sConfig.TAG, OLD_TAG, WAIVER_TAG)
+_OP_TAGS = (*_RUN_TAGS, *_OWN_TAGS)
 _SECTIONS = (*SECTIONS, "merge_behavior", "job_config")
 _SPELLINGS = spellings(*_SECTIONS)
-_OVERWRITTEN = {("container_config", "args"), ("job_spec_config", "template")}
 
 
 def config_problems(config: Mapping[str, Any]) -> Iterator[tuple[Rule, str]]:
@@ -91,13 +113,14 @@ def config_problems(config: Mapping[str, Any]) -> Iterator[tuple[Rule, str]]:
         else:
             yield UNKNOWN_KEY, _reason(key, value)
     for refusal in refusals(K8sConfig.from_dict, known):
+        path = shown_path(refusal.path)
         place = refusal.path[:2]
+        reason = _OVERWRITTEN.get(place, refusal.reason)
         if place == ("job_config",) or place in _OVERWRITTEN or "Dagster names" in refusal.reason:
             rule = OVERWRITTEN
         else:
             rule = UNKNOWN_KEY if refusal.is_unknown_field else REFUSED_VALUE
-        path = shown_path(refusal.path)
-        yield rule, f"{path}: {refusal.reason}" if path else refusal.reason
+        yield rule, f"{path}: {reason}" if path else reason
     container = known.get("container_config")
     if isinstance(container, Mapping) and "args" in container:
         yield OVERWRITTEN, "container_config.args: Dagster overwrites it with arguments of its own"
@@ -105,16 +128,44 @@ def config_problems(config: Mapping[str, Any]) -> Iterator[tuple[Rule, str]]:
         yield LITERAL_CREDENTIAL, f"{shown_path(found)}: this looks like {kind}"
 
 
-def _text_problems(text: str) -> Iterator[tuple[Rule, str]]:
+_OVERWRITTEN: dict[Path, str] = {
+    ("container_config", "args"): "Dagster overwrites it with arguments of its own",
+    (
+        "job_spec_config",
+        "template",
+    ): "Dagster overwrites it with the pod that it makes; write pod_spec_config, "
+    "and pod_template_spec_metadata for its metadata",
+}
+
+
+def _by_value(asked: Asked, key: str) -> dict[str, tuple[str, ...]]:
+    """The steps whose ops have a tag, by what it says."""
+    found: dict[str, list[str]] = {}
+    for step in asked.steps:
+        if key in step.tags:
+            found.setdefault(step.tags[key], []).append(step.key)
+    return {text: tuple(steps) for text, steps in found.items()}
+
+
+def _text_problems(
+    text: str, problems: Callable[[Mapping[str, Any]], Iterator[tuple[Rule, str]]]
+) -> Iterator[tuple[Rule, str]]:
     try:
         config = json.loads(text)
     except ValueError as error:
         yield REFUSED_VALUE, f"is not JSON: {error}"
         return
     if isinstance(config, Mapping):
-        yield from config_problems(config)
+        yield from problems(config)
     else:
         yield REFUSED_VALUE, f"must be a mapping, not {type(config).__name__}"
+
+
+def _resource_problems(resources: Mapping[str, Any]) -> Iterator[tuple[Rule, str]]:
+    """What is wrong in the old tag, which holds what ``container_config.resources`` holds in the new one."""
+    where = "container_config.resources"
+    for rule, problem in config_problems({"container_config": {"resources": resources}}):
+        yield rule, problem.removeprefix(f"{where}.").removeprefix(f"{where}: ")
 
 
 def _reason(key: str, value: object) -> str:
@@ -125,5 +176,11 @@ def _reason(key: str, value: object) -> str:
     return f"Dagster ignores {key!r}"
 
 
-def _is_misspelt(key: str) -> bool:
-    return key not in _TAGS and (key.startswith("dagster-k8s/") or bool(did_you_mean(key, _TAGS)))
+def _reason_of(error: K8sConfigError, tag: str) -> str:
+    """What is wrong with a tag, which stands before it already."""
+    inside = error.where.removeprefix(f"tag {tag}").lstrip(".")
+    return f"{inside}: {error.reason}" if inside else error.reason
+
+
+def _is_misspelt(key: str, known: tuple[str, ...]) -> bool:
+    return key not in known and (key.startswith("dagster-k8s/") or bool(did_you_mean(key, known)))

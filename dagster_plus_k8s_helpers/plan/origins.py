@@ -95,6 +95,11 @@ class History:
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = stages
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages, from the lowest layer up."""
+        return tuple(self._stages)
+
     def origin(self, text: str) -> Origin:
         """Where a field comes from.
 

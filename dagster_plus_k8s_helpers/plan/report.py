@@ -135,7 +135,7 @@ def _github_command(finding: Finding) -> str:
         "title": f"{finding.code} {finding.where.path}".strip(),
     }
     shown = ",".join(f"{key}={_github_property(value)}" for key, value in properties.items() if value)
-    return f"::{finding.severity} {shown}::{_github_data(f'{finding.message}; {finding.fix}')}"
+    return f"::{finding.severity} {shown}::{_github_data(f'{finding.full_message}; {finding.fix}')}"
 
 
 def _github_data(text: str) -> str:
@@ -171,7 +171,7 @@ def _sarif_result(finding: Finding) -> dict[str, Any]:
     return {
         "ruleId": finding.code,
         "level": finding.severity.value,
-        "message": {"text": f"{finding.message}; {finding.fix}"},
+        "message": {"text": f"{finding.full_message}; {finding.fix}"},
         "locations": [location] if location else [],
     }
 

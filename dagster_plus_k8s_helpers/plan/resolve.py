@@ -26,7 +26,7 @@ from dagster_plus_k8s_helpers.plan.pods import Container, Pod, Template
 from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn, StepPlan, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import dagster as dg
     from dagster_k8s.executor import K8sStepHandler
@@ -87,8 +87,9 @@ def plan_of_job(
     run_config: Mapping[str, object] | None = None,
     tags: Mapping[str, str] | None = None,
     deployment: Deployment | None = None,
+    steps: Sequence[planning.Step] | None = None,
 ) -> RunPlan:
-    """The same of a job at hand; see `plan`."""
+    """The same of a job at hand, and of some of its steps when those are given; see `plan`."""
     run_tags = tags_of(job, tags)
     config = executor_config(job, run_config, run_tags)
     file = LocationFile() if location is None else location_of(location)
@@ -106,8 +107,9 @@ def plan_of_job(
         )
         layers = _Layers(job, launch, has_agent=agent is not None, has_location=location is not None)
         run = Pod(Template(f"run of {job.name!r}", layers.of_run(), launch.run_job))
-        steps = _Steps(launch, layers, _runs_in(executor)).planned(planning.steps_of(job, run_tags))
-    return RunPlan(job.name, job.executor_def.name, max_concurrent, run, steps)
+        asked = planning.steps_of(job, run_tags) if steps is None else steps
+        planned = _Steps(launch, layers, _runs_in(executor)).planned(asked)
+    return RunPlan(job.name, job.executor_def.name, max_concurrent, run, planned)
 
 
 def _executor(
@@ -190,7 +192,7 @@ class _Steps:
         self._templates: dict[object, Template] = {}
         self._asked: dict[object, Container] = {}
 
-    def planned(self, steps: list[planning.Step]) -> Steps:
+    def planned(self, steps: Sequence[planning.Step]) -> Steps:
         return Steps({step.key: self._planned(step) for step in steps})
 
     def _planned(self, step: planning.Step) -> StepPlan:

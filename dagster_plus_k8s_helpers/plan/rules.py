@@ -17,8 +17,8 @@ CANNOT_PLAN = Rule(
 OP_TAGS_IGNORED = Rule(
     "DPK501",
     _WARNING,
-    "Only an executor that gives each step a pod reads the Kubernetes settings in op tags; any other ignores "
-    "them without a word.",
+    "Only an executor that gives each step a Kubernetes pod reads the Kubernetes settings in op tags; any "
+    "other ignores them without a word.",
     "use k8s_executor() for the job, or size the run's pod with the job's tags",
 )
 REQUEST_ABOVE_LIMIT = Rule(
@@ -31,7 +31,7 @@ DUPLICATE_ENV = Rule(
     "DPK503",
     _ERROR,
     "Dagster appends the lists of all layers. Of two variables of one name Kubernetes takes the last.",
-    "keep one of the two, or give the upper layer merge_behavior SHALLOW",
+    "keep one of the two; an upper layer cannot take out what a lower one says",
 )
 DUPLICATE_NAME = Rule(
     "DPK504",
@@ -137,9 +137,9 @@ SHORT_TTL = Rule(
 SHORT_DEADLINE = Rule(
     "DPK522",
     _WARNING,
-    "The deadline counts from the Job's creation, so that waiting for a node uses it up before Dagster's "
-    "start timeout can say what happened.",
-    "set the tag dagster/max_runtime, which counts from the start of the run, or a longer deadline",
+    "A deadline counts while a pod waits for a node or its image, and so runs out before the start timeout "
+    "can say what happened.",
+    "set a longer deadline, or the tag dagster/max_runtime, which counts from the start of the run",
 )
 LIMIT_ABOVE_NODE = Rule(
     "DPK523",
@@ -150,7 +150,8 @@ LIMIT_ABOVE_NODE = Rule(
 REQUEST_FAR_BELOW_NODE = Rule(
     "DPK524",
     _WARNING,
-    "The scheduler packs a node by requests. With this one it packs as many pods as a node may have at all.",
+    "The scheduler packs a node by requests. Of such pods it packs as many as a node may have at all, and "
+    "they may then use more CPU than the node has.",
     "request the CPU that the step needs on average",
 )
 UNBOUNDED = Rule(
@@ -189,7 +190,32 @@ BAD_WAIVER = Rule(
     "DPK530",
     _ERROR,
     "Whoever reads a waiver needs to know of what it is, and why.",
-    "write {CODE: reason} under dagster-plus-k8s/ignore",
+    "write {CODE: reason} under dagster-plus-k8s/ignore, with a code of this page",
+)
+
+UNKNOWN_OP = Rule(
+    "DPK540",
+    _ERROR,
+    "per_step_k8s_config goes by the names of ops; what it says of one that no job with this executor has "
+    "reaches no pod.",
+    "write the name of the op, which for an asset a/b is a__b",
+)
+NOT_OUR_EXECUTOR = Rule(
+    "DPK541",
+    _WARNING,
+    "Only k8s_executor() of this package reads these op tags; any other executor ignores them without a "
+    "word.",
+    "use k8s_executor() for the job, or leave the tag out",
+)
+VARIABLE_DROPPED = Rule(
+    "DPK542",
+    _ERROR,
+    "The agent takes every variable away that its onlyAllowUserDefinedEnvVars does not name, and says so in "
+    "its own log only.",
+    "name the variable in onlyAllowUserDefinedEnvVars of the agent's values, or leave it out",
+)
+UNUSED_WAIVER = Rule(
+    "DPK543", _WARNING, "A waiver of what is not found hides what may come later.", "delete the waiver"
 )
 PIPES_WITHOUT_RESOURCES = Rule(
     "DPK531",

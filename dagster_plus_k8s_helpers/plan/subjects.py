@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from dagster_plus_k8s_helpers._dagster.executor_config import executor_config_of
 from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
 from dagster_plus_k8s_helpers.errors import QuantityError
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
@@ -15,15 +16,19 @@ from dagster_plus_k8s_helpers.pod.quantity import Quantity
 if TYPE_CHECKING:
     import dagster as dg
 
+    from dagster_plus_k8s_helpers._dagster.executor_config import ExecutorConfig
     from dagster_plus_k8s_helpers._dagster.planning import Step
     from dagster_plus_k8s_helpers.findings import Rule
     from dagster_plus_k8s_helpers.plan.cluster_objects import ClusterObjects
-    from dagster_plus_k8s_helpers.plan.layers import Layer
+    from dagster_plus_k8s_helpers.plan.layers import Layer, LayerName
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
     from dagster_plus_k8s_helpers.plan.pods import Pod
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
 __all__ = [
+    "EXECUTOR",
+    "OF_RUN",
+    "OLD_TAG",
     "POD_SPEC",
     "Asked",
     "Hit",
@@ -40,7 +45,12 @@ __all__ = [
     "shown",
 ]
 
+EXECUTOR = "the executor"
+"""Whose a hit is that every job with the executor would repeat."""
+OF_RUN = "the run's pod"
 POD_SPEC = "spec.template.spec"
+OLD_TAG = "dagster-k8s/resource_requirements"
+"""Tag with the resources alone, which Dagster still reads."""
 
 
 class Hit(NamedTuple):
@@ -51,12 +61,14 @@ class Hit(NamedTuple):
         text: What is wrong, without whose it is.
         steps: Keys of the steps it is about; of the job or its run when there are none.
         of: Whose it is when it is no step's, such as ``the run's pod``.
+        layer: The layer that it is about, when it is about one alone.
     """
 
     rule: Rule
     text: str
     steps: tuple[str, ...] = ()
     of: str = ""
+    layer: LayerName | None = None
 
 
 @dataclass(frozen=True)
@@ -86,11 +98,26 @@ class Asked:
         job: The job.
         steps: Its steps, with the tags of their ops.
         around: What it runs in.
+        op_names: Names of the ops of every job with the same executor.
+        launches: Tags that some of its runs have beside its own, by what launches those.
     """
 
     job: dg.JobDefinition
     steps: tuple[Step, ...]
     around: Surroundings
+    op_names: frozenset[str] = frozenset()
+    launches: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @cached_property
+    def executor(self) -> ExecutorConfig:
+        """The config of its executor."""
+        return executor_config_of(self.job)
+
+    @property
+    def tags_of_runs(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Whose tags its runs have, and those tags; first those that are the job's own."""
+        yield "the job", self.job.run_tags
+        yield from self.launches.items()
 
 
 @dataclass(frozen=True)
@@ -107,7 +134,7 @@ class PodGroup:
 
     def hit(self, rule: Rule, text: str) -> Hit:
         """Something to say of these pods."""
-        return Hit(rule, text, self.steps, "" if self.steps else "the run's pod")
+        return Hit(rule, text, self.steps, "" if self.steps else OF_RUN)
 
 
 @dataclass(frozen=True)

@@ -6,91 +6,29 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
+from checked import NODES, OP, SHOP, config, container, definitions, dynamic, found, location, resources
 from dagster_k8s import k8s_job_executor
 
-from dagster_plus_k8s_helpers import PlanError, gpu, k8s_executor, k8s_tags
-from dagster_plus_k8s_helpers.plan import NodePool, check, read_nodes
+from dagster_plus_k8s_helpers import K8sConfig, MemoryLadder, PlanError, gpu, k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers.plan import NodePool, check
 from dagster_plus_k8s_helpers.plan.rules import PLAN_RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-NODES = read_nodes("""
-pools:
-  - {name: cpu, count: 3, allocatable: {cpu: "8", memory: 32Gi}}
-  - name: gpu
-    count: 2
-    allocatable: {cpu: "16", memory: 64Gi, nvidia.com/gpu: 1}
-    taints: [{key: nvidia.com/gpu, value: present}]
-""")
 AGENT = {"workspace": {"onlyAllowUserDefinedK8sConfigFields": {"containerConfig": {"resources": True}}}}
-OP = "op tags (tags of the op 'train')"
-SHOP = "location (the code location 'shop')"
 TAG = "op tags, dagster-k8s/config: "
 LIST = "onlyAllowUserDefinedK8sConfigFields of the agent has no such field"
-
-
-def config(**sections: Any) -> dict[str, Any]:
-    return {"dagster-k8s/config": sections}
-
-
-def container(**fields: Any) -> dict[str, Any]:
-    return config(container_config=fields)
-
-
-def resources(**amounts: Any) -> dict[str, Any]:
-    return container(resources=amounts)
-
-
-def location(**sections: Any) -> dict[str, Any]:
-    return {"location_name": "shop", "container_context": {"k8s": {"run_k8s_config": sections}}}
 
 
 MEMORY = location(container_config={"resources": {"limits": {"memory": "1Gi"}}})
 
 
-def definitions(
-    op_tags: Mapping[str, Any] | None = None,
-    *,
-    executor: dg.ExecutorDefinition | None = None,
-    assets: int = 1,
-    job: Mapping[str, Any] | None = None,
-    metadata: Mapping[str, Any] | None = None,
-) -> dg.Definitions:
-    def asset(name: str) -> dg.AssetsDefinition:
-        @dg.asset(name=name, op_tags=op_tags or {}, metadata=metadata)
-        def made() -> None: ...
-
-        return made
-
-    return dg.Definitions(
-        assets=[asset("train" if index == 0 else f"train_{index}") for index in range(assets)],
-        jobs=[] if job is None else [dg.define_asset_job("nightly", **job)],
-        executor=executor or k8s_executor(max_concurrent=4),
-    )
-
-
-def dynamic(executor: dg.ExecutorDefinition) -> dg.Definitions:
-    @dg.op(out=dg.DynamicOut())
-    def split() -> Any:
-        yield dg.DynamicOutput(1, "a")
-
-    @dg.op
-    def train(part: int) -> int:
-        return part
-
-    @dg.job(executor_def=executor)
-    def nightly() -> None:
-        split().map(train)
-
-    return dg.Definitions(jobs=[nightly])
-
-
-def found(defs: dg.Definitions, **given: Any) -> list[tuple[str, str]]:
-    return [(item.code, item.message) for item in check(defs, **given)]
-
-
 Case = tuple[str, dg.Definitions, dict[str, Any], str, dg.Definitions, dict[str, Any]]
+WAIVER = {"dagster-plus-k8s/ignore": {"DPK521": "read by nobody"}}
+SHORT = k8s_tags(ttl_seconds_after_finished=1)
+SMALL = K8sConfig(ttl_seconds_after_finished=3600)
+LADDER = MemoryLadder().tags
 IN_RUN = {"executor": dg.in_process_executor}
 FOUR = {"executor": dg.multiprocess_executor.configured({"max_concurrent": 4}), "assets": 6}
 
@@ -102,7 +40,7 @@ CASES: list[Case] = [
         {"location": location(container_config={"nope": 1})},
         "the job: location.container_context: Unexpected keys in model class V1Container: {'nope'}",
         definitions(),
-        {"location": MEMORY},
+        {"location": location(container_config={"tty": True})},
     ),
     (
         "DPK501",
@@ -110,7 +48,7 @@ CASES: list[Case] = [
         {},
         "step 'train': the executor 'in_process' ignores the op tags, which ask for "
         '{"container_config": {"resources": {"limits": {"memory": "2Gi"}}}}; the step runs in the run\'s pod, with limits {}',
-        definitions({"team": "a"}, **IN_RUN),
+        definitions(k8s_tags(memory="2Gi")),
         {},
     ),
     (
@@ -126,7 +64,8 @@ CASES: list[Case] = [
         "DPK503",
         definitions(container(env=[{"name": "A", "value": "2"}])),
         {"location": location(container_config={"env": [{"name": "A", "value": "1"}]})},
-        f"step 'train': containers[0].env has 'A' twice, from {SHOP} and from {OP}; the last one counts",
+        f"step 'train': containers[0].env has 'A' twice: "
+        f'{{"name": "A", "value": "..."}} by {SHOP} and {{"name": "A", "value": "..."}} by {OP}; the last one counts',
         definitions(container(env=[{"name": "A", "value": "1"}])),
         {"location": location(container_config={"env": [{"name": "A", "value": "1"}]})},
     ),
@@ -134,7 +73,8 @@ CASES: list[Case] = [
         "DPK504",
         definitions(config(pod_spec_config={"volumes": [{"name": "v", "host_path": {"path": "/x"}}]})),
         {"location": location(pod_spec_config={"volumes": [{"name": "v", "empty_dir": {}}]})},
-        f"step 'train': volumes has the name 'v' twice, from {SHOP} and from {OP}",
+        f"step 'train': volumes has the name 'v' twice: "
+        f'{{"emptyDir": {{}}, "name": "v"}} by {SHOP} and {{"hostPath": {{"path": "/x"}}, "name": "v"}} by {OP}',
         definitions(config(pod_spec_config={"volumes": [{"name": "w", "host_path": {"path": "/x"}}]})),
         {"location": location(pod_spec_config={"volumes": [{"name": "v", "empty_dir": {}}]})},
     ),
@@ -142,7 +82,8 @@ CASES: list[Case] = [
         "DPK504",
         definitions(container(volume_mounts=[{"name": "v", "mount_path": "/d"}])),
         {"location": location(container_config={"volume_mounts": [{"name": "w", "mount_path": "/d"}]})},
-        f"step 'train': containers[0].volumeMounts has the mountPath '/d' twice, from {SHOP} and from {OP}",
+        f"step 'train': containers[0].volumeMounts has the mountPath '/d' twice: "
+        f'{{"mountPath": "/d", "name": "w"}} by {SHOP} and {{"mountPath": "/d", "name": "v"}} by {OP}',
         definitions(container(volume_mounts=[{"name": "v", "mount_path": "/d/e"}])),
         {"location": location(container_config={"volume_mounts": [{"name": "w", "mount_path": "/d"}]})},
     ),
@@ -150,8 +91,16 @@ CASES: list[Case] = [
         "DPK504",
         definitions(config(pod_spec_config={"containers": [{"name": "dagster", "image": "x"}]})),
         {},
-        f"step 'train': containers has the name 'dagster' twice, from dagster and from {OP}",
+        f"step 'train': 2 containers have the name 'dagster': containers[0] by dagster and containers[1] by {OP}",
         definitions(config(pod_spec_config={"containers": [{"name": "proxy", "image": "x"}]})),
+        {},
+    ),
+    (
+        "DPK504",
+        definitions(config(pod_spec_config={"init_containers": [{"name": "dagster", "image": "x"}]})),
+        {},
+        f"step 'train': 2 containers have the name 'dagster': initContainers[0] by {OP} and containers[0] by dagster",
+        definitions(config(pod_spec_config={"init_containers": [{"name": "init", "image": "x"}]})),
         {},
     ),
     (
@@ -160,14 +109,14 @@ CASES: list[Case] = [
         {"location": MEMORY},
         'step \'train\': resources are {"limits": {"memory": "1Gi"}}; the {"limits": {"memory": "8Gi"}} by run tags '
         "(tags of the run of 'nightly') are for the run's pod only",
-        definitions(k8s_tags(memory="2Gi"), job={"tags": k8s_tags(memory="8Gi")}),
+        definitions(k8s_tags(memory="2Gi"), job={"tags": k8s_tags(memory="1Gi")}),
         {"location": MEMORY},
     ),
     (
         "DPK506",
         definitions(k8s_tags(memory="2Gi"), job={"tags": k8s_tags(memory="8Gi")}),
         {"location": MEMORY},
-        "the run's pod: template.spec.containers[0].resources.limits.memory is '8Gi' by run tags, else '1Gi'",
+        "the run's pod: spec.template.spec.containers[0].resources.limits.memory is '8Gi' by run tags, else '1Gi'",
         definitions(k8s_tags(memory="2Gi"), job={"tags": k8s_tags(memory="1Gi")}),
         {"location": MEMORY},
     ),
@@ -177,8 +126,10 @@ CASES: list[Case] = [
         {},
         'the job: dagster-k8s/config is {"container_config": {"resources": {"limits": {"memory": "8Gi"}}}} in tags, '
         "and nothing in run_tags, which wins",
-        definitions(job={"tags": {"team": "b"}, "run_tags": {"team": "a"}}),
-        {},
+        definitions(
+            k8s_tags(memory="2Gi"), job={"tags": k8s_tags(memory="1Gi"), "run_tags": k8s_tags(memory="1Gi")}
+        ),
+        {"location": MEMORY},
     ),
     (
         "DPK508",
@@ -211,7 +162,8 @@ CASES: list[Case] = [
         definitions(k8s_tags(cpu=4, memory="100Gi")),
         {"nodes": NODES},
         "step 'train': 0/5 nodes are available: 5 Insufficient memory, 2 node(s) had untolerated taint "
-        f"{{nvidia.com/gpu: present}} (its resources are by {OP})",
+        f"{{nvidia.com/gpu: present}} (containers[0].resources.limits.memory is '100Gi' by {OP}; "
+        "no layer sets tolerations)",
         definitions(k8s_tags(cpu=4, memory="32Gi")),
         {"nodes": NODES},
     ),
@@ -287,7 +239,7 @@ CASES: list[Case] = [
         definitions(job={"tags": k8s_tags(node_selector={"a": "b"})}),
         {"agent": AGENT},
         f'the run\'s pod: pod_spec_config.node_selector is {{"a": "b"}} by run tags, and {LIST}',
-        definitions(job={"tags": k8s_tags(memory="1Gi")}),
+        definitions(k8s_tags(memory="1Gi"), job={"tags": config(container_config={"resources": {}})}),
         {"agent": AGENT},
     ),
     (
@@ -324,11 +276,30 @@ CASES: list[Case] = [
     ),
     (
         "DPK522",
-        definitions(job={"tags": k8s_tags(active_deadline_seconds=179)}),
+        definitions(),
+        {"location": location(job_spec_config={"active_deadline_seconds": 1199})},
+        "the run's pod: spec.activeDeadlineSeconds is 1199 by location (the code location 'shop'), below the 1200 "
+        "seconds of the default of Dagster+ for run_monitoring.start_timeout_seconds",
+        definitions(),
+        {"location": location(job_spec_config={"active_deadline_seconds": 1200})},
+    ),
+    (
+        "DPK522",
+        definitions(k8s_tags(active_deadline_seconds=599)),
         {},
-        "the run's pod: spec.activeDeadlineSeconds is 179 by run tags (tags of the run of 'nightly'), below the 180 "
-        "seconds of Dagster's start timeout",
-        definitions(job={"tags": k8s_tags(active_deadline_seconds=180)}),
+        f"step 'train': spec.activeDeadlineSeconds is 599 by {OP}, below the 600 seconds of start_timeout",
+        definitions(k8s_tags(active_deadline_seconds=600)),
+        {},
+    ),
+    (
+        "DPK522",
+        definitions(config(pod_spec_config={"active_deadline_seconds": 60})),
+        {},
+        f"step 'train': spec.template.spec.activeDeadlineSeconds is 60 by {OP}, below the 600 seconds of "
+        "start_timeout",
+        definitions(
+            config(pod_spec_config={"active_deadline_seconds": 60}) | {"dagster-plus-k8s/start-timeout": "60"}
+        ),
         {},
     ),
     (
@@ -344,9 +315,9 @@ CASES: list[Case] = [
         "DPK524",
         definitions(k8s_tags(cpu=("10m", "1"))),
         {"nodes": NODES},
-        f"step 'train': containers[0].resources.requests.cpu is '10m' by {OP}; a node of 'cpu' has 8, so that 110 such "
-        "pods and more pass for one node's work",
-        definitions(k8s_tags(cpu=("100m", "1"))),
+        f"step 'train': containers[0].resources.requests.cpu is '10m' by {OP}; a node of 'cpu' has 8, of which the "
+        "110 such pods that it takes ask for 1.1",
+        definitions(k8s_tags(cpu=("20m", "1"))),
         {"nodes": NODES},
     ),
     (
@@ -398,7 +369,8 @@ CASES: list[Case] = [
             config(container_config={"resources": {"limits": {"cpu": "1"}}}, merge_behavior="SHALLOW")
         ),
         {"location": MEMORY},
-        f"step 'train': container_config.resources of {OP} is SHALLOW and loses 'limits.memory' of {SHOP}",
+        f"step 'train': {OP} is SHALLOW and loses containers[0].resources.limits.memory, \"1Gi\" by {SHOP}; "
+        'containers[0].resources.limits is then {"cpu": "1"}',
         definitions(
             config(container_config={"resources": {"limits": {"memory": "2Gi"}}}, merge_behavior="SHALLOW")
         ),
@@ -421,6 +393,51 @@ CASES: list[Case] = [
         definitions(metadata={"dagster-plus-k8s/ignore": {"DPK501": "it is small"}}),
         {},
     ),
+    (
+        "DPK530",
+        definitions(metadata={"dagster-plus-k8s/ignore": {"DPK599": "it is small"}}),
+        {},
+        "step 'train': dagster-plus-k8s/ignore names DPK599, which is no rule for definitions",
+        definitions(metadata={"dagster-plus-k8s/ignore": {"dpk501": "it is small"}}),
+        {},
+    ),
+    (
+        "DPK540",
+        definitions(executor=k8s_executor(max_concurrent=4, per_step_config={"trian": SMALL})),
+        {},
+        "the executor: per_step_k8s_config['trian']: no job with the executor 'k8s' has an op 'trian'; did you mean "
+        "'train'?",
+        definitions(executor=k8s_executor(max_concurrent=4, per_step_config={"train": SMALL})),
+        {},
+    ),
+    (
+        "DPK541",
+        definitions(LADDER, executor=k8s_job_executor.configured({"max_concurrent": 4})),
+        {},
+        "step 'train': op tags: the executor 'k8s' does not read 'dagster-plus-k8s/memory-ladder'",
+        definitions(LADDER),
+        {},
+    ),
+    (
+        "DPK542",
+        definitions(),
+        {"agent": AGENT, "location": location(container_config={"env": [{"name": "REGION", "value": "eu"}]})},
+        "the run's pod: 'REGION' in the environment by the code location 'shop' is not in onlyAllowUserDefinedEnvVars "
+        "of the agent",
+        definitions(),
+        {
+            "agent": {"workspace": {**AGENT["workspace"], "onlyAllowUserDefinedEnvVars": ["REGION"]}},
+            "location": location(container_config={"env": [{"name": "REGION", "value": "eu"}]}),
+        },
+    ),
+    (
+        "DPK543",
+        definitions(metadata=WAIVER),
+        {"agent": {}, "location": location()},
+        "step 'train': dagster-plus-k8s/ignore names DPK521, which is not found",
+        definitions(SHORT, metadata=WAIVER),
+        {"agent": {}, "location": location()},
+    ),
 ]
 
 
@@ -432,10 +449,10 @@ def test_a_rule_fires_and_says_what_and_whose(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case[0]}-{index}" for index, case in enumerate(CASES)])
-def test_a_near_miss_is_not_found(case: Case) -> None:
-    code, _, _, _, defs, given = case
+def test_of_a_near_miss_nothing_is_found(case: Case) -> None:
+    _, _, _, _, defs, given = case
 
-    assert code not in [item for item, _ in found(defs, **given)]
+    assert found(defs, **given) == []
 
 
 # In test_checks_pipes.py and test_checks_objects.py, with functions and with an API server.
@@ -450,7 +467,19 @@ def test_steps_with_the_same_settings_are_one_finding() -> None:
     (finding,) = check(definitions(k8s_tags(ttl_seconds_after_finished=1), assets=5))
 
     assert finding.message.startswith("steps 'train', 'train_1', 'train_2' and 2 more: spec.ttl")
+    assert finding.steps == ("train", "train_1", "train_2", "train_3", "train_4")
     assert finding.where.path == "the implicit asset job, step 'train'"
+
+
+def test_a_program_reads_the_names_of_all_steps() -> None:
+    (finding,) = check(definitions(SHORT, assets=5))
+    (alone,) = check(definitions(SHORT))
+
+    said = f"spec.ttlSecondsAfterFinished is 1 by {OP}, below 60"
+    names = "'train', 'train_1', 'train_2', 'train_3', 'train_4'"
+    assert finding.to_dict()["message"] == f"steps {names}: {said}"
+    assert list(finding.to_dict()) == ["code", "severity", "where", "message", "fix", "docs"]
+    assert alone.to_dict()["message"] == f"step 'train': {said}"
 
 
 def test_a_step_of_two_jobs_is_found_once_and_the_job_alone_all_the_same() -> None:
@@ -458,10 +487,6 @@ def test_a_step_of_two_jobs_is_found_once_and_the_job_alone_all_the_same() -> No
 
     assert [item.where.path for item in check(defs)] == ["the implicit asset job, step 'train'"]
     assert [item.where.path for item in check(defs, job="nightly")] == ["job 'nightly', step 'train'"]
-
-
-WAIVER = {"dagster-plus-k8s/ignore": {"DPK521": "read by nobody"}}
-SHORT = k8s_tags(ttl_seconds_after_finished=1)
 
 
 @pytest.mark.parametrize(
@@ -515,6 +540,24 @@ def test_what_cannot_be_checked_is_refused(given: dict[str, Any], message: str) 
         check(definitions(job={}), **given)
 
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("version", ["1.30", "v1.30", "1.30.2", "v1.30.14-gke.1"])
+def test_a_version_is_taken_as_a_cluster_says_it(version: str) -> None:
+    rules = [{"action": "Restart", "exit_codes": {"operator": "In", "values": [1]}}]
+    tags = config(
+        pod_spec_config={"resources": {"limits": {"cpu": "1"}}},
+        container_config={"restart_policy_rules": rules},
+    )
+
+    message = f"by {OP}: Kubernetes 1.30 says Additional properties are not allowed"
+    assert found(definitions(tags), kubernetes_version=version) == [
+        (
+            "DPK517",
+            f"step 'train': spec.template.spec.containers[0] {message} ('restartPolicyRules' was unexpected)",
+        ),
+        ("DPK517", f"step 'train': spec.template.spec {message} ('resources' was unexpected)"),
+    ]
 
 
 def test_definitions_without_anything_in_them_have_nothing_wrong() -> None:

@@ -198,7 +198,7 @@ def test_what_the_chart_makes_need_not_be_there_yet(servers: Any) -> None:
     server = servers()
     agent = {
         "serviceAccount": {"name": "agent"},
-        "extraManifests": [{"kind": "Secret", "metadata": {"name": "warehouse"}}],
+        "extraManifests": [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "warehouse"}}],
     }
 
     assert check(definitions(**ENV_FROM), agent=agent, cluster=ClusterObjects.from_kubeconfig()) == []

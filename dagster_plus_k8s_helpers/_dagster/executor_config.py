@@ -1,0 +1,85 @@
+"""The config of a job's executor, as it is written and as the executor gets it, and whose ops it is for.
+
+Dagster shows none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import dagster as dg
+from dagster._config import process_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["ExecutorConfig", "executor_config_of", "op_names_of", "reads_op_tags"]
+
+_TOP = "config"
+
+
+class ExecutorConfig(NamedTuple):
+    """The config of a job's executor.
+
+    Attributes:
+        written: What ``configured`` and the job's own run config say, unchecked.
+        resolved: The same as the executor gets it, with its defaults; ``None`` when Dagster refuses it.
+    """
+
+    written: Mapping[str, Any]
+    resolved: Mapping[str, Any] | None
+
+
+def executor_config_of(job: dg.JobDefinition) -> ExecutorConfig:
+    """The config of a job's executor, when nothing is said at launch."""
+    launched = (job.run_config or {}).get("execution") or {}
+    launched = launched.get(_TOP) if isinstance(launched, Mapping) else None
+    launched = dict(launched) if isinstance(launched, Mapping) else {}
+    written = {**_configured(job.executor_def), **launched}
+    return ExecutorConfig(written, _resolved(job.executor_def, launched))
+
+
+def op_names_of(graph: dg.GraphDefinition) -> Iterator[str]:
+    """The names by which a graph, and the graphs in it, use their ops."""
+    for name, node in graph.node_dict.items():
+        if isinstance(node.definition, dg.GraphDefinition):
+            yield from op_names_of(node.definition)
+        else:
+            yield name
+
+
+def reads_op_tags(executor: dg.ExecutorDefinition) -> bool:
+    """Whether it is the other executor known to read the Kubernetes settings of op tags: that of Celery.
+
+    Source: https://docs.dagster.io/integrations/libraries/k8s/dagster-celery-k8s
+    """
+    made_by = executor.executor_creation_fn
+    return made_by is not None and made_by.__module__.startswith("dagster_celery_k8s.")
+
+
+def _configured(executor: dg.ExecutorDefinition) -> Mapping[str, Any]:
+    """What ``configured`` was given; nothing when that was a function which wants a launch's config."""
+    config_of = getattr(executor.config_schema, "_config_fn", None)
+    if config_of is None:
+        return {}
+    try:
+        found = config_of({})
+    # A function of the user's raises what it will.
+    except Exception:  # noqa: BLE001
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _resolved(executor: dg.ExecutorDefinition, launched: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    given = {_TOP: dict(launched)} if launched else {}
+    try:
+        accepted = process_config({_TOP: executor.config_schema.as_field()}, given)
+        found = executor.apply_config_mapping(accepted.value or {}) if accepted.success else accepted
+    # As above: ``configured`` calls the user's function.
+    except Exception:  # noqa: BLE001
+        return None
+    if not found.success or found.value is None:
+        return None
+    resolved = found.value.get(_TOP)
+    return resolved if isinstance(resolved, Mapping) else {}
