@@ -241,6 +241,7 @@ locations:
 FOUND = """\
 the implicit asset job, step 'train'
   - warning DPK521 step 'train': spec.ttlSecondsAfterFinished is 1 by op tags (tags of the op 'train'), below 60
+      in {module}.py:4
       keep finished Jobs for a minute at least; a day is Dagster's default
 1 warning
 """
@@ -269,7 +270,8 @@ def module(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_definitions_are_loaded_as_in_the_cluster_and_checked(reference: str) -> None:
     result = call("check", "-m", reference)
 
-    assert (result.output, result.exit_code) == (FOUND, 0)
+    found = FOUND.format(module=reference.partition(":")[0])
+    assert (result.output, result.exit_code) == (found, 0)
 
 
 @pytest.mark.usefixtures("module")
@@ -331,4 +333,6 @@ def test_the_deployment_is_the_one_given_or_the_first_of_the_agent(given: list[s
 def test_the_location_of_the_module_is_found_by_its_code_source(module: Path) -> None:
     (module / "locations.yaml").write_text(LOCATIONS.replace("module_name: b", "module_name: shop_defs"))
 
-    assert call("check", "-m", "shop_defs", "--location", "locations.yaml").output == FOUND
+    assert call("check", "-m", "shop_defs", "--location", "locations.yaml").output == FOUND.format(
+        module="shop_defs"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from dagster_plus_k8s_helpers.plan.launches import launches_of
 from dagster_plus_k8s_helpers.plan.layers import as_mapping
 from dagster_plus_k8s_helpers.plan.plannable import not_said_yet, plannable, planned_launches
 from dagster_plus_k8s_helpers.plan.rules import CANNOT_PLAN, NOT_SAID_BY_CLUSTER
+from dagster_plus_k8s_helpers.plan.sources import source_of
 from dagster_plus_k8s_helpers.plan.subjects import (
     EXECUTOR,
     OF_RUN,
@@ -146,12 +148,17 @@ class _Shared:
 
 @dataclass(frozen=True)
 class _Report:
-    """What is to be said of one job, what it waives, and in which order its steps come."""
+    """What is to be said of one job, what it waives, and its steps in order."""
 
     name: str
     hits: tuple[Hit, ...]
     waivers: Waivers
-    order: dict[str, int]
+    asked: Asked
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """The place of each step in it."""
+        return {step.key: index for index, step in enumerate(self.asked.steps)}
 
     @property
     def left(self) -> tuple[Hit, ...]:
@@ -205,8 +212,7 @@ def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _
         refused += [hit for hit in of_launches if hit.rule is CANNOT_PLAN]
         hits += [*of_plan, *(hit for hit in of_launches if hit.rule is not CANNOT_PLAN)]
     hits += not_said_yet(refused, list(waivers.left_of(hits)))
-    order = {step.key: index for index, step in enumerate(steps)}
-    return _Report(name, tuple(hits), waivers, order)
+    return _Report(name, tuple(hits), waivers, asked)
 
 
 def _of_launches(asked: Asked, deployment: Deployment | None, known: Sequence[Hit]) -> Iterator[Hit]:
@@ -266,4 +272,5 @@ def _findings(reports: Sequence[_Report]) -> Iterator[Finding]:
             known.update((hit.rule.code, hit.text, key) for key in steps)
             if steps:
                 where = Where(path=f"{report.name}, step {steps[0]!r}")
-                yield hit.rule.of_steps(where, steps, hit.text)
+                source = source_of(report.asked.job, report.asked.steps[report.order[steps[0]]])
+                yield replace(hit.rule.of_steps(where, steps, hit.text), source=source)

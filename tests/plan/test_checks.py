@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import checked
 import dagster as dg
 import pytest
 from checked import NODES, OP, SHOP, config, container, definitions, dynamic, found, location, resources
@@ -578,3 +580,23 @@ def test_no_pools_are_no_cluster() -> None:
     nodes: Sequence[NodePool] = ()
 
     assert check(definitions(k8s_tags(memory="900Gi")), nodes=nodes) == []
+
+
+def test_a_finding_of_a_step_has_the_line_of_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = Path(checked.__file__)
+    monkeypatch.chdir(file.parent)
+    lines = file.read_text().splitlines()
+
+    (finding,) = check(definitions(k8s_tags(ttl_seconds_after_finished=1)))
+
+    assert finding.source is not None
+    assert finding.source.file == "checked.py"
+    assert lines[finding.source.line - 1].strip().startswith("@dg.asset(name=name")
+
+
+def test_code_of_another_project_has_no_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    (finding,) = check(definitions(k8s_tags(ttl_seconds_after_finished=1)))
+
+    assert finding.source is None
