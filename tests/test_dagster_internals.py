@@ -25,7 +25,12 @@ def test_private_dagster_is_imported_in_one_package_only() -> None:
         if line.strip().startswith(("from ", "import ")) and any(name in line for name in private)
     }
 
-    assert importing == {"_dagster/__init__.py", "_dagster/execution.py", "_dagster/planning.py"}
+    assert importing == {
+        "_dagster/__init__.py",
+        "_dagster/execution.py",
+        "_dagster/launching.py",
+        "_dagster/planning.py",
+    }
 
 
 def test_a_graph_takes_exactly_what_is_passed_when_it_is_rebuilt() -> None:

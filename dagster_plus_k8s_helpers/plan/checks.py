@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers._dagster import planning
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.findings import Finding, Where
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
@@ -18,7 +17,7 @@ from dagster_plus_k8s_helpers.plan.checks_pods import POD_RULES, check_version
 from dagster_plus_k8s_helpers.plan.checks_tags import EXECUTOR_RULES, TAG_RULES
 from dagster_plus_k8s_helpers.plan.jobs import job_of, loaded
 from dagster_plus_k8s_helpers.plan.layers import as_mapping
-from dagster_plus_k8s_helpers.plan.resolve import plan_of_job
+from dagster_plus_k8s_helpers.plan.resolve import plan_of_job, steps_of_job
 from dagster_plus_k8s_helpers.plan.rules import CANNOT_PLAN
 from dagster_plus_k8s_helpers.plan.subjects import Asked, Hit, Planned, Surroundings
 from dagster_plus_k8s_helpers.plan.waived import waivers_of
@@ -128,7 +127,11 @@ def _is_implicit(job: dg.JobDefinition) -> bool:
 def _report(
     job: dg.JobDefinition, around: Surroundings, deployment: Deployment | None, *, has_asset_job: bool
 ) -> _Report:
-    steps = tuple(planning.steps_of(job, job.run_tags))
+    name = "the implicit asset job" if _is_implicit(job) else f"job {job.name!r}"
+    try:
+        steps = tuple(steps_of_job(job, job.run_tags))
+    except PlanError as error:
+        return _Report(name, (Hit(CANNOT_PLAN, str(error), of="the job"),), {})
     asked = Asked(job, steps, around)
     hits = [hit for rule in _TAG_RULES for hit in rule(asked)]
     planned: RunPlan | None = None
@@ -141,7 +144,6 @@ def _report(
     if planned is not None:
         hits += _of_plan(Planned(asked, planned, has_asset_job))
     waivers = waivers_of(job, steps)
-    name = "the implicit asset job" if _is_implicit(job) else f"job {job.name!r}"
     order = {step.key: index for index, step in enumerate(steps)}
     return _Report(name, (*waivers.mistakes, *waivers.left_of(hits)), order)
 

@@ -11,7 +11,7 @@ import dagster as dg
 
 from dagster_plus_k8s_helpers import _dagster
 from dagster_plus_k8s_helpers._dagster import planning
-from dagster_plus_k8s_helpers.errors import PlanError, SelectionError, did_you_mean
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, PlanError, SelectionError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,15 +30,30 @@ def loaded(definitions: DefinitionsOrLoader, deployment: Deployment | None) -> d
     """The definitions, loaded as the deployment loads them.
 
     Raises:
-        PlanError: They are no definitions.
+        PlanError: They are no definitions, or do not fit together.
     """
     found: object = definitions
-    if callable(definitions) and not isinstance(definitions, dg.Definitions):
-        with _environment_of(deployment):
+    with _environment_of(deployment):
+        if callable(definitions) and not isinstance(definitions, dg.Definitions):
             found = definitions()
-    if not isinstance(found, dg.Definitions):
-        raise PlanError(f"definitions: must be dagster.Definitions, not {type(found).__name__}")
+        if not isinstance(found, dg.Definitions):
+            raise PlanError(f"definitions: must be dagster.Definitions, not {type(found).__name__}")
+        # Only the repository brings to light an asset defined twice, or a resource that nobody gives.
+        with _refusals("definitions"):
+            found.get_repository_def()
     return found
+
+
+@contextmanager
+def _refusals(where: str) -> Iterator[None]:
+    """Turns what Dagster raises of definitions that do not fit together into an error of this package."""
+    try:
+        yield
+    except DagsterPlusK8sError:
+        raise
+    # DagsterError, CheckError, and what a function of the user's raises.
+    except Exception as error:  # noqa: BLE001
+        raise PlanError(f"{where}: {planning.reasons(error)}") from None
 
 
 def job_of(
@@ -91,17 +106,20 @@ def tags_of(job: dg.JobDefinition, tags: Mapping[str, str] | None) -> Mapping[st
 
 
 def executor_config(
-    job: dg.JobDefinition, run_config: Mapping[str, object] | None, tags: Mapping[str, str]
+    job: dg.JobDefinition,
+    run_config: Mapping[str, object] | dg.RunConfig | None,
+    tags: Mapping[str, str],
 ) -> Mapping[str, Any]:
     """What a launch tells the executor: ``execution: config:`` of its run config.
 
     Raises:
         PlanError: The run config is not shaped like one, or the job's config mapping refuses it.
     """
-    if run_config is not None:
-        _check_sections("run_config", run_config)
+    given = planning.plain_run_config(run_config)
+    if given is not None and not planning.maps_config(job):
+        _check_sections("run_config", given)
     try:
-        config = planning.run_config_of(job, run_config, tags.get(planning.PARTITION_NAME_TAG))
+        config = planning.run_config_of(job, given, tags.get(planning.PARTITION_NAME_TAG))
     except planning.Refusal as refusal:
         raise PlanError(f"run_config: {refusal}") from None
     execution = config.get("execution") or {}
@@ -140,7 +158,8 @@ def _named(definitions: dg.Definitions, name: str | None) -> dg.JobDefinition:
     if name not in names:
         shown = ", ".join(repr(known) for known in names if not known.startswith("__")) or "none"
         raise PlanError(f"job: there is no job {name!r}{did_you_mean(name, names)}; there are {shown}")
-    return definitions.resolve_job_def(name)
+    with _refusals(f"the job {name!r}"):
+        return definitions.resolve_job_def(name)
 
 
 @contextmanager

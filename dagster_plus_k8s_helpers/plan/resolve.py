@@ -26,7 +26,7 @@ from dagster_plus_k8s_helpers.plan.pods import Container, Pod, Template
 from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn, StepPlan, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import dagster as dg
     from dagster_k8s.executor import K8sStepHandler
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.jobs import DefinitionsOrLoader
     from dagster_plus_k8s_helpers.plan.layers import LayerName, Settings
 
-__all__ = ["plan", "plan_of_job"]
+__all__ = ["plan", "plan_of_job", "steps_of_job"]
 
 
 def plan(
@@ -44,7 +44,7 @@ def plan(
     selection: str | dg.AssetSelection | None = None,
     agent: Settings | None = None,
     location: Settings | None = None,
-    run_config: Mapping[str, object] | None = None,
+    run_config: Mapping[str, object] | dg.RunConfig | None = None,
     tags: Mapping[str, str] | None = None,
     deployment: Deployment | None = None,
 ) -> RunPlan:
@@ -84,7 +84,7 @@ def plan_of_job(
     *,
     agent: Settings | None = None,
     location: Settings | None = None,
-    run_config: Mapping[str, object] | None = None,
+    run_config: Mapping[str, object] | dg.RunConfig | None = None,
     tags: Mapping[str, str] | None = None,
     deployment: Deployment | None = None,
 ) -> RunPlan:
@@ -106,17 +106,34 @@ def plan_of_job(
         )
         layers = _Layers(job, launch, has_agent=agent is not None, has_location=location is not None)
         run = Pod(Template(f"run of {job.name!r}", layers.of_run(), launch.run_job))
-        steps = _Steps(launch, layers, _runs_in(executor)).planned(planning.steps_of(job, run_tags))
+        steps = _Steps(launch, layers, _runs_in(executor)).planned(steps_of_job(job, run_tags))
     return RunPlan(job.name, job.executor_def.name, max_concurrent, run, steps)
+
+
+def steps_of_job(job: dg.JobDefinition, run_tags: Mapping[str, str]) -> list[planning.Step]:
+    """The steps of a job in an order they can run in.
+
+    Raises:
+        PlanError: Dagster makes no execution plan of it.
+    """
+    try:
+        return planning.steps_of(job, run_tags)
+    # What Dagster itself makes of a job that it took as a definition.
+    except Exception as error:  # noqa: BLE001
+        raise PlanError(f"the job {job.name!r} has no execution plan: {reason(error)}") from None
 
 
 def _executor(
     job: dg.JobDefinition, config: Mapping[str, Any], kubeconfig: str
 ) -> tuple[dg.Executor, int | None]:
-    def settled(accepted: Mapping[str, Any]) -> dict[str, Any]:
-        offline = {**accepted, "load_incluster_config": False, "kubeconfig_file": kubeconfig}
-        # A bare KEY is read from the run's pod, which this process is not.
-        return {**offline, "env_vars": variables("env_vars", accepted.get("env_vars"))}
+    def settled(accepted: dict[str, Any], keys: Collection[str]) -> dict[str, Any]:
+        offline = {
+            "load_incluster_config": False,
+            "kubeconfig_file": kubeconfig,
+            # A bare KEY is read from the run's pod, which this process is not.
+            "env_vars": variables("env_vars", accepted.get("env_vars")),
+        }
+        return accepted | {key: value for key, value in offline.items() if key in keys}
 
     where = f"run_config.execution.config (executor {job.executor_def.name!r} of the job {job.name!r})"
     try:
