@@ -170,7 +170,7 @@ def test_a_variable_that_the_definitions_need_is_given(monkeypatch: pytest.Monke
     failed = call("plan")
     worked = call("plan", "--env", "PLAN_COMMAND_BUCKET=s3://x")
 
-    assert failed.exit_code == 1
+    assert failed.exit_code == 2
     assert "cannot import 'plan_command_defs': KeyError: 'PLAN_COMMAND_BUCKET'" in failed.output
     assert worked.exit_code == 0
 
@@ -204,7 +204,14 @@ def test_explain_tells_of_the_runs_own_pod_and_of_everything() -> None:
         (["plan", "--job", "nigthly"], "there is no job 'nigthly'; did you mean 'nightly'?"),
         (["plan", "--select", "key:none"], "reaches no asset"),
         (["plan", "--tag", "x"], "'x' must be KEY=VALUE"),
-        (["plan", *FILES[:4]], "write --location-name NAME, one of its locations: shop, other"),
+        (
+            ["plan", *FILES[:4]],
+            "Error: dagster_cloud.yaml has the locations shop, other; write --location-name\n",
+        ),
+        (
+            ["plan", *FILES[:4], "--location-name", "shpo"],
+            "Error: dagster_cloud.yaml has no location 'shpo'; did you mean 'shop'?\n",
+        ),
         (["explain", "nightly", "churn_modl"], "there is no step 'churn_modl'; did you mean 'churn_model'?"),
         (
             ["explain", "nightly", "orders", "spec.templat"],
@@ -219,7 +226,7 @@ def test_explain_tells_of_the_runs_own_pod_and_of_everything() -> None:
 def test_what_cannot_be_planned_is_told_in_one_line(arguments: list[str], message: str) -> None:
     result = call(*arguments)
 
-    assert result.exit_code != 0
+    assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
 
@@ -228,7 +235,8 @@ def test_what_cannot_be_planned_is_told_in_one_line(arguments: list[str], messag
 def test_a_module_without_definitions_says_so() -> None:
     result = call("plan", module="plan_command_empty")
 
-    assert "Error: plan_command_empty must have one Definitions object; it has none\n" in result.output
+    assert result.exit_code == 2
+    assert result.output == "Error: plan_command_empty has no Definitions\n"
 
 
 def test_nodes_with_a_mistake_are_told_by_line(folder: Path) -> None:
@@ -236,5 +244,110 @@ def test_nodes_with_a_mistake_are_told_by_line(folder: Path) -> None:
 
     result = call("plan", "--nodes", "nodes.yaml")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "nodes.yaml:3:22 pools[0].allocatable.cpu" in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_location_is_found_by_its_module(folder: Path) -> None:
+    (folder / "dagster_cloud.yaml").write_text(LOCATIONS.replace("module_name: shop", f"module_name: {DEFS}"))
+
+    result = call("plan", "--job", "nightly", *FILES[:4], "-o", "yaml")
+
+    assert result.exit_code == 0, result.output
+    assert "image: example.com/shop:1" in result.output
+
+
+DEFS = "plan_command_defs"
+OTHER = """
+import sys
+import dagster as dg
+
+
+@dg.asset
+def table(): ...
+
+
+@dg.asset(required_resource_keys={"warehouse"})
+def needs(): ...
+
+
+@dg.definitions
+def lazy(): raise ValueError("no\\nbucket")
+
+
+def made(): return dg.Definitions(assets=[table])
+
+
+def leaves(): sys.exit(3)
+
+
+@dg.repository
+def shop(): return [table]
+
+
+incomplete = dg.Definitions(assets=[needs])
+twice = dg.Definitions(assets=[table, table.with_attributes()])
+"""
+
+
+@pytest.fixture
+def src(folder: Path) -> Iterator[Path]:
+    """A folder that Python imports from when it is told so."""
+    (folder / "src").mkdir()
+    (folder / "src" / "plan_command_src.py").write_text(OTHER)
+    (folder / "src" / "plan_command_exits.py").write_text("import sys; sys.exit('no licence')")
+    (folder / "src" / "plan_command_repository.py").write_text(
+        OTHER.split("incomplete", 1)[0].replace("@dg.def", "#")
+    )
+    yield folder / "src"
+    for name in ("src", "exits", "repository"):
+        sys.modules.pop(f"plan_command_{name}", None)
+
+
+@pytest.mark.usefixtures("src")
+@pytest.mark.parametrize(
+    "module", ["plan_command_src:made", "plan_command_src:shop", "plan_command_repository"]
+)
+def test_definitions_are_found_in_what_dagster_loads(module: str) -> None:
+    result = call("plan", "-d", "src", "-o", "json", module=module)
+
+    assert result.exit_code == 0, result.output
+    assert list(json.loads(result.output)["steps"]) == ["table"]
+
+
+@pytest.mark.usefixtures("src")
+@pytest.mark.parametrize("command", [["plan"], ["explain", "nightly", "orders"]])
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("plan_command_src:lazy", "cannot load 'plan_command_src:lazy': ValueError: no bucket (plan_command_src.py, line 15)"),
+        ("plan_command_src:leaves", "cannot load 'plan_command_src:leaves': SystemExit: 3 (plan_command_src.py, line 21)"),
+        ("plan_command_src:sys", "plan_command_src has no Definitions called 'sys'; it has lazy, incomplete, twice, shop"),
+        ("plan_command_src", "plan_command_src has several Definitions: lazy, incomplete, twice; write plan_command_src:NAME"),
+        ("plan_command_exits", "cannot import 'plan_command_exits': SystemExit: no licence (plan_command_exits.py, line 1)"),
+    ],
+)  # fmt: skip
+def test_definitions_that_do_not_load_are_told_in_one_line(
+    command: list[str], module: str, message: str
+) -> None:
+    result = call(command[0], "-d", "src", *command[1:], module=module)
+
+    assert result.exit_code == 2
+    assert result.output == f"Error: {message}\n"
+
+
+@pytest.mark.usefixtures("src")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("incomplete", "Error: definitions: resource with key 'warehouse' required by op 'needs' was not provided"),
+        ("twice", "Error: definitions: Duplicate asset key: AssetKey(['table'])"),
+    ],
+)  # fmt: skip
+def test_definitions_that_do_not_fit_together_are_told_in_one_line(name: str, message: str) -> None:
+    result = call("plan", "-d", "src", module=f"plan_command_src:{name}")
+
+    assert result.exit_code == 2
+    assert result.output.startswith(message)
+    assert result.output.count("\n") == 1

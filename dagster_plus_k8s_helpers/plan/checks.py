@@ -83,12 +83,11 @@ def check(
         tuple(nodes or ()),
         kubernetes_version or "",
     )
-    defs = loaded(definitions, deployment)
-    repository = defs.get_repository_def()
+    repository = loaded(definitions, deployment)
     has_asset_job = repository.has_implicit_global_asset_job_def()
     reports = [
         _report(found_job, around, deployment, has_asset_job=has_asset_job and not _is_implicit(found_job))
-        for found_job in _jobs(defs, job, has_asset_job=has_asset_job)
+        for found_job in _jobs(repository, job, has_asset_job=has_asset_job)
     ]
     return [*found, *_findings(reports)]
 
@@ -111,13 +110,15 @@ def _source(file: str | Path | Source) -> Source:
     return file if isinstance(file, Source) else Source(str(file), Path(file).read_bytes())
 
 
-def _jobs(defs: dg.Definitions, name: str | None, *, has_asset_job: bool) -> list[dg.JobDefinition]:
+def _jobs(
+    repository: dg.RepositoryDefinition, name: str | None, *, has_asset_job: bool
+) -> list[dg.JobDefinition]:
     if name is not None:
-        return [job_of(defs, name, None)]
+        return [job_of(repository, name, None)]
     named = sorted(
-        (job for job in defs.resolve_all_job_defs() if not _is_implicit(job)), key=lambda job: job.name
+        (job for job in repository.get_all_jobs() if not _is_implicit(job)), key=lambda job: job.name
     )
-    return [*([job_of(defs, None, None)] if has_asset_job else []), *named]
+    return [*([job_of(repository, None, None)] if has_asset_job else []), *named]
 
 
 def _is_implicit(job: dg.JobDefinition) -> bool:

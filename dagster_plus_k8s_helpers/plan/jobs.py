@@ -20,27 +20,28 @@ if TYPE_CHECKING:
 
 __all__ = ["DefinitionsOrLoader", "executor_config", "job_of", "loaded", "tags_of"]
 
-DefinitionsOrLoader: TypeAlias = dg.Definitions | Callable[[], dg.Definitions]
+DefinitionsOrRepository: TypeAlias = dg.Definitions | dg.RepositoryDefinition
+DefinitionsOrLoader: TypeAlias = DefinitionsOrRepository | Callable[[], DefinitionsOrRepository]
 """Definitions, or what loads them: a function is called as if in the deployment that is planned for."""
 
 _IMPLICIT = "the implicit asset job"
 
 
-def loaded(definitions: DefinitionsOrLoader, deployment: Deployment | None) -> dg.Definitions:
-    """The definitions, loaded as the deployment loads them.
+def loaded(definitions: DefinitionsOrLoader, deployment: Deployment | None) -> dg.RepositoryDefinition:
+    """The repository that definitions make up, loaded as the deployment loads them.
 
     Raises:
         PlanError: They are no definitions, or do not fit together.
     """
     found: object = definitions
     with _environment_of(deployment):
-        if callable(definitions) and not isinstance(definitions, dg.Definitions):
+        if callable(definitions) and not isinstance(definitions, dg.RepositoryDefinition):
             found = definitions()
-        if not isinstance(found, dg.Definitions):
-            raise PlanError(f"definitions: must be dagster.Definitions, not {type(found).__name__}")
-        # Only the repository brings to light an asset defined twice, or a resource that nobody gives.
-        with _refusals("definitions"):
-            found.get_repository_def()
+        if isinstance(found, dg.Definitions):
+            with _refusals("definitions"):
+                found = found.get_repository_def()
+    if not isinstance(found, dg.RepositoryDefinition):
+        raise PlanError(f"definitions: must be dagster.Definitions, not {type(found).__name__}")
     return found
 
 
@@ -57,7 +58,7 @@ def _refusals(where: str) -> Iterator[None]:
 
 
 def job_of(
-    definitions: dg.Definitions, name: str | None, selection: str | dg.AssetSelection | None
+    definitions: dg.RepositoryDefinition, name: str | None, selection: str | dg.AssetSelection | None
 ) -> dg.JobDefinition:
     """The job of a name, or the implicit asset job, with what the selection keeps of it.
 
@@ -145,21 +146,21 @@ def _check_sections(where: str, config: Mapping[str, object]) -> None:
             raise PlanError(f"{where}: there is no {key!r} here{did_you_mean(str(key), _SECTIONS)}")
 
 
-def _named(definitions: dg.Definitions, name: str | None) -> dg.JobDefinition:
+def _named(definitions: dg.RepositoryDefinition, name: str | None) -> dg.JobDefinition:
     if name is None:
-        if definitions.get_repository_def().has_implicit_global_asset_job_def():
-            return definitions.resolve_implicit_global_asset_job_def()
-        jobs = [job.name for job in definitions.resolve_all_job_defs()]
+        if definitions.has_implicit_global_asset_job_def():
+            return definitions.get_implicit_global_asset_job_def()
+        jobs = [job.name for job in definitions.get_all_jobs()]
         hint = f"; pass job=, one of {', '.join(map(repr, jobs))}" if jobs else ""
         raise PlanError(f"there are no assets, so no {_IMPLICIT.removeprefix('the ')}{hint}")
     if not isinstance(name, str):
         raise PlanError(f"job: must be the name of a job, not {type(name).__name__}")
-    names = definitions.get_repository_def().job_names
+    names = definitions.job_names
     if name not in names:
         shown = ", ".join(repr(known) for known in names if not known.startswith("__")) or "none"
         raise PlanError(f"job: there is no job {name!r}{did_you_mean(name, names)}; there are {shown}")
     with _refusals(f"the job {name!r}"):
-        return definitions.resolve_job_def(name)
+        return definitions.get_job(name)
 
 
 @contextmanager
