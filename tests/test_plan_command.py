@@ -121,7 +121,7 @@ def test_yaml_is_one_job_a_document() -> None:
     jobs = list(yaml.safe_load_all(result.output))
     assert [job["kind"] for job in jobs] == ["Job", "Job", "Job"]
     assert jobs[2]["spec"]["template"]["spec"]["containers"][0]["image"] == "example.com/shop:1"
-    assert result.output.startswith("# run of nightly\n")
+    assert result.output.startswith("# run of nightly, in the namespace <namespace of the agent>\n")
 
 
 @pytest.mark.usefixtures("folder")
@@ -131,7 +131,45 @@ def test_json_says_who_waits_for_whom_and_how_much_at_one_time() -> None:
     assert plan["executor"] == "k8s"
     assert plan["steps"]["churn_model"]["depends_on"] == ["orders"]
     assert plan["steps"]["churn_model"]["manifest"]["kind"] == "Job"
+    assert plan["steps"]["churn_model"]["asked"]["requests"] == {"cpu": "2"}
+    assert plan["peak"]["is_exact"] is True
+    assert plan["peak"]["at_most"] == plan["peak"]["at_least"]
+    assert plan["fit"] is plan["in_run_pod"] is None
     assert plan["peak"]["at_least"] == {"cpu": "2.25", "memory": str(33 * 2**29), "gpu": "1"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_json_says_which_layer_set_each_field_and_where_pods_fit() -> None:
+    plan = json.loads(call("plan", "--job", "nightly", *FILES, "--nodes", "nodes.yaml", "-o", "json").output)
+    step = plan["steps"]["churn_model"]
+    settings = plan["settings"][step["settings"]]
+
+    assert step["namespace"] == plan["run"]["namespace"] == "<namespace of the agent>"
+    assert [layer["name"] for layer in settings["layers"]][:3] == ["dagster", "agent", "Dagster+"]
+    assert settings["layers"][1]["says"]["pod_spec_config"]["node_selector"] == {"pool": "jobs"}
+    assert settings["origins"]["spec.template.spec.containers[0].resources.limits.cpu"] == {
+        "layer": "op tags",
+        "action": "replaced",
+        "below": [{"layer": "agent", "value": "250m", "overridden": True}],
+    }
+    assert plan["fit"]["orders"] == {"pools": ["jobs"], "reasons": {}}
+    assert plan["fit"]["churn_model"]["reasons"]["jobs"][1:] == [
+        "Insufficient memory",
+        "Insufficient nvidia.com/gpu",
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_json_says_what_is_asked_of_the_runs_pod() -> None:
+    plan = json.loads(call("plan", "--deployment", "local", *FILES, "-o", "json").output)
+
+    assert plan["steps"]["orders"]["manifest"] is None
+    assert plan["in_run_pod"] == {
+        "limits": {"cpu": "250m", "memory": "512Mi"},
+        "largest": {"cpu": "2", "memory": str(2**34), "gpu": "1"},
+        "total": {"cpu": "2.5", "memory": str(18 * 2**30), "gpu": "1"},
+        "ignored": ["orders", "churn_model"],
+    }
 
 
 @pytest.mark.usefixtures("folder")
@@ -187,6 +225,63 @@ def test_explain_names_the_layer_of_a_field_and_what_those_below_said() -> None:
     assert 'cpu: "4"  replaced by op tags' in lines
     assert 'agent said, overridden: "250m"' in lines
     assert 'nvidia.com/gpu: "1"  set by op tags' in lines
+
+
+@pytest.mark.usefixtures("folder")
+def test_explain_says_what_was_appended_to_a_list(folder: Path) -> None:
+    (folder / "values.yaml").write_text(
+        "workspace: {runK8sConfig: {podSpecConfig: {tolerations: [{key: batch, operator: Exists}]}}}"
+    )
+
+    result = call("explain", *FILES, "nightly", "churn_model", "spec.template.spec.tolerations")
+
+    assert [line.strip("│├└─ ") for line in result.output.splitlines()][-9:] == [
+        "spec.template.spec.tolerations  appended by op tags",
+        'agent said [{"key": "batch", "operator": "Exists"}]',
+        "[0]  set by agent",
+        'key: "batch"  set by agent',
+        'operator: "Exists"  set by agent',
+        "[1]  appended by op tags",
+        'effect: "NoSchedule"  set by op tags',
+        'key: "nvidia.com/gpu"  set by op tags',
+        'operator: "Exists"  set by op tags',
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_explain_says_what_a_shallow_merge_took_away() -> None:
+    shallow = {"merge_behavior": "SHALLOW", "pod_spec_config": {"node_selector": {"zone": "a"}}}
+
+    result = call(
+        *("explain", *FILES, "--tag", f"dagster-k8s/config={json.dumps(shallow)}"),
+        *("nightly", "-", "spec.template.spec.nodeSelector"),
+    )
+
+    assert [line.strip("│├└─ ") for line in result.output.splitlines()][-3:] == [
+        "spec.template.spec.nodeSelector  replaced by run tags",
+        'agent said, overridden: {"pool": "jobs"}',
+        'zone: "a"  set by run tags',
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["plan", "--job", "nightly", "-o", "yaml"],
+        ["plan", "--job", "nightly", "-o", "json"],
+        ["explain", "nightly", "-"],
+        ["explain", "nightly", "-", "spec.template.spec.containers[0].env[2].value"],
+    ],
+)
+def test_a_credential_is_not_printed(arguments: list[str], folder: Path) -> None:
+    (folder / "values.yaml").write_text("workspace: {envVars: [DB_PASSWORD=kilimanjaro7]}")
+
+    result = call(arguments[0], "--agent", "values.yaml", *arguments[1:])
+
+    assert result.exit_code == 0, result.output
+    assert "kilimanjaro7" not in result.output
+    assert "<hidden: looks like a credential" in result.output
 
 
 @pytest.mark.usefixtures("folder")

@@ -47,9 +47,9 @@ def plan(planning: Planning, job: str | None, selection: str | None, nodes: Path
     is no plan, or the command was used wrongly.
     """
     made = planning.plan(job, selection)
-    pools = [] if nodes is None else _pools(nodes)
+    pools = None if nodes is None else _pools(nodes)
     try:
-        fits = nodes is None or all(made.fit(pools).values())
+        fits = pools is None or all(made.fit(pools).values())
         _print(made, pools, form)
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
@@ -66,29 +66,29 @@ def _pools(file: Path) -> list[NodePool]:
         raise CannotAnswerError(str(error)) from None
 
 
-def _print(made: RunPlan, pools: list[NodePool], form: str) -> None:
+def _print(made: RunPlan, pools: list[NodePool] | None, form: str) -> None:
     if form == "yaml":
         from dagster_plus_k8s_helpers.plan.text import plan_yaml  # noqa: PLC0415 - as above
 
         click.echo(plan_yaml(made), nl=False)
     elif form == "json":
-        from dagster_plus_k8s_helpers.plan.text import plan_json  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.plan.as_json import plan_json  # noqa: PLC0415 - as above
 
-        click.echo(plan_json(made), nl=False)
+        click.echo(plan_json(made, pools), nl=False)
     elif form == "html":
         from dagster_plus_k8s_helpers.plan.html import html_report  # noqa: PLC0415 - as above
 
-        click.echo(html_report(made, pools=pools), nl=False)
+        click.echo(html_report(made, pools=pools or ()), nl=False)
     else:
         _print_table(made, pools)
 
 
-def _print_table(made: RunPlan, pools: list[NodePool]) -> None:
+def _print_table(made: RunPlan, pools: list[NodePool] | None) -> None:
     from dagster_plus_k8s_helpers.plan.table import fit_lines, plan_table, summary_lines  # noqa: PLC0415
 
     out = console(least=_WIDE)
     out.print(plan_table(made))
     for line in summary_lines(made):
         out.print(line, markup=False, soft_wrap=True)
-    for line in fit_lines(made.fit(pools)) if pools else ():
+    for line in fit_lines(made.fit(pools)) if pools is not None else ():
         out.print(line, markup=False, soft_wrap=True)
