@@ -95,7 +95,8 @@ def test_the_table_has_a_row_for_the_run_and_for_each_step() -> None:
     assert ["orders", "500m", "2Gi", "-", "pool=jobs"] in rows
     assert ["churn_model", "2", "/", "4", "16Gi", "1", "pool=jobs"] in rows
     assert "executor k8s; steps at once: 5" in result.output
-    assert "at one time at least 2.25 CPU, 16.5Gi memory, 1 GPU\n" in result.output
+    assert "at one time 2.25 CPU, 16.5Gi memory, 1 GPU\n" in result.output
+    assert "not in this" not in result.output
 
 
 @pytest.mark.usefixtures("folder")
@@ -104,7 +105,21 @@ def test_locally_the_steps_run_in_the_runs_pod() -> None:
 
     assert "churn_model" in result.output
     assert "in the run's pod; what it asks for is not read" in result.output
+    assert (
+        "steps run in the run's pod (cpu 250m, memory 512Mi); their op tags ask for "
+        "2 CPU, 16Gi memory, 1 GPU at most and 2.5 CPU, 18Gi memory, 1 GPU in all\n"
+    ) in result.output
     assert "nobody reads the op tags of orders, churn_model" in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_pods_that_request_nothing_are_named() -> None:
+    result = call("plan", "--job", "nightly")
+
+    assert (
+        "at one time 2 CPU, 16Gi memory, 1 GPU\n"
+        "not in this, since they request neither CPU nor memory: the run of nightly\n"
+    ) in result.output
 
 
 @pytest.mark.usefixtures("folder")
