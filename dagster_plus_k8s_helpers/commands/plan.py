@@ -90,5 +90,5 @@ def _print_table(made: RunPlan, pools: list[NodePool] | None) -> None:
     out.print(plan_table(made))
     for line in summary_lines(made):
         out.print(line, markup=False, soft_wrap=True)
-    for line in fit_lines(made.fit(pools)) if pools is not None else ():
+    for line in fit_lines(made, pools) if pools is not None else ():
         out.print(line, markup=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.plan.fields import key_of, paths
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
     from dagster_plus_k8s_helpers.plan.pods import Pod, Template
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunPodShare, StepPlan
-    from dagster_plus_k8s_helpers.plan.totals import Amounts
+    from dagster_plus_k8s_helpers.plan.totals import Amounts, Peak
 
 __all__ = ["plan_json"]
 
@@ -40,12 +41,10 @@ def plan_json(plan: RunPlan, pools: Sequence[NodePool] | None = None) -> str:
         "steps": {step.key: _step(step, settings) for step in plan.steps.values()},
         "settings": settings.described(),
         "in_run_pod": _share(plan.in_run_pod),
-        "peak": {
-            "at_least": _amounts(plan.peak.at_least),
-            "at_most": None if plan.peak.at_most is None else _amounts(plan.peak.at_most),
-            "is_exact": plan.peak.is_exact,
-        },
-        "fit": None if pools is None else {name: _fit(fit) for name, fit in plan.fit(pools).items()},
+        "peak": _peak(plan.peak),
+        "last_peak": _peak(plan.last_peak),
+        "fit": None if pools is None else _fits(plan.fit(pools)),
+        "last_fit": None if pools is None else _fits(plan.last_fit(pools)),
     }
     return json.dumps(whole, indent=2, ensure_ascii=False, default=str) + "\n"
 
@@ -79,6 +78,7 @@ def _step(step: StepPlan, settings: _Settings) -> dict[str, Any]:
         "depends_on": sorted(step.depends_on),
         "mapped": step.is_mapped,
         "max_retries": step.max_retries,
+        "last_memory": None if step.last_memory is None else asdict(step.last_memory),
         "asked": {"limits": step.asked.limits, "requests": step.asked.requests, "image": step.asked.image},
         **own,
     }
@@ -124,8 +124,20 @@ def _share(share: RunPodShare | None) -> Mapping[str, Any] | None:
     }
 
 
-def _fit(fit: Fit) -> dict[str, Any]:
-    return {"pools": list(fit.pools), "reasons": {name: list(why) for name, why in fit.reasons.items()}}
+def _peak(peak: Peak) -> dict[str, Any]:
+    return {
+        "at_least": _amounts(peak.at_least),
+        "at_most": None if peak.at_most is None else _amounts(peak.at_most),
+        "is_exact": peak.is_exact,
+    }
+
+
+def _fits(fits: Mapping[str, Fit]) -> dict[str, Any]:
+    """By pod, the pools that take it, and what keeps it off the others."""
+    return {
+        name: {"pools": list(fit.pools), "reasons": {pool: list(why) for pool, why in fit.reasons.items()}}
+        for name, fit in fits.items()
+    }
 
 
 def _amounts(amounts: Amounts) -> dict[str, str]:

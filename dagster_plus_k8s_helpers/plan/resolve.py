@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster import planning
-from dagster_plus_k8s_helpers.errors import PlanError
+from dagster_plus_k8s_helpers.errors import K8sConfigError, PlanError
 from dagster_plus_k8s_helpers.executor.deployment import Deployment
 from dagster_plus_k8s_helpers.plan import unknown
 from dagster_plus_k8s_helpers.plan.jobs import executor_config, job_of, loaded, tags_of
+from dagster_plus_k8s_helpers.plan.ladders import last_memory
 from dagster_plus_k8s_helpers.plan.launch import Launch, make_launcher, offline
 from dagster_plus_k8s_helpers.plan.layers import (
     RUN_LAYERS,
@@ -26,11 +27,12 @@ from dagster_plus_k8s_helpers.plan.pods import Container, Pod, Template
 from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn, StepPlan, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     import dagster as dg
     from dagster_k8s.executor import K8sStepHandler
 
+    from dagster_plus_k8s_helpers.executor.memory_ladder import Memory, MemoryLadder
     from dagster_plus_k8s_helpers.plan.jobs import DefinitionsOrLoader
     from dagster_plus_k8s_helpers.plan.layers import LayerName, Settings
 
@@ -106,7 +108,8 @@ def plan_of_job(
         )
         layers = _Layers(job, launch, has_agent=agent is not None, has_location=location is not None)
         run = Pod(Template(f"run of {job.name!r}", layers.of_run(), launch.run_job))
-        steps = _Steps(launch, layers, _runs_in(executor)).planned(steps_of_job(job, run_tags))
+        planner = _Steps(launch, layers, _runs_in(executor), _ladders(executor))
+        steps = planner.planned(steps_of_job(job, run_tags))
     return RunPlan(job.name, job.executor_def.name, max_concurrent, run, steps)
 
 
@@ -149,6 +152,11 @@ def _step_handler(executor: dg.Executor) -> K8sStepHandler | None:
     # k8s_executor's own leaves launches to a thread; the Jobs are those of the stock handler beneath it.
     handler = getattr(executor, "stock_step_handler", getattr(executor, "_step_handler", None))
     return handler if isinstance(handler, K8sStepHandler) else None
+
+
+def _ladders(executor: dg.Executor) -> Callable[[Mapping[str, str]], MemoryLadder | None]:
+    """Tells the memory ladder of a step by its tags; only the executor of this package has any."""
+    return getattr(executor, "ladder_of", lambda _tags: None)
 
 
 def _runs_in(executor: dg.Executor) -> RunsIn:
@@ -200,12 +208,20 @@ class _Layers:
 class _Steps:
     """Plans steps, and renders one Job for all that have the same settings."""
 
-    def __init__(self, launch: Launch, layers: _Layers, runs_in: RunsIn) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        layers: _Layers,
+        runs_in: RunsIn,
+        ladder_of: Callable[[Mapping[str, str]], MemoryLadder | None],
+    ) -> None:
         self._launch = launch
         self._layers = layers
         self._runs_in = runs_in
+        self._ladder_of = ladder_of
         self._templates: dict[object, Template] = {}
         self._asked: dict[object, Container] = {}
+        self._last: dict[object, Memory | None] = {}
 
     def planned(self, steps: list[planning.Step]) -> Steps:
         return Steps({step.key: self._planned(step) for step in steps})
@@ -214,6 +230,7 @@ class _Steps:
         settings = _settings(step)
         if settings not in self._asked:
             self._asked[settings] = self._container_asked(step)
+        pod = self._pod(step, settings) if self._launch.handler else None
         return StepPlan(
             step.key,
             step.op_name,
@@ -222,8 +239,22 @@ class _Steps:
             step.is_mapped,
             step.max_retries,
             self._asked[settings],
-            self._pod(step, settings) if self._launch.handler else None,
+            pod,
+            None if pod is None else self._last_memory(step, pod),
         )
+
+    def _last_memory(self, step: planning.Step, pod: Pod) -> Memory | None:
+        try:
+            ladder = self._ladder_of(step.tags)
+        except K8sConfigError as error:
+            raise PlanError(f"step {step.key!r}: {error}") from None
+        if ladder is None:
+            return None
+        known = (pod.template, ladder, step.max_retries)
+        if known not in self._last:
+            container = Container.of(pod.spec_template["containers"][0])
+            self._last[known] = last_memory(container, ladder, step.max_retries)
+        return self._last[known]
 
     def _pod(self, step: planning.Step, settings: object) -> Pod:
         own = step.op_name if self._launch.has_per_step_config(step.op_name) else None

@@ -12,10 +12,10 @@ from dagster_plus_k8s_helpers.plan.totals import amounts_of
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
-    from dagster_plus_k8s_helpers.plan.fitting import Fit
+    from dagster_plus_k8s_helpers.plan.nodes import NodePool
     from dagster_plus_k8s_helpers.plan.pods import Container, Pod
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, StepPlan
     from dagster_plus_k8s_helpers.plan.totals import Amounts, Peak
@@ -37,7 +37,9 @@ def plan_table(plan: RunPlan) -> Table:
         if step.pod is None:
             table.add_row(f"  {step.key}", *_amounts(step.asked), _elsewhere(step), style="dim")
         else:
-            table.add_row(f"  {step.key}", *_amounts(step.pod.container), _nodes(step.pod))
+            cpu, memory, gpu = _amounts(step.pod.container)
+            up_to = f", up to {step.last_memory.limit}" if step.last_memory else ""
+            table.add_row(f"  {step.key}", cpu, f"{memory}{up_to}", gpu, _nodes(step.pod))
     return table
 
 
@@ -49,6 +51,8 @@ def summary_lines(plan: RunPlan) -> Iterator[str]:
     if own:
         yield f"at one time {_between(plan.peak)}"
         silent = _silent(plan)
+        if plan.last_peak != plan.peak:
+            yield f"and {_between(plan.last_peak)} with each memory ladder at its last rung"
         if silent:
             yield f"not in this, since they request neither CPU nor memory: {silent}"
     share = plan.in_run_pod
@@ -63,13 +67,18 @@ def summary_lines(plan: RunPlan) -> Iterator[str]:
             yield f"nobody reads the op tags of {', '.join(share.ignored)}"
 
 
-def fit_lines(fits: Mapping[str, Fit]) -> Iterator[str]:
-    """What fits nowhere, in the scheduler's words; or that everything fits."""
+def fit_lines(plan: RunPlan, pools: Sequence[NodePool]) -> Iterator[str]:
+    """What fits nowhere, in the scheduler's words, or grows until it does not; or that everything fits."""
+    fits = plan.fit(pools)
     homeless = {name: fit for name, fit in fits.items() if not fit}
     for name, fit in homeless.items():
         yield f"{name}: {fit.message}"
     if not homeless:
         yield "every pod fits the nodes given"
+    for key, fit in plan.last_fit(pools).items():
+        memory = plan.steps[key].last_memory
+        if not fit and key not in homeless and memory is not None:
+            yield f"{key}: with its memory ladder at {memory.limit}: {fit.message}"
 
 
 def _amounts(container: Container) -> tuple[str, str, str]:

@@ -220,3 +220,17 @@ def test_what_does_not_fit_together_is_told_in_one_line(
         plan(definitions, **given)
 
     assert "\n" not in str(refusal.value)
+
+
+def test_steps_are_found_by_the_keys_of_their_assets() -> None:
+    @dg.asset(key_prefix="ml")
+    def scores() -> None: ...
+
+    steps = plan(dg.Definitions(assets=[scores], executor=k8s_executor())).steps
+
+    assert "ml/scores" in steps
+    assert steps.get("ml/scores") is steps["ml__scores"] is steps["ml/scores"]
+    assert "ml/score" not in steps
+    assert steps.get("ml/score") is None
+    assert steps.get("ml/score", "none") == "none"
+    assert 5 not in steps
