@@ -1,6 +1,6 @@
 """What planning takes from inside Dagster that Dagster does not export.
 
-Only planning needs steps, origins and launch contexts.
+Only planning needs steps and executors; launching a run and its steps is in `launching`.
 `tests/plan/test_layer_order.py` fails when one of them moves.
 """
 
