@@ -95,7 +95,8 @@ def test_the_table_has_a_row_for_the_run_and_for_each_step() -> None:
     assert ["orders", "500m", "2Gi", "-", "pool=jobs"] in rows
     assert ["churn_model", "2", "/", "4", "16Gi", "1", "pool=jobs"] in rows
     assert "executor k8s; steps at once: 5" in result.output
-    assert "at one time at least 2.25 CPU, 16.5Gi memory, 1 GPU\n" in result.output
+    assert "at one time 2.25 CPU, 16.5Gi memory, 1 GPU\n" in result.output
+    assert "not in this" not in result.output
 
 
 @pytest.mark.usefixtures("folder")
@@ -104,7 +105,21 @@ def test_locally_the_steps_run_in_the_runs_pod() -> None:
 
     assert "churn_model" in result.output
     assert "in the run's pod; what it asks for is not read" in result.output
+    assert (
+        "steps run in the run's pod (cpu 250m, memory 512Mi); their op tags ask for "
+        "2 CPU, 16Gi memory, 1 GPU at most and 2.5 CPU, 18Gi memory, 1 GPU in all\n"
+    ) in result.output
     assert "nobody reads the op tags of orders, churn_model" in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_pods_that_request_nothing_are_named() -> None:
+    result = call("plan", "--job", "nightly")
+
+    assert (
+        "at one time 2 CPU, 16Gi memory, 1 GPU\n"
+        "not in this, since they request neither CPU nor memory: the run of nightly\n"
+    ) in result.output
 
 
 @pytest.mark.usefixtures("folder")
@@ -121,7 +136,7 @@ def test_yaml_is_one_job_a_document() -> None:
     jobs = list(yaml.safe_load_all(result.output))
     assert [job["kind"] for job in jobs] == ["Job", "Job", "Job"]
     assert jobs[2]["spec"]["template"]["spec"]["containers"][0]["image"] == "example.com/shop:1"
-    assert result.output.startswith("# run of nightly\n")
+    assert result.output.startswith("# run of nightly, in the namespace <namespace of the agent>\n")
 
 
 @pytest.mark.usefixtures("folder")
@@ -131,7 +146,45 @@ def test_json_says_who_waits_for_whom_and_how_much_at_one_time() -> None:
     assert plan["executor"] == "k8s"
     assert plan["steps"]["churn_model"]["depends_on"] == ["orders"]
     assert plan["steps"]["churn_model"]["manifest"]["kind"] == "Job"
+    assert plan["steps"]["churn_model"]["asked"]["requests"] == {"cpu": "2"}
+    assert plan["peak"]["is_exact"] is True
+    assert plan["peak"]["at_most"] == plan["peak"]["at_least"]
+    assert plan["fit"] is plan["in_run_pod"] is None
     assert plan["peak"]["at_least"] == {"cpu": "2.25", "memory": str(33 * 2**29), "gpu": "1"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_json_says_which_layer_set_each_field_and_where_pods_fit() -> None:
+    plan = json.loads(call("plan", "--job", "nightly", *FILES, "--nodes", "nodes.yaml", "-o", "json").output)
+    step = plan["steps"]["churn_model"]
+    settings = plan["settings"][step["settings"]]
+
+    assert step["namespace"] == plan["run"]["namespace"] == "<namespace of the agent>"
+    assert [layer["name"] for layer in settings["layers"]][:3] == ["dagster", "agent", "Dagster+"]
+    assert settings["layers"][1]["says"]["pod_spec_config"]["node_selector"] == {"pool": "jobs"}
+    assert settings["origins"]["spec.template.spec.containers[0].resources.limits.cpu"] == {
+        "layer": "op tags",
+        "action": "replaced",
+        "below": [{"layer": "agent", "value": "250m", "overridden": True}],
+    }
+    assert plan["fit"]["orders"] == {"pools": ["jobs"], "reasons": {}}
+    assert plan["fit"]["churn_model"]["reasons"]["jobs"][1:] == [
+        "Insufficient memory",
+        "Insufficient nvidia.com/gpu",
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_json_says_what_is_asked_of_the_runs_pod() -> None:
+    plan = json.loads(call("plan", "--deployment", "local", *FILES, "-o", "json").output)
+
+    assert plan["steps"]["orders"]["manifest"] is None
+    assert plan["in_run_pod"] == {
+        "limits": {"cpu": "250m", "memory": "512Mi"},
+        "largest": {"cpu": "2", "memory": str(2**34), "gpu": "1"},
+        "total": {"cpu": "2.5", "memory": str(18 * 2**30), "gpu": "1"},
+        "ignored": ["orders", "churn_model"],
+    }
 
 
 @pytest.mark.usefixtures("folder")
@@ -170,7 +223,7 @@ def test_a_variable_that_the_definitions_need_is_given(monkeypatch: pytest.Monke
     failed = call("plan")
     worked = call("plan", "--env", "PLAN_COMMAND_BUCKET=s3://x")
 
-    assert failed.exit_code == 1
+    assert failed.exit_code == 2
     assert "cannot import 'plan_command_defs': KeyError: 'PLAN_COMMAND_BUCKET'" in failed.output
     assert worked.exit_code == 0
 
@@ -190,6 +243,63 @@ def test_explain_names_the_layer_of_a_field_and_what_those_below_said() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_explain_says_what_was_appended_to_a_list(folder: Path) -> None:
+    (folder / "values.yaml").write_text(
+        "workspace: {runK8sConfig: {podSpecConfig: {tolerations: [{key: batch, operator: Exists}]}}}"
+    )
+
+    result = call("explain", *FILES, "nightly", "churn_model", "spec.template.spec.tolerations")
+
+    assert [line.strip("│├└─ ") for line in result.output.splitlines()][-9:] == [
+        "spec.template.spec.tolerations  appended by op tags",
+        'agent said [{"key": "batch", "operator": "Exists"}]',
+        "[0]  set by agent",
+        'key: "batch"  set by agent',
+        'operator: "Exists"  set by agent',
+        "[1]  appended by op tags",
+        'effect: "NoSchedule"  set by op tags',
+        'key: "nvidia.com/gpu"  set by op tags',
+        'operator: "Exists"  set by op tags',
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_explain_says_what_a_shallow_merge_took_away() -> None:
+    shallow = {"merge_behavior": "SHALLOW", "pod_spec_config": {"node_selector": {"zone": "a"}}}
+
+    result = call(
+        *("explain", *FILES, "--tag", f"dagster-k8s/config={json.dumps(shallow)}"),
+        *("nightly", "-", "spec.template.spec.nodeSelector"),
+    )
+
+    assert [line.strip("│├└─ ") for line in result.output.splitlines()][-3:] == [
+        "spec.template.spec.nodeSelector  replaced by run tags",
+        'agent said, overridden: {"pool": "jobs"}',
+        'zone: "a"  set by run tags',
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["plan", "--job", "nightly", "-o", "yaml"],
+        ["plan", "--job", "nightly", "-o", "json"],
+        ["explain", "nightly", "-"],
+        ["explain", "nightly", "-", "spec.template.spec.containers[0].env[2].value"],
+    ],
+)
+def test_a_credential_is_not_printed(arguments: list[str], folder: Path) -> None:
+    (folder / "values.yaml").write_text("workspace: {envVars: [DB_PASSWORD=kilimanjaro7]}")
+
+    result = call(arguments[0], "--agent", "values.yaml", *arguments[1:])
+
+    assert result.exit_code == 0, result.output
+    assert "kilimanjaro7" not in result.output
+    assert "<hidden: looks like a credential" in result.output
+
+
+@pytest.mark.usefixtures("folder")
 def test_explain_tells_of_the_runs_own_pod_and_of_everything() -> None:
     result = call("explain", *FILES, "nightly", "-")
 
@@ -204,7 +314,14 @@ def test_explain_tells_of_the_runs_own_pod_and_of_everything() -> None:
         (["plan", "--job", "nigthly"], "there is no job 'nigthly'; did you mean 'nightly'?"),
         (["plan", "--select", "key:none"], "reaches no asset"),
         (["plan", "--tag", "x"], "'x' must be KEY=VALUE"),
-        (["plan", *FILES[:4]], "write --location-name NAME, one of its locations: shop, other"),
+        (
+            ["plan", *FILES[:4]],
+            "Error: dagster_cloud.yaml has the locations shop, other; write --location-name\n",
+        ),
+        (
+            ["plan", *FILES[:4], "--location-name", "shpo"],
+            "Error: dagster_cloud.yaml has no location 'shpo'; did you mean 'shop'?\n",
+        ),
         (["explain", "nightly", "churn_modl"], "there is no step 'churn_modl'; did you mean 'churn_model'?"),
         (
             ["explain", "nightly", "orders", "spec.templat"],
@@ -219,7 +336,7 @@ def test_explain_tells_of_the_runs_own_pod_and_of_everything() -> None:
 def test_what_cannot_be_planned_is_told_in_one_line(arguments: list[str], message: str) -> None:
     result = call(*arguments)
 
-    assert result.exit_code != 0
+    assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
 
@@ -228,7 +345,8 @@ def test_what_cannot_be_planned_is_told_in_one_line(arguments: list[str], messag
 def test_a_module_without_definitions_says_so() -> None:
     result = call("plan", module="plan_command_empty")
 
-    assert "Error: plan_command_empty must have one Definitions object; it has none\n" in result.output
+    assert result.exit_code == 2
+    assert result.output == "Error: plan_command_empty has no Definitions\n"
 
 
 def test_nodes_with_a_mistake_are_told_by_line(folder: Path) -> None:
@@ -236,5 +354,110 @@ def test_nodes_with_a_mistake_are_told_by_line(folder: Path) -> None:
 
     result = call("plan", "--nodes", "nodes.yaml")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "nodes.yaml:3:22 pools[0].allocatable.cpu" in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_location_is_found_by_its_module(folder: Path) -> None:
+    (folder / "dagster_cloud.yaml").write_text(LOCATIONS.replace("module_name: shop", f"module_name: {DEFS}"))
+
+    result = call("plan", "--job", "nightly", *FILES[:4], "-o", "yaml")
+
+    assert result.exit_code == 0, result.output
+    assert "image: example.com/shop:1" in result.output
+
+
+DEFS = "plan_command_defs"
+OTHER = """
+import sys
+import dagster as dg
+
+
+@dg.asset
+def table(): ...
+
+
+@dg.asset(required_resource_keys={"warehouse"})
+def needs(): ...
+
+
+@dg.definitions
+def lazy(): raise ValueError("no\\nbucket")
+
+
+def made(): return dg.Definitions(assets=[table])
+
+
+def leaves(): sys.exit(3)
+
+
+@dg.repository
+def shop(): return [table]
+
+
+incomplete = dg.Definitions(assets=[needs])
+twice = dg.Definitions(assets=[table, table.with_attributes()])
+"""
+
+
+@pytest.fixture
+def src(folder: Path) -> Iterator[Path]:
+    """A folder that Python imports from when it is told so."""
+    (folder / "src").mkdir()
+    (folder / "src" / "plan_command_src.py").write_text(OTHER)
+    (folder / "src" / "plan_command_exits.py").write_text("import sys; sys.exit('no licence')")
+    (folder / "src" / "plan_command_repository.py").write_text(
+        OTHER.split("incomplete", 1)[0].replace("@dg.def", "#")
+    )
+    yield folder / "src"
+    for name in ("src", "exits", "repository"):
+        sys.modules.pop(f"plan_command_{name}", None)
+
+
+@pytest.mark.usefixtures("src")
+@pytest.mark.parametrize(
+    "module", ["plan_command_src:made", "plan_command_src:shop", "plan_command_repository"]
+)
+def test_definitions_are_found_in_what_dagster_loads(module: str) -> None:
+    result = call("plan", "-d", "src", "-o", "json", module=module)
+
+    assert result.exit_code == 0, result.output
+    assert list(json.loads(result.output)["steps"]) == ["table"]
+
+
+@pytest.mark.usefixtures("src")
+@pytest.mark.parametrize("command", [["plan"], ["explain", "nightly", "orders"]])
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("plan_command_src:lazy", "cannot load 'plan_command_src:lazy': ValueError: no bucket (plan_command_src.py, line 15)"),
+        ("plan_command_src:leaves", "cannot load 'plan_command_src:leaves': SystemExit: 3 (plan_command_src.py, line 21)"),
+        ("plan_command_src:sys", "plan_command_src has no Definitions called 'sys'; it has lazy, incomplete, twice, shop"),
+        ("plan_command_src", "plan_command_src has several Definitions: lazy, incomplete, twice; write plan_command_src:NAME"),
+        ("plan_command_exits", "cannot import 'plan_command_exits': SystemExit: no licence (plan_command_exits.py, line 1)"),
+    ],
+)  # fmt: skip
+def test_definitions_that_do_not_load_are_told_in_one_line(
+    command: list[str], module: str, message: str
+) -> None:
+    result = call(command[0], "-d", "src", *command[1:], module=module)
+
+    assert result.exit_code == 2
+    assert result.output == f"Error: {message}\n"
+
+
+@pytest.mark.usefixtures("src")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("incomplete", "Error: definitions: resource with key 'warehouse' required by op 'needs' was not provided"),
+        ("twice", "Error: definitions: Duplicate asset key: AssetKey(['table'])"),
+    ],
+)  # fmt: skip
+def test_definitions_that_do_not_fit_together_are_told_in_one_line(name: str, message: str) -> None:
+    result = call("plan", "-d", "src", module=f"plan_command_src:{name}")
+
+    assert result.exit_code == 2
+    assert result.output.startswith(message)
+    assert result.output.count("\n") == 1

@@ -1,6 +1,6 @@
 """Everything this package takes from inside Dagster that Dagster does not export, in one place.
 
-What planning alone takes is in `planning`, and what runs with a run in `execution`.
+What planning alone takes is in `planning` and `launching`, and what runs with a run in `execution`.
 
 Each function says why nothing public will do. `tests/test_dagster_internals.py` fails when one moves.
 """

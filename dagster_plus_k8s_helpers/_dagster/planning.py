@@ -1,46 +1,35 @@
 """What planning takes from inside Dagster that Dagster does not export.
 
-Only planning needs steps, origins and launch contexts.
+Only planning needs steps and executors; launching a run and its steps is in `launching`.
 `tests/plan/test_layer_order.py` fails when one of them moves.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping
 from graphlib import TopologicalSorter
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 from dagster._config import process_config
-from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.definitions.definition_config_schema import ConfiguredDefinitionConfigSchema
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.partitions.context import partition_loading_context
-from dagster._core.execution.plan.handle import StepHandle
 from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.plan.step import StepKind, UnresolvedMappedExecutionStep
+from dagster._core.execution.plan.step import UnresolvedMappedExecutionStep
 from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.executor.multiprocess import MultiprocessExecutor
-from dagster._core.executor.step_delegating import StepHandlerContext
-from dagster._core.launcher import LaunchRunContext
-from dagster._core.origin import (
-    DEFAULT_DAGSTER_ENTRY_POINT,
-    JobPythonOrigin,
-    RepositoryPythonOrigin,
-    get_python_environment_entry_point,
-)
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 from dagster._core.system_config.objects import OpConfig, ResolvedRunConfig
-from dagster._grpc.types import ExecuteStepArgs
+from dagster._utils.warnings import disable_dagster_warnings
 
 from dagster_plus_k8s_helpers import _dagster
+from dagster_plus_k8s_helpers._dagster.launching import LaunchInstance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from dagster_k8s import K8sRunLauncher
-    from dagster_k8s.executor import K8sStepHandler
+    from dagster._core.definitions.configurable import ConfigurableDefinition
 
 __all__ = [
     "PARTITION_NAME_TAG",
@@ -51,11 +40,11 @@ __all__ = [
     "accepted_config",
     "executor_of",
     "function_of",
-    "launch_run",
-    "launch_step",
+    "maps_config",
     "nodes_of_assets",
+    "plain_run_config",
+    "reasons",
     "run_config_of",
-    "run_of",
     "steps_of",
     "subset_of_assets",
     "tags_of_partition",
@@ -93,10 +82,11 @@ class Step(NamedTuple):
 def steps_of(job: dg.JobDefinition, run_tags: Mapping[str, str]) -> list[Step]:
     """The steps of a job in an order they can run in; only an execution plan knows them.
 
-    The config of ops is taken for given: none of it decides which steps there are.
+    The config of ops is taken for given, and that of their inputs: none of it decides which steps there are.
     """
-    no_op_config: Mapping[str, OpConfig] = defaultdict(lambda: OpConfig.from_dict({}))
-    plan = ExecutionPlan.build(job, ResolvedRunConfig(ops=no_op_config), tags=dict(run_tags))
+    graph = job.graph
+    given = ResolvedRunConfig(ops=dict(_given(graph)), inputs=dict.fromkeys(graph.input_dict))
+    plan = ExecutionPlan.build(job, given, tags=dict(run_tags))
     depends_on = plan.get_all_step_deps()
     # The plan's own order takes time that grows with the square of a long job's length.
     level: dict[str, int] = {}
@@ -129,6 +119,18 @@ def function_of(job: dg.JobDefinition, step: Step) -> Callable[..., Any] | None:
     return function if hasattr(function, "__code__") else None
 
 
+def _given(graph: dg.GraphDefinition, within: str = "") -> Iterator[tuple[str, OpConfig]]:
+    """What a run config may say of every op and graph of a graph: a value for each input that nothing feeds.
+
+    One that something does feed is passed over by Dagster, but for those of the graph around.
+    """
+    for name, node in graph.node_dict.items():
+        free = [key for key in node.definition.input_dict if not node.container_maps_input(key)]
+        yield f"{within}{name}", OpConfig.from_dict({"inputs": dict.fromkeys(free)})
+        if isinstance(node.definition, dg.GraphDefinition):
+            yield from _given(node.definition, f"{within}{name}.")
+
+
 def nodes_of_assets(job: dg.JobDefinition) -> Mapping[dg.AssetKey, str]:
     """The node of a job that computes each asset: the first part of the keys of its steps."""
     return {key: data.node_handle.name for data in job.asset_layer.data for key in data.assets_def.keys}
@@ -137,23 +139,39 @@ def nodes_of_assets(job: dg.JobDefinition) -> Mapping[dg.AssetKey, str]:
 def subset_of_assets(job: dg.JobDefinition, selection: dg.AssetSelection) -> dg.JobDefinition | None:
     """The job with the selected assets and checks only; ``None`` when it computes none of them."""
     graph = job.asset_layer.asset_graph
-    keys = selection.resolve(graph) & set(job.asset_layer.executable_asset_keys)
-    checks = set(selection.resolve_checks(graph))
-    if not keys and not checks:
-        return None
-    return job.get_subset(asset_selection=keys, asset_check_selection=checks)
+    with disable_dagster_warnings():
+        keys = selection.resolve(graph) & set(job.asset_layer.executable_asset_keys)
+        checks = set(selection.resolve_checks(graph))
+        if not keys and not checks:
+            return None
+        return job.get_subset(asset_selection=keys, asset_check_selection=checks)
 
 
 def tags_of_partition(job: dg.JobDefinition, partition: str) -> Mapping[str, str]:
-    """The tags that a run of one partition gets beside those of the job."""
+    """The tags that a run of one partition gets beside those of the job.
+
+    Raises:
+        Refusal: The job has no partitions, none of this key, or its own function fails.
+    """
+    if job.partitioned_config is None and job.partitions_def is None:
+        raise Refusal(f"the job {job.name!r} has no partitions, or assets with different ones")
     try:
         # Which keys a dynamic partitions definition has, only the instance of a deployment knows.
         if job.partitions_def and not isinstance(job.partitions_def, dg.DynamicPartitionsDefinition):
             with partition_loading_context() as context:
                 job.validate_partition_key(partition, selected_asset_keys=None, context=context)
         return job.get_tags_for_partition_key(partition, selected_asset_keys=None)
-    except dg.DagsterError as error:
-        raise Refusal(str(error)) from None
+    # A user's function makes the tags, and raises what it will.
+    except Exception as error:  # noqa: BLE001
+        raise Refusal(reasons(error)) from None
+
+
+def plain_run_config(given: Mapping[str, object] | dg.RunConfig | None) -> Mapping[str, object] | None:
+    """A run config as the mapping it stands for."""
+    if not isinstance(given, dg.RunConfig):
+        return given
+    plain: Mapping[str, object] = given.to_config_dict()  # type: ignore[no-untyped-call] # as Dagster has it
+    return plain
 
 
 def run_config_of(
@@ -161,27 +179,40 @@ def run_config_of(
 ) -> Mapping[str, object]:
     """The run config that a launch takes: the one given, else that of the partition or of the job.
 
-    A config mapping of the job is applied, as it is at launch.
+    A config mapping of the job is applied, as it is at launch. One that cannot do without a config that is
+    not given says nothing of the executor.
+
+    Raises:
+        Refusal: The config mapping refuses what is given, or a function of the user's fails.
     """
     if given is None and job.run_config is not None:
         return job.run_config
-    if given is None and job.partitioned_config is not None:
-        if partition is None:
-            return {}
-        return job.partitioned_config.get_run_config_for_partition_key(partition)
-    if job.run_config is None and job.config_mapping is not None:
-        try:
+    try:
+        if given is None and job.partitioned_config is not None:
+            if partition is None:
+                return {}
+            return job.partitioned_config.get_run_config_for_partition_key(partition)
+        if maps_config(job):
+            assert job.config_mapping is not None  # noqa: S101 - see maps_config
             mapped: Mapping[str, object] = job.config_mapping.resolve_from_unvalidated_config(given or {})
-        except dg.DagsterError as error:
-            raise Refusal(_reasons(error)) from None
-        return mapped
+            return mapped
+    # As above.
+    except Exception as error:  # noqa: BLE001
+        if given is None and isinstance(error, dg.DagsterInvalidConfigError):
+            return {}
+        raise Refusal(reasons(error)) from None
     return given or {}
+
+
+def maps_config(job: dg.JobDefinition) -> bool:
+    """Whether the run config of a launch is the user's own, out of which the job makes Dagster's."""
+    return job.run_config is None and job.config_mapping is not None
 
 
 def executor_of(
     job: dg.JobDefinition,
     config: Mapping[str, object],
-    settled: Callable[[Mapping[str, Any]], dict[str, Any]],
+    settled: Callable[[dict[str, Any], Collection[str]], dict[str, Any]],
 ) -> tuple[dg.Executor, int | None]:
     """The executor of a job, made as a run worker makes it, and how many steps it runs at once.
 
@@ -190,23 +221,37 @@ def executor_of(
     Args:
         job: The job.
         config: What a launch says under ``execution: config:``.
-        settled: Makes of the accepted config one that looks for no cluster.
+        settled: Makes of the accepted config, and the keys its schema has, one that looks for no cluster.
     """
     definition = job.executor_def
-    accepted = process_config({_TOP: definition.config_schema.as_field()}, {_TOP: dict(config)})
+    # An empty config would cancel the default that Dagster's own executor has for none.
+    given = {_TOP: dict(config)} if config else {}
+    accepted = process_config({_TOP: definition.config_schema.as_field()}, given)
     if not accepted.success:
-        raise Refusal(_reasons(accepted))
+        raise Refusal(reasons(accepted))
     resolved = definition.apply_config_mapping(accepted.value or {})
     if not resolved.success or resolved.value is None:
-        raise Refusal(_reasons(resolved))
+        raise Refusal(reasons(resolved))
+    settings = resolved.value.get(_TOP)
+    settings = dict(settings) if isinstance(settings, Mapping) else {}
     context = dg.InitExecutorContext(
         job=InMemoryJob(job),
         executor_def=definition,
-        executor_config=settled(resolved.value[_TOP]),
-        instance=_Instance(None),
+        executor_config=settled(settings, _keys(definition)),
+        instance=LaunchInstance(None),
     )
     executor = _dagster.create_executor(definition, context)
-    return executor, _max_concurrent(executor, resolved.value[_TOP])
+    return executor, _max_concurrent(executor, settings)
+
+
+def _keys(executor: ConfigurableDefinition) -> Collection[str]:
+    """What can be said to the executor itself, which ``configured`` may hide behind another schema."""
+    schema = executor.config_schema
+    assert schema is not None  # noqa: S101 - that of an executor is at least one that takes anything
+    if isinstance(schema, ConfiguredDefinitionConfigSchema):
+        return _keys(schema.parent_def)
+    fields: Mapping[str, object] = getattr(schema.as_field().config_type, "fields", None) or {}
+    return fields
 
 
 def _max_concurrent(executor: dg.Executor, config: Mapping[str, Any]) -> int | None:
@@ -221,99 +266,16 @@ def accepted_config(schema: Mapping[str, Any], config: Mapping[str, object]) -> 
     """A config as Dagster reads it by a schema: checked, and with its defaults."""
     accepted = process_config(schema, dict(config))
     if not accepted.success or accepted.value is None:
-        raise Refusal(_reasons(accepted))
+        raise Refusal(reasons(accepted))
     value: Mapping[str, Any] = accepted.value
     return value
 
 
-def run_of(
-    job_name: str,
-    run_id: str,
-    tags: Mapping[str, str],
-    *,
-    image: str,
-    executable_path: str | None,
-    container_context: Mapping[str, object],
-    location_name: str,
-) -> dg.DagsterRun:
-    """A run of a job in a code location, as the launcher sees it."""
-    entry_point: Sequence[str] = DEFAULT_DAGSTER_ENTRY_POINT
-    if executable_path is not None:
-        entry_point = get_python_environment_entry_point(executable_path)
-    code = RepositoryPythonOrigin(
-        executable_path=executable_path or "python",
-        code_pointer=ModuleCodePointer("definitions", "defs"),
-        container_image=image,
-        entry_point=entry_point,
-        container_context=container_context,
-    )
-    remote = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location_name), "__repository__")
-    return dg.DagsterRun(
-        job_name=job_name,
-        run_id=run_id,
-        tags=dict(tags),
-        job_code_origin=JobPythonOrigin(job_name, code),
-        remote_job_origin=RemoteJobOrigin(remote, job_name),
-    )
-
-
-class _Instance(dg.DagsterInstance):
-    """As much of an instance as a launch asks for. It keeps nothing: a real one imports a database first."""
-
-    def __init__(self, run_launcher: K8sRunLauncher | None) -> None:
-        self._launcher = run_launcher
-
-    @property
-    def run_launcher(self) -> Any:
-        """The launcher of the run, if it is known which."""
-        return self._launcher
-
-    def get_ref(self) -> Any:
-        """No storage, so nothing a process could be pointed to."""
-
-    def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
-        """Forget them."""
-
-    def report_engine_event(self, *_arguments: Any, **_more: Any) -> Any:
-        """Forget it."""
-
-
-def launch_run(launcher: K8sRunLauncher, run: dg.DagsterRun) -> None:
-    """Lets a run launcher launch a run."""
-    instance = _Instance(launcher)
-    launcher._instance_weakref = None  # noqa: SLF001 - a launcher takes one instance only
-    launcher.register_instance(instance)
-    launcher.launch_run(LaunchRunContext(run, workspace=None))
-
-
-def launch_step(
-    handler: K8sStepHandler, launcher: K8sRunLauncher, run: dg.DagsterRun, step: Step
-) -> Sequence[str]:
-    """Lets a step handler launch a step; returns the arguments that hold what is known at launch only."""
-    assert run.job_code_origin is not None  # noqa: S101 - run_of gives it one
-    arguments = ExecuteStepArgs(run.job_code_origin, run.run_id, [step.key])
-    stand_in = SimpleNamespace(
-        key=step.key,
-        tags=step.tags,
-        op_name=step.op_name,
-        kind=StepKind.COMPUTE,
-        handle=StepHandle(step.node_handle, step.key),
-        node_handle=step.node_handle,
-    )
-    log = SimpleNamespace(log_dagster_event=lambda **_event: None)
-    step_context = SimpleNamespace(step=stand_in, job_name=run.job_name, event_tags={}, log=log)
-    context = StepHandlerContext(
-        _Instance(launcher),
-        SimpleNamespace(for_step=lambda _step: step_context),  # type: ignore[arg-type]
-        [stand_in],  # type: ignore[list-item]
-        arguments,
-        run,
-    )
-    for _event in handler.launch_step(context):
-        pass
-    return [variable["value"] for variable in arguments.get_command_env()]
-
-
-def _reasons(refused: Any) -> str:
+def reasons(refused: Any) -> str:
+    """What Dagster says, or the exception of the user's own behind it, in one line."""
     errors: Iterable[Any] = getattr(refused, "errors", None) or ()
-    return "; ".join(error.message for error in errors) or str(refused)
+    said = "; ".join(error.message for error in errors)
+    behind = getattr(refused, "user_exception", None) or refused
+    if said or not isinstance(behind, Exception) or isinstance(behind, dg.DagsterError):
+        return said or " ".join(str(behind).split())
+    return f"{type(behind).__name__}: {' '.join(str(behind).split())}"

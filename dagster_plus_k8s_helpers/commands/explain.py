@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
 from dagster_plus_k8s_helpers.commands.planning import console, plan_options
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
@@ -27,7 +28,7 @@ def explain(planning: Planning, job: str, step: str, field: str) -> None:
     """Print where each field of the pod of STEP in JOB comes from, as a tree.
 
     JOB is __ASSET_JOB for the implicit asset job, and STEP is - for the run's own pod. FIELD is a path such
-    as spec.template.spec.tolerations; everything when left out.
+    as spec.template.spec.tolerations; everything when left out. Exit code 2 when there is no such thing.
     """
     from dagster_plus_k8s_helpers.plan.explained import explained  # noqa: PLC0415 - --help need not wait
 
@@ -36,5 +37,5 @@ def explain(planning: Planning, job: str, step: str, field: str) -> None:
         pod = made.run if step == RUN else made.steps[step].own_pod
         tree = explained(pod, f"run of {job}" if step == RUN else f"{step} in {job}", field)
     except DagsterPlusK8sError as error:
-        raise click.ClickException(str(error)) from None
+        raise CannotAnswerError(str(error)) from None
     console(least=_WIDE).print(tree)

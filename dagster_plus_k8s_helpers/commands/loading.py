@@ -5,21 +5,29 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
-__all__ = ["imported", "line_of", "load"]
+__all__ = ["CannotAnswerError", "failure", "imported", "load", "on_path"]
 
 T = TypeVar("T")
 
 
+class CannotAnswerError(click.ClickException):
+    """Something that keeps a command from answering, with the exit code for that."""
+
+    exit_code = 2
+
+
 def load(reference: str, *kinds: type[T], example: str) -> T:
-    """The object that ``module:name`` means, with the working folder on the path as ``python -m`` has it.
+    """The object that ``module:name`` means.
 
     Args:
         reference: The module and the name in it.
@@ -27,7 +35,7 @@ def load(reference: str, *kinds: type[T], example: str) -> T:
         example: A reference to show to whoever wrote none.
 
     Raises:
-        click.ClickException: The module cannot be imported, or has no such object.
+        CannotAnswerError: The module cannot be imported, or has no such object.
     """
     module_name, _, name = reference.partition(":")
     if not module_name or not name:
@@ -39,31 +47,42 @@ def load(reference: str, *kinds: type[T], example: str) -> T:
     wanted = " or ".join(kind.__name__ for kind in kinds)
     others = [key for key, item in vars(module).items() if isinstance(item, kinds)]
     shown = f"it has {', '.join(others)}" if others else "it has none"
-    raise click.ClickException(f"{module_name} has no {wanted} called {name!r}; {shown}")
+    raise CannotAnswerError(f"{module_name} has no {wanted} called {name!r}; {shown}")
 
 
-def imported(module_name: str) -> ModuleType:
-    """A user's module, with the working folder on the path as ``python -m`` has it.
+@contextmanager
+def on_path(folder: Path | None = None) -> Iterator[None]:
+    """With a folder first where Python looks for modules, as ``python -m`` has the working folder."""
+    added = str((folder or Path()).resolve())
+    sys.path.insert(0, added)
+    try:
+        yield
+    finally:
+        if added in sys.path:
+            sys.path.remove(added)
+
+
+def imported(module_name: str, folder: Path | None = None) -> ModuleType:
+    """A user's module, from a folder or the working folder.
 
     Raises:
-        click.ClickException: It cannot be imported.
+        CannotAnswerError: It cannot be imported.
     """
-    working_folder = str(Path.cwd())
-    sys.path.insert(0, working_folder)
-    try:
-        return importlib.import_module(module_name)
-    # A module runs whatever it holds; what goes wrong there is the user's to read, not ours to trace.
-    except Exception as error:  # noqa: BLE001
-        hint = "; write it as Python imports it" if "/" in module_name or module_name[:1] == "." else ""
-        raise click.ClickException(
-            f"cannot import {module_name!r}{hint}: {type(error).__name__}: {error}{line_of(error)}"
-        ) from None
-    finally:
-        if working_folder in sys.path:
-            sys.path.remove(working_folder)
+    with on_path(folder):
+        try:
+            return importlib.import_module(module_name)
+        # A module runs whatever it holds; what goes wrong there is the user's to read, not ours to trace.
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            hint = "; write it as Python imports it" if "/" in module_name or module_name[:1] == "." else ""
+            raise CannotAnswerError(failure(f"cannot import {module_name!r}{hint}", error)) from None
 
 
-def line_of(error: Exception) -> str:
+def failure(what: str, error: BaseException) -> str:
+    """What went wrong in the user's code, and where, in one line."""
+    return f"{what}: {type(error).__name__}: {' '.join(str(error).split())}{_line_of(error)}"
+
+
+def _line_of(error: BaseException) -> str:
     """Where in the user's code the error came up."""
     frames = [
         frame

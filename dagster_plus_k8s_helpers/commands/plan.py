@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
 from dagster_plus_k8s_helpers.commands.planning import console, plan_options
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
@@ -42,15 +43,17 @@ _WIDE = 110
 def plan(planning: Planning, job: str | None, selection: str | None, nodes: Path | None, form: str) -> None:
     """Show the pod of a run and of each of its steps, as dagster_k8s will make them.
 
-    Exit code 1 when a pod fits none of the nodes given.
+    Exit code 0: planned, and every pod fits the nodes given, if any are. 1: a pod fits none of them. 2: there
+    is no plan, or the command was used wrongly.
     """
     made = planning.plan(job, selection)
-    pools = [] if nodes is None else _pools(nodes)
+    pools = None if nodes is None else _pools(nodes)
     try:
+        fits = pools is None or all(made.fit(pools).values())
         _print(made, pools, form)
     except DagsterPlusK8sError as error:
-        raise click.ClickException(str(error)) from None
-    if nodes is not None and not all(made.fit(pools).values()):
+        raise CannotAnswerError(str(error)) from None
+    if not fits:
         raise click.exceptions.Exit(_DOES_NOT_FIT)
 
 
@@ -60,32 +63,32 @@ def _pools(file: Path) -> list[NodePool]:
     try:
         return read_nodes(file.read_bytes(), str(file))
     except (DagsterPlusK8sError, OSError) as error:
-        raise click.ClickException(str(error)) from None
+        raise CannotAnswerError(str(error)) from None
 
 
-def _print(made: RunPlan, pools: list[NodePool], form: str) -> None:
+def _print(made: RunPlan, pools: list[NodePool] | None, form: str) -> None:
     if form == "yaml":
         from dagster_plus_k8s_helpers.plan.text import plan_yaml  # noqa: PLC0415 - as above
 
         click.echo(plan_yaml(made), nl=False)
     elif form == "json":
-        from dagster_plus_k8s_helpers.plan.text import plan_json  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.plan.as_json import plan_json  # noqa: PLC0415 - as above
 
-        click.echo(plan_json(made), nl=False)
+        click.echo(plan_json(made, pools), nl=False)
     elif form == "html":
         from dagster_plus_k8s_helpers.plan.html import html_report  # noqa: PLC0415 - as above
 
-        click.echo(html_report(made, pools=pools), nl=False)
+        click.echo(html_report(made, pools=pools or ()), nl=False)
     else:
         _print_table(made, pools)
 
 
-def _print_table(made: RunPlan, pools: list[NodePool]) -> None:
+def _print_table(made: RunPlan, pools: list[NodePool] | None) -> None:
     from dagster_plus_k8s_helpers.plan.table import fit_lines, plan_table, summary_lines  # noqa: PLC0415
 
     out = console(least=_WIDE)
     out.print(plan_table(made))
     for line in summary_lines(made):
         out.print(line, markup=False, soft_wrap=True)
-    for line in fit_lines(made.fit(pools)) if pools else ():
+    for line in fit_lines(made, pools) if pools is not None else ():
         out.print(line, markup=False, soft_wrap=True)

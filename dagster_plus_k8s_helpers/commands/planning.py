@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import click
 
-from dagster_plus_k8s_helpers.commands.loading import imported
+from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
 if TYPE_CHECKING:
@@ -21,18 +21,20 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.deployment import Deployment
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
-__all__ = ["Planning", "console", "definitions_in", "plan_options"]
+__all__ = ["Planning", "console", "plan_options"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 class Planning(NamedTuple):
     """What the options say of the plan to make."""
 
     module: str
+    folder: Path | None
     agent: Path | None
     location: Path | None
     location_name: str | None
@@ -45,7 +47,7 @@ class Planning(NamedTuple):
         """The plan of a job, or of the implicit asset job.
 
         Raises:
-            click.ClickException: It cannot be made; the message says why.
+            CannotAnswerError: It cannot be made; the message says why.
         """
         from dagster_plus_k8s_helpers.plan import plan  # noqa: PLC0415 - whoever calls --help need not wait
 
@@ -55,12 +57,14 @@ class Planning(NamedTuple):
                 job=job,
                 selection=selection,
                 agent=_agent(self.agent),
-                location=_location(self.location, self.location_name),
+                location=_location(self.location, self.location_name, self.module),
                 tags=dict(self.tags) or None,
                 deployment=self._deployment(),
             )
+        except OSError as error:
+            raise CannotAnswerError(f"cannot read {error.filename}: {error.strerror}") from None
         except DagsterPlusK8sError as error:
-            raise click.ClickException(str(error)) from None
+            raise CannotAnswerError(str(error)) from None
 
     def _deployment(self) -> Deployment:
         from dagster_plus_k8s_helpers.executor.deployment import Deployment  # noqa: PLC0415 - as above
@@ -69,11 +73,12 @@ class Planning(NamedTuple):
             return Deployment("local")
         return Deployment("branch" if self.branch else "full", self.deployment, in_cluster=True)
 
-    def _definitions(self) -> dg.Definitions:
+    def _definitions(self) -> dg.Definitions | dg.RepositoryDefinition:
         """The definitions of the module, imported now: with the variables of the deployment."""
+        from dagster_plus_k8s_helpers.commands.code_location import loader_of  # noqa: PLC0415 - as above
+
         os.environ.update(self.env)
-        module_name, _, name = self.module.partition(":")
-        return definitions_in(imported(module_name), name)
+        return loader_of(self.module, self.folder)()
 
 
 def console(*, least: int) -> Console:
@@ -84,36 +89,26 @@ def console(*, least: int) -> Console:
     return found if found.is_terminal else Console(highlight=False, width=max(found.width, least))
 
 
-def definitions_in(module: Any, name: str = "") -> dg.Definitions:
-    """The definitions that a module holds, as Dagster looks for them.
-
-    Raises:
-        click.ClickException: It holds none, several, or none of the name.
-    """
-    import dagster as dg  # noqa: PLC0415 - whoever calls --help need not wait
-    from dagster.components.definitions import LazyDefinitions  # noqa: PLC0415 - the same
-
-    found = {
-        key: value
-        for key, value in vars(module).items()
-        if isinstance(value, dg.Definitions | LazyDefinitions) and (not name or key == name)
-    }
-    distinct = {id(value): value for value in found.values()}
-    if len(distinct) != 1:
-        has = f"it has {', '.join(found)}; write MODULE:NAME" if found else "it has none"
-        wanted = f" called {name!r}" if name else ""
-        raise click.ClickException(f"{module.__name__} must have one Definitions object{wanted}; {has}")
-    (value,) = distinct.values()
-    return value if isinstance(value, dg.Definitions) else value()
-
-
 def plan_options(command: Callable[..., R]) -> Callable[..., R]:
     """Gives a command the options by which a plan is made, as its first argument."""
 
-    @click.option("-m", "--module", required=True, metavar="MODULE", help="Where the definitions are.")
+    @click.option(
+        "-m",
+        "--module",
+        required=True,
+        metavar="MODULE[:NAME]",
+        help="The definitions, as Python imports them.",
+    )
+    @click.option(
+        "-d",
+        "--working-directory",
+        "folder",
+        type=_FOLDER,
+        help="Where to import MODULE from, such as src; the working folder when left out.",
+    )
     @click.option("--agent", type=_FILE, help="The agent's Helm values.")
     @click.option("--location", type=_FILE, help="The dagster_cloud.yaml of the code location.")
-    @click.option("--location-name", metavar="NAME", help="Which of its locations, when it has several.")
+    @click.option("--location-name", metavar="NAME", help="Which of its locations MODULE is.")
     @click.option(
         "--deployment",
         default="prod",
@@ -130,6 +125,7 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
     def with_options(
         *arguments: Any,
         module: str,
+        folder: Path | None,
         agent: Path | None,
         location: Path | None,
         location_name: str | None,
@@ -141,6 +137,7 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
     ) -> R:
         planning = Planning(
             module,
+            folder,
             agent,
             location,
             location_name,
@@ -172,19 +169,13 @@ def _agent(file: Path | None) -> Any:
     return AgentValues.from_yaml(file)
 
 
-def _location(file: Path | None, name: str | None) -> Any:
-    """The entry of a file for one location, with the defaults in it where the file has any."""
+def _location(file: Path | None, name: str | None, reference: str) -> Any:
+    """The entry of a file for the location, as `check` finds it; a file with mistakes has none."""
     if file is None:
         return None
     from dagster_plus_k8s_helpers.agent.locations import DagsterCloudConfig  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.commands.code_location import entry_of  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.plan.checking import Source  # noqa: PLC0415
 
-    config = DagsterCloudConfig.from_yaml(file)
-    if config.defaults is not None:
-        config = config.merged()
-    locations = {location.location_name: location for location in config.locations}
-    if name is None and len(locations) == 1:
-        (name,) = locations
-    if name not in locations:
-        shown = ", ".join(locations) or "none"
-        raise click.ClickException(f"{file}: write --location-name NAME, one of its locations: {shown}")
-    return locations[name]
+    DagsterCloudConfig.from_yaml(file)
+    return entry_of(Source(str(file), file.read_bytes()), name, reference)

@@ -26,7 +26,7 @@ from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
 from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import dagster as dg
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         SerializableErrorInfo,
         StepHandlerContext,
     )
+    from dagster_plus_k8s_helpers.executor.memory_ladder import MemoryLadder
 
 __all__ = ["SupervisedExecutor"]
 
@@ -68,6 +69,14 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._step_handler = self._handler
         self._resuming = False
         self._plan_steps: dict[str, ExecutionStep] = {}
+
+    def ladder_of(self, tags: Mapping[str, str]) -> MemoryLadder | None:
+        """The memory ladder that a step climbs when it may start again.
+
+        Args:
+            tags: Tags of its op.
+        """
+        return None if self.retries.disabled else ladder_of_step(tags, self._settings.memory_ladder)
 
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan

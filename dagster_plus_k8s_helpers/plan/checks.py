@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers._dagster import planning
 from dagster_plus_k8s_helpers._dagster.executor_config import op_names_of
+from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.findings import Finding, Where
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.checks_allowed import ALLOWED_RULES, EVADED_RULES
@@ -26,6 +26,7 @@ from dagster_plus_k8s_helpers.plan.jobs import job_of, loaded
 from dagster_plus_k8s_helpers.plan.launches import launches_of
 from dagster_plus_k8s_helpers.plan.layers import as_mapping
 from dagster_plus_k8s_helpers.plan.plannable import not_said_yet, plannable, planned_launches
+from dagster_plus_k8s_helpers.plan.resolve import steps_of_job
 from dagster_plus_k8s_helpers.plan.rules import CANNOT_PLAN, NOT_SAID_BY_CLUSTER
 from dagster_plus_k8s_helpers.plan.sources import source_of
 from dagster_plus_k8s_helpers.plan.subjects import (
@@ -104,14 +105,13 @@ def check(
         cluster,
     )
     found += check_settings(around.agent, around.location, found)
-    defs = loaded(definitions, deployment)
-    repository = defs.get_repository_def()
+    repository = loaded(definitions, deployment)
     has_asset_job = repository.has_implicit_global_asset_job_def()
-    all_jobs = _all_jobs(defs, has_asset_job=has_asset_job)
+    all_jobs = _all_jobs(repository, has_asset_job=has_asset_job)
     shared = _Shared(repository, around, deployment, _op_names(all_jobs))
     reports = [
         _report(checked, shared, has_asset_job=has_asset_job and not _is_implicit(checked))
-        for checked in (all_jobs if job is None else [job_of(defs, job, None)])
+        for checked in (all_jobs if job is None else [job_of(repository, job, None)])
     ]
     # What one job does not need to have waived, another may.
     unused = [] if job is not None else _unused(reports, around)
@@ -177,11 +177,11 @@ def _source(file: str | Path | Source) -> Source:
     return file if isinstance(file, Source) else Source(str(file), Path(file).read_bytes())
 
 
-def _all_jobs(defs: dg.Definitions, *, has_asset_job: bool) -> list[dg.JobDefinition]:
+def _all_jobs(repository: dg.RepositoryDefinition, *, has_asset_job: bool) -> list[dg.JobDefinition]:
     named = sorted(
-        (job for job in defs.resolve_all_job_defs() if not _is_implicit(job)), key=lambda job: job.name
+        (job for job in repository.get_all_jobs() if not _is_implicit(job)), key=lambda job: job.name
     )
-    return [*([job_of(defs, None, None)] if has_asset_job else []), *named]
+    return [*([job_of(repository, None, None)] if has_asset_job else []), *named]
 
 
 def _is_implicit(job: dg.JobDefinition) -> bool:
@@ -198,9 +198,13 @@ def _op_names(jobs: Sequence[dg.JobDefinition]) -> dict[dg.ExecutorDefinition, f
 
 def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _Report:
     name = "the implicit asset job" if _is_implicit(job) else f"job {job.name!r}"
-    steps = tuple(planning.steps_of(job, job.run_tags))
     op_names = shared.op_names.get(job.executor_def, frozenset())
     launches = launches_of(job, shared.repository.schedule_defs)
+    try:
+        steps = tuple(steps_of_job(job, job.run_tags))
+    except PlanError as error:
+        refused_whole = Hit(CANNOT_PLAN, str(error), of="the job")
+        return _Report(name, (refused_whole,), Waivers(), Asked(job, (), shared.around, op_names, launches))
     asked = Asked(job, steps, shared.around, op_names, launches)
     waivers = waivers_of(asked, shared.repository.metadata or {})
     hits = [hit for rule in _TAG_RULES for hit in rule(asked)]

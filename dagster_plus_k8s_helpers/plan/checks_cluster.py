@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.errors import QuantityError
-from dagster_plus_k8s_helpers.plan.checks_layers import is_gpu
 from dagster_plus_k8s_helpers.plan.fitting import Fit, fit
+from dagster_plus_k8s_helpers.plan.gpus import is_gpu
 from dagster_plus_k8s_helpers.plan.pod_requests import pod_limits, pod_requests
 from dagster_plus_k8s_helpers.plan.rules import (
     FITS_NOWHERE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.plan.gpus import is_gpu
 from dagster_plus_k8s_helpers.plan.rules import (
     BARE_VARIABLE,
     DUPLICATE_ENV,
@@ -25,7 +26,6 @@ __all__ = [
     "duplicate_env",
     "duplicate_names",
     "gpu_from_below",
-    "is_gpu",
     "request_above_limit",
 ]
 
@@ -118,14 +118,6 @@ def bare_variables(job: Planned) -> Iterator[Hit]:
 
 
 LAYER_RULES: tuple[PodRule, ...] = (request_above_limit, duplicate_env, duplicate_names)
-
-
-def is_gpu(name: str) -> bool:
-    """Whether a resource is a GPU, or a part of one."""
-    return name in _GPUS or name.endswith("/gpu") or name.startswith("nvidia.com/mig-")
-
-
-_GPUS = ("gpu.intel.com/i915", "gpu.intel.com/xe", "habana.ai/gaudi")
 
 
 def _repeated(items: Sequence[Mapping[str, Any]], key: str) -> Iterator[tuple[str, list[int]]]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 from rich.tree import Tree
 
+from dagster_plus_k8s_helpers.plan.masked import masked, name_within
+
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.origins import Origin
     from dagster_plus_k8s_helpers.plan.pods import Pod
@@ -19,6 +21,8 @@ _LONGEST = 60
 
 def explained(pod: Pod, title: str, path: str = "") -> Tree:
     """A tree of the fields at and below a path, each with the layer that set it and what was said below.
+
+    Values that look like credentials are hidden.
 
     Args:
         pod: The pod.
@@ -33,37 +37,58 @@ def explained(pod: Pod, title: str, path: str = "") -> Tree:
     for layer in pod.layers:
         layers.add(Text(str(layer), style="dim"))
     if path:
-        origin = pod.origin(path)
-        _grow(pod, tree, path, path, origin.value)
+        _grow(pod, tree, path, path, _name(pod, path))
     else:
-        for key, value in pod.manifest.items():
-            _grow(pod, tree, key, key, value)
+        for key in pod.manifest:
+            _grow(pod, tree, key, key, key)
     return tree
 
 
-def _grow(pod: Pod, tree: Tree, label: str, path: str, value: Any) -> None:
+def _name(pod: Pod, path: str) -> str:
+    """What a field goes by that is looked at alone."""
+    holder, _, key = path.rpartition(".")
+    around = pod.origin(holder).value if holder and key == "value" else None
+    return name_within(around, key) if isinstance(around, dict) else key
+
+
+def _grow(pod: Pod, tree: Tree, label: str, path: str, name: str) -> None:
+    origin = pod.origin(path)
+    value = origin.value
     if isinstance(value, dict) and value:
-        branch = tree.add(Text(label))
-        for key, item in value.items():
-            _grow(pod, branch, key, f"{path}.{key}", item)
+        branch = _branch(tree, label, origin, name)
+        for key in value:
+            _grow(pod, branch, key, f"{path}.{key}", name_within(value, key))
     elif isinstance(value, list) and value:
-        branch = tree.add(Text(label))
-        for index, item in enumerate(value):
-            _grow(pod, branch, f"[{index}]", f"{path}[{index}]", item)
+        branch = _branch(tree, label, origin, name)
+        for index in range(len(value)):
+            _grow(pod, branch, f"[{index}]", f"{path}[{index}]", name)
     else:
-        _add_leaf(tree, label, pod.origin(path))
+        line = Text(f"{label}: ")
+        line.append(_shown(value, name), style="bold")
+        _add(tree, line, origin, name)
 
 
-def _add_leaf(tree: Tree, label: str, origin: Origin) -> None:
-    line = Text(f"{label}: ")
-    line.append(_shown(origin.value), style="bold")
+def _branch(tree: Tree, label: str, origin: Origin, name: str) -> Tree:
+    """An object or a list. Of an object that was merged, its fields tell what was said of it.
+
+    The step's own container is merged too, whichever it is in its list.
+    """
+    of_containers = origin.path.endswith((".containers", ".containers[0]"))
+    is_told_by_fields = of_containers or (isinstance(origin.value, dict) and origin.action != "replaced")
+    if of_containers or (is_told_by_fields and not label.startswith("[")):
+        return tree.add(Text(label))
+    return _add(tree, Text(label), origin, name, below=not is_told_by_fields)
+
+
+def _add(tree: Tree, line: Text, origin: Origin, name: str, *, below: bool = True) -> Tree:
     line.append(f"  {origin.action} by {origin.layer.name}", style="cyan")
-    leaf = tree.add(line)
-    for said in reversed(origin.below):
+    added = tree.add(line)
+    for said in reversed(origin.below) if below else ():
         verb = "said, overridden:" if said.is_overridden else "said"
-        leaf.add(Text(f"{said.layer.name} {verb} {_shown(said.value)}", style="dim"))
+        added.add(Text(f"{said.layer.name} {verb} {_shown(said.value, name)}", style="dim"))
+    return added
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+def _shown(value: Any, name: str) -> str:
+    text = json.dumps(masked(value, name), ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

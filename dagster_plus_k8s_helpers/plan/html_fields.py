@@ -6,12 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.agent.credentials import looks_like_credential
 from dagster_plus_k8s_helpers.plan import unknown
+from dagster_plus_k8s_helpers.plan.fields import key_of, paths
+from dagster_plus_k8s_helpers.plan.masked import masked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dagster_plus_k8s_helpers.plan.origins import Action
     from dagster_plus_k8s_helpers.plan.pods import Template
 
@@ -28,7 +27,6 @@ _ORDER = (
     "spec",
     "",
 )
-_DIGS_INTO = ("containers", "initContainers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +79,18 @@ def fields_of(template: Template) -> list[FieldRow]:
     """
     manifest = template.sent.manifest
     rows = []
-    for path, value in _paths(manifest, ""):
+    for path, value in paths(manifest):
         origin = template.history.origin(path)
         rows.append(
             FieldRow(
                 path,
                 _name(value),
-                _text(value, _key(path)),
+                _text(value, key_of(path)),
                 origin.layer.name,
                 _replaced(origin.layer.source),
                 origin.action,
                 tuple(
-                    BelowRow(said.layer.name, _text(said.value, _key(path)), said.is_overridden)
+                    BelowRow(said.layer.name, _text(said.value, key_of(path)), said.is_overridden)
                     for said in origin.below
                 ),
             )
@@ -104,27 +102,6 @@ def _rank(path: str) -> int:
     return next(place for place, start in enumerate(_ORDER) if path.startswith(start))
 
 
-def _paths(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The fields to list: down to single values, but an element of a list is one field."""
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _paths(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        of_containers = _key(path) in _DIGS_INTO
-        for index, item in enumerate(value):
-            element = f"{path}[{index}]"
-            if of_containers:
-                yield from _paths(item, element)
-            else:
-                yield element, item
-    else:
-        yield path, value
-
-
-def _key(path: str) -> str:
-    return path.rsplit(".", 1)[-1]
-
-
 def _name(value: Any) -> str:
     """What an element of a list goes by."""
     name = value.get("name") if isinstance(value, dict) else None
@@ -132,27 +109,11 @@ def _name(value: Any) -> str:
 
 
 def _text(value: Any, key: str) -> str:
-    shown = _masked(value, key)
+    shown = masked(value, key)
     if isinstance(shown, dict) and isinstance(shown.get("name"), str) and len(shown) > 1:
         shown = {key: item for key, item in shown.items() if key != "name"}
         shown = shown["value"] if shown.keys() == {"value"} else shown
     return _replaced(shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False, default=str))
-
-
-def _masked(value: Any, name: str) -> Any:
-    """The value without what looks like a credential: a report is read by more people than a manifest."""
-    if isinstance(value, str):
-        kind = looks_like_credential(name, value)
-        return f"<hidden: looks like {kind}>" if kind else value
-    if isinstance(value, list):
-        return [_masked(item, name) for item in value]
-    if isinstance(value, dict):
-        variable = value.get("name")
-        return {
-            key: _masked(item, variable if key == "value" and isinstance(variable, str) else key)
-            for key, item in value.items()
-        }
-    return value
 
 
 def _replaced(text: str) -> str:

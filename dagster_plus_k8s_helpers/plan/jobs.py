@@ -11,7 +11,7 @@ import dagster as dg
 
 from dagster_plus_k8s_helpers import _dagster
 from dagster_plus_k8s_helpers._dagster import planning
-from dagster_plus_k8s_helpers.errors import PlanError, SelectionError, did_you_mean
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, PlanError, SelectionError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,29 +20,45 @@ if TYPE_CHECKING:
 
 __all__ = ["DefinitionsOrLoader", "executor_config", "job_of", "loaded", "tags_of"]
 
-DefinitionsOrLoader: TypeAlias = dg.Definitions | Callable[[], dg.Definitions]
+DefinitionsOrRepository: TypeAlias = dg.Definitions | dg.RepositoryDefinition
+DefinitionsOrLoader: TypeAlias = DefinitionsOrRepository | Callable[[], DefinitionsOrRepository]
 """Definitions, or what loads them: a function is called as if in the deployment that is planned for."""
 
 _IMPLICIT = "the implicit asset job"
 
 
-def loaded(definitions: DefinitionsOrLoader, deployment: Deployment | None) -> dg.Definitions:
-    """The definitions, loaded as the deployment loads them.
+def loaded(definitions: DefinitionsOrLoader, deployment: Deployment | None) -> dg.RepositoryDefinition:
+    """The repository that definitions make up, loaded as the deployment loads them.
 
     Raises:
-        PlanError: They are no definitions.
+        PlanError: They are no definitions, or do not fit together.
     """
     found: object = definitions
-    if callable(definitions) and not isinstance(definitions, dg.Definitions):
-        with _environment_of(deployment):
+    with _environment_of(deployment):
+        if callable(definitions) and not isinstance(definitions, dg.RepositoryDefinition):
             found = definitions()
-    if not isinstance(found, dg.Definitions):
+        if isinstance(found, dg.Definitions):
+            with _refusals("definitions"):
+                found = found.get_repository_def()
+    if not isinstance(found, dg.RepositoryDefinition):
         raise PlanError(f"definitions: must be dagster.Definitions, not {type(found).__name__}")
     return found
 
 
+@contextmanager
+def _refusals(where: str) -> Iterator[None]:
+    """Turns what Dagster raises of definitions that do not fit together into an error of this package."""
+    try:
+        yield
+    except DagsterPlusK8sError:
+        raise
+    # DagsterError, CheckError, and what a function of the user's raises.
+    except Exception as error:  # noqa: BLE001
+        raise PlanError(f"{where}: {planning.reasons(error)}") from None
+
+
 def job_of(
-    definitions: dg.Definitions, name: str | None, selection: str | dg.AssetSelection | None
+    definitions: dg.RepositoryDefinition, name: str | None, selection: str | dg.AssetSelection | None
 ) -> dg.JobDefinition:
     """The job of a name, or the implicit asset job, with what the selection keeps of it.
 
@@ -91,17 +107,20 @@ def tags_of(job: dg.JobDefinition, tags: Mapping[str, str] | None) -> Mapping[st
 
 
 def executor_config(
-    job: dg.JobDefinition, run_config: Mapping[str, object] | None, tags: Mapping[str, str]
+    job: dg.JobDefinition,
+    run_config: Mapping[str, object] | dg.RunConfig | None,
+    tags: Mapping[str, str],
 ) -> Mapping[str, Any]:
     """What a launch tells the executor: ``execution: config:`` of its run config.
 
     Raises:
         PlanError: The run config is not shaped like one, or the job's config mapping refuses it.
     """
-    if run_config is not None:
-        _check_sections("run_config", run_config)
+    given = planning.plain_run_config(run_config)
+    if given is not None and not planning.maps_config(job):
+        _check_sections("run_config", given)
     try:
-        config = planning.run_config_of(job, run_config, tags.get(planning.PARTITION_NAME_TAG))
+        config = planning.run_config_of(job, given, tags.get(planning.PARTITION_NAME_TAG))
     except planning.Refusal as refusal:
         raise PlanError(f"run_config: {refusal}") from None
     execution = config.get("execution") or {}
@@ -127,20 +146,21 @@ def _check_sections(where: str, config: Mapping[str, object]) -> None:
             raise PlanError(f"{where}: there is no {key!r} here{did_you_mean(str(key), _SECTIONS)}")
 
 
-def _named(definitions: dg.Definitions, name: str | None) -> dg.JobDefinition:
+def _named(definitions: dg.RepositoryDefinition, name: str | None) -> dg.JobDefinition:
     if name is None:
-        if definitions.get_repository_def().has_implicit_global_asset_job_def():
-            return definitions.resolve_implicit_global_asset_job_def()
-        jobs = [job.name for job in definitions.resolve_all_job_defs()]
+        if definitions.has_implicit_global_asset_job_def():
+            return definitions.get_implicit_global_asset_job_def()
+        jobs = [job.name for job in definitions.get_all_jobs()]
         hint = f"; pass job=, one of {', '.join(map(repr, jobs))}" if jobs else ""
         raise PlanError(f"there are no assets, so no {_IMPLICIT.removeprefix('the ')}{hint}")
     if not isinstance(name, str):
         raise PlanError(f"job: must be the name of a job, not {type(name).__name__}")
-    names = definitions.get_repository_def().job_names
+    names = definitions.job_names
     if name not in names:
         shown = ", ".join(repr(known) for known in names if not known.startswith("__")) or "none"
         raise PlanError(f"job: there is no job {name!r}{did_you_mean(name, names)}; there are {shown}")
-    return definitions.resolve_job_def(name)
+    with _refusals(f"the job {name!r}"):
+        return definitions.get_job(name)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from dagster_plus_k8s_helpers._dagster import planning
+from dagster_plus_k8s_helpers._dagster import launching
 from dagster_plus_k8s_helpers.plan import unknown
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dagster_k8s.executor import K8sStepHandler
     from kubernetes.client import V1Job
 
+    from dagster_plus_k8s_helpers._dagster import planning
     from dagster_plus_k8s_helpers.plan.layers import LayerName, LocationFile
 
 __all__ = ["Launch", "Manifest", "Sent", "make_launcher", "offline"]
@@ -66,7 +67,7 @@ class Launch:
         """The Job of the run's pod, from some of its layers."""
         launcher = self._launcher(layers)
         recorder = _record(launcher)
-        planning.launch_run(launcher, self._run(layers))
+        launching.launch_run(launcher, self._run(layers))
         return recorder.sent({})
 
     def step_job(self, step: planning.Step, layers: Collection[LayerName]) -> Sent:
@@ -77,7 +78,7 @@ class Launch:
             step = step._replace(tags={})
         run = self._run(layers)
         hash_of_step = _step_job_hash(run.run_id, step.key)
-        arguments = planning.launch_step(handler, self._launcher(layers), run, step)
+        arguments = launching.launch_step(handler, self._launcher(layers), run, step)
         return recorder.sent(
             {hash_of_step: "<hash of the run id and the step key>"}
             | dict.fromkeys(arguments, "<arguments of the step>")
@@ -121,7 +122,7 @@ class Launch:
         if variables:
             context["env_vars"] = [*variables, *(context.get("env_vars") or ())]
         known = "location" in layers
-        return planning.run_of(
+        return launching.run_of(
             self.job_name,
             unknown.RUN_ID,
             self.run_tags if "run tags" in layers else {},

@@ -59,7 +59,7 @@ class NodePool:
         name: Name of the pool, or of the first of its nodes.
         allocatable: What pods can have of each of its nodes.
         labels: Labels of the nodes.
-        taints: Taints of the nodes.
+        taints: Taints of the nodes, but for those of the moment, such as ``node.kubernetes.io/not-ready``.
         count: How many nodes it has, or may have with an autoscaler.
         cordoned: Whether the nodes take no new pods.
     """
@@ -216,7 +216,26 @@ def _alike(nodes: list[_Node]) -> list[NodePool]:
 
 
 _HOSTNAME = "kubernetes.io/hostname"
+_OF_THE_MOMENT = frozenset(
+    [
+        "node.cloudprovider.kubernetes.io/shutdown",
+        "node.cloudprovider.kubernetes.io/uninitialized",
+        "node.kubernetes.io/disk-pressure",
+        "node.kubernetes.io/memory-pressure",
+        "node.kubernetes.io/network-unavailable",
+        "node.kubernetes.io/not-ready",
+        "node.kubernetes.io/pid-pressure",
+        "node.kubernetes.io/unreachable",
+        "node.kubernetes.io/unschedulable",
+    ]
+)
+"""Taints that Kubernetes puts on a node and takes away again; a cordoned node says so itself.
+
+Source: https://kubernetes.io/docs/reference/labels-annotations-taints/
+"""
 
 
 def _taints(entries: tuple[_TaintEntry, ...]) -> tuple[Taint, ...]:
-    return tuple(Taint(entry.key, entry.value, entry.effect) for entry in entries)
+    return tuple(
+        Taint(entry.key, entry.value, entry.effect) for entry in entries if entry.key not in _OF_THE_MOMENT
+    )

@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster import planning
-from dagster_plus_k8s_helpers.errors import PlanError
+from dagster_plus_k8s_helpers.errors import K8sConfigError, PlanError
 from dagster_plus_k8s_helpers.executor.deployment import Deployment
 from dagster_plus_k8s_helpers.plan import unknown
 from dagster_plus_k8s_helpers.plan.jobs import executor_config, job_of, loaded, tags_of
+from dagster_plus_k8s_helpers.plan.ladders import last_memory
 from dagster_plus_k8s_helpers.plan.launch import Launch, make_launcher, offline
 from dagster_plus_k8s_helpers.plan.layers import (
     RUN_LAYERS,
@@ -26,15 +27,16 @@ from dagster_plus_k8s_helpers.plan.pods import Container, Pod, Template
 from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn, StepPlan, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import dagster as dg
     from dagster_k8s.executor import K8sStepHandler
 
+    from dagster_plus_k8s_helpers.executor.memory_ladder import Memory, MemoryLadder
     from dagster_plus_k8s_helpers.plan.jobs import DefinitionsOrLoader
     from dagster_plus_k8s_helpers.plan.layers import LayerName, Settings
 
-__all__ = ["plan", "plan_of_job"]
+__all__ = ["plan", "plan_of_job", "steps_of_job"]
 
 
 def plan(
@@ -44,7 +46,7 @@ def plan(
     selection: str | dg.AssetSelection | None = None,
     agent: Settings | None = None,
     location: Settings | None = None,
-    run_config: Mapping[str, object] | None = None,
+    run_config: Mapping[str, object] | dg.RunConfig | None = None,
     tags: Mapping[str, str] | None = None,
     deployment: Deployment | None = None,
 ) -> RunPlan:
@@ -84,7 +86,7 @@ def plan_of_job(
     *,
     agent: Settings | None = None,
     location: Settings | None = None,
-    run_config: Mapping[str, object] | None = None,
+    run_config: Mapping[str, object] | dg.RunConfig | None = None,
     tags: Mapping[str, str] | None = None,
     deployment: Deployment | None = None,
     steps: Sequence[planning.Step] | None = None,
@@ -107,18 +109,35 @@ def plan_of_job(
         )
         layers = _Layers(job, launch, has_agent=agent is not None, has_location=location is not None)
         run = Pod(Template(f"run of {job.name!r}", layers.of_run(), launch.run_job))
-        asked = planning.steps_of(job, run_tags) if steps is None else steps
-        planned = _Steps(launch, layers, _runs_in(executor)).planned(asked)
+        planner = _Steps(launch, layers, _runs_in(executor), _ladders(executor))
+        planned = planner.planned(steps_of_job(job, run_tags) if steps is None else steps)
     return RunPlan(job.name, job.executor_def.name, max_concurrent, run, planned)
+
+
+def steps_of_job(job: dg.JobDefinition, run_tags: Mapping[str, str]) -> list[planning.Step]:
+    """The steps of a job in an order they can run in.
+
+    Raises:
+        PlanError: Dagster makes no execution plan of it.
+    """
+    try:
+        return planning.steps_of(job, run_tags)
+    # What Dagster itself makes of a job that it took as a definition.
+    except Exception as error:  # noqa: BLE001
+        raise PlanError(f"the job {job.name!r} has no execution plan: {reason(error)}") from None
 
 
 def _executor(
     job: dg.JobDefinition, config: Mapping[str, Any], kubeconfig: str
 ) -> tuple[dg.Executor, int | None]:
-    def settled(accepted: Mapping[str, Any]) -> dict[str, Any]:
-        offline = {**accepted, "load_incluster_config": False, "kubeconfig_file": kubeconfig}
-        # A bare KEY is read from the run's pod, which this process is not.
-        return {**offline, "env_vars": variables("env_vars", accepted.get("env_vars"))}
+    def settled(accepted: dict[str, Any], keys: Collection[str]) -> dict[str, Any]:
+        offline = {
+            "load_incluster_config": False,
+            "kubeconfig_file": kubeconfig,
+            # A bare KEY is read from the run's pod, which this process is not.
+            "env_vars": variables("env_vars", accepted.get("env_vars")),
+        }
+        return accepted | {key: value for key, value in offline.items() if key in keys}
 
     where = f"run_config.execution.config (executor {job.executor_def.name!r} of the job {job.name!r})"
     try:
@@ -134,6 +153,11 @@ def _step_handler(executor: dg.Executor) -> K8sStepHandler | None:
     # k8s_executor's own leaves launches to a thread; the Jobs are those of the stock handler beneath it.
     handler = getattr(executor, "stock_step_handler", getattr(executor, "_step_handler", None))
     return handler if isinstance(handler, K8sStepHandler) else None
+
+
+def _ladders(executor: dg.Executor) -> Callable[[Mapping[str, str]], MemoryLadder | None]:
+    """Tells the memory ladder of a step by its tags; only the executor of this package has any."""
+    return getattr(executor, "ladder_of", lambda _tags: None)
 
 
 def _runs_in(executor: dg.Executor) -> RunsIn:
@@ -185,12 +209,20 @@ class _Layers:
 class _Steps:
     """Plans steps, and renders one Job for all that have the same settings."""
 
-    def __init__(self, launch: Launch, layers: _Layers, runs_in: RunsIn) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        layers: _Layers,
+        runs_in: RunsIn,
+        ladder_of: Callable[[Mapping[str, str]], MemoryLadder | None],
+    ) -> None:
         self._launch = launch
         self._layers = layers
         self._runs_in = runs_in
+        self._ladder_of = ladder_of
         self._templates: dict[object, Template] = {}
         self._asked: dict[object, Container] = {}
+        self._last: dict[object, Memory | None] = {}
 
     def planned(self, steps: Sequence[planning.Step]) -> Steps:
         return Steps({step.key: self._planned(step) for step in steps})
@@ -199,6 +231,7 @@ class _Steps:
         settings = _settings(step)
         if settings not in self._asked:
             self._asked[settings] = self._container_asked(step)
+        pod = self._pod(step, settings) if self._launch.handler else None
         return StepPlan(
             step.key,
             step.op_name,
@@ -207,8 +240,22 @@ class _Steps:
             step.is_mapped,
             step.max_retries,
             self._asked[settings],
-            self._pod(step, settings) if self._launch.handler else None,
+            pod,
+            None if pod is None else self._last_memory(step, pod),
         )
+
+    def _last_memory(self, step: planning.Step, pod: Pod) -> Memory | None:
+        try:
+            ladder = self._ladder_of(step.tags)
+        except K8sConfigError as error:
+            raise PlanError(f"step {step.key!r}: {error}") from None
+        if ladder is None:
+            return None
+        known = (pod.template, ladder, step.max_retries)
+        if known not in self._last:
+            container = Container.of(pod.spec_template["containers"][0])
+            self._last[known] = last_memory(container, ladder, step.max_retries)
+        return self._last[known]
 
     def _pod(self, step: planning.Step, settings: object) -> Pod:
         own = step.op_name if self._launch.has_per_step_config(step.op_name) else None

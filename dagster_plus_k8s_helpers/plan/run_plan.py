@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import PlanError, did_you_mean
 from dagster_plus_k8s_helpers.plan.fitting import fit
+from dagster_plus_k8s_helpers.plan.ladders import raised
 from dagster_plus_k8s_helpers.plan.totals import Amounts, Peak, Task, amounts_of, peak_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
     from dagster_plus_k8s_helpers.plan.fitting import Fit
     from dagster_plus_k8s_helpers.plan.launch import Manifest
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
@@ -40,6 +42,7 @@ class StepPlan:
             settings whose name ends in ``-1``, ``-2``, ...
         asked: The container that its op tags ask for, whether or not it gets one.
         pod: Its pod; ``None`` when it has none of its own.
+        last_memory: Memory of its last attempt, when a ``MemoryLadder`` raises it.
     """
 
     key: str
@@ -50,6 +53,7 @@ class StepPlan:
     max_retries: int
     asked: Container
     pod: Pod | None = field(repr=False)
+    last_memory: Memory | None = None
 
     @property
     def own_pod(self) -> Pod:
@@ -82,10 +86,22 @@ class Steps(dict[str, StepPlan]):
     """Steps by key, or by the key of their asset: ``steps["ml/train"]`` is ``steps["ml__train"]``."""
 
     def __missing__(self, key: object) -> StepPlan:
-        of_asset = str(key).replace("/", "__")
-        if of_asset in self:
-            return self[of_asset]
-        raise PlanError(f"there is no step {key!r}{did_you_mean(str(key), self)}")
+        found: StepPlan | None = self.get(key)
+        if found is None:
+            raise PlanError(f"there is no step {key!r}{did_you_mean(str(key), self)}")
+        return found
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key) or super().__contains__(_of_asset(key))
+
+    def get(self, key: object, default: Any = None) -> Any:
+        """The step of a key, or of the key of its asset."""
+        own = super().get(key, default)  # type: ignore[call-overload] # whatever key: it may be no text
+        return super().get(_of_asset(key), default) if own is default else own
+
+
+def _of_asset(key: object) -> str:
+    return str(key).replace("/", "__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +146,26 @@ class RunPlan:
         Raises:
             PlanError: A pod asks for something that is no quantity.
         """
+        return self._peak(lambda _step, spec: spec)
+
+    @cached_property
+    def last_peak(self) -> Peak:
+        """The same when every step that has a ``MemoryLadder`` is at its last attempt.
+
+        Raises:
+            PlanError: A pod asks for something that is no quantity.
+        """
+        if all(step.last_memory is None for step in self.steps.values()):
+            return self.peak
+        return self._peak(_at_last)
+
+    def _peak(self, spec_of: Callable[[StepPlan, Mapping[str, Any]], Mapping[str, Any]]) -> Peak:
         tasks = [
             Task(
                 step.key,
-                amounts_of(step.pod.spec_template, f"step {step.key!r}") if step.pod else Amounts(),
+                amounts_of(spec_of(step, step.pod.spec_template), f"step {step.key!r}")
+                if step.pod
+                else Amounts(),
                 step.depends_on,
                 step.is_mapped,
             )
@@ -155,6 +187,23 @@ class RunPlan:
                 found[id(pod.spec_template)] = fit(pod.spec_template, pools)
         return {name: found[id(pod.spec_template)] for name, pod in pods.items()}
 
+    def last_fit(self, pools: Sequence[NodePool]) -> dict[str, Fit]:
+        """Where the pods of last attempts fit, of the steps that have a ``MemoryLadder``, under their keys.
+
+        Args:
+            pools: The nodes of the cluster.
+        """
+        found: dict[tuple[int, Memory], Fit] = {}
+        last = {}
+        for step in self.steps.values():
+            if step.pod is None or step.last_memory is None:
+                continue
+            of_pod = (id(step.pod.spec_template), step.last_memory)
+            if of_pod not in found:
+                found[of_pod] = fit(_at_last(step, step.pod.spec_template), pools)
+            last[step.key] = found[of_pod]
+        return last
+
     @cached_property
     def in_run_pod(self) -> RunPodShare | None:
         """What the run's pod holds of its steps; ``None`` when every step has a pod of its own."""
@@ -170,3 +219,7 @@ class RunPlan:
             Amounts.total(asked),
             tuple(step.key for step, amounts in zip(inside, asked, strict=True) if amounts != Amounts()),
         )
+
+
+def _at_last(step: StepPlan, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    return spec if step.last_memory is None else raised(spec, step.last_memory)

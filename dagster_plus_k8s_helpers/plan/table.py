@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Table
 
+from dagster_plus_k8s_helpers.plan.gpus import is_gpu
+from dagster_plus_k8s_helpers.plan.totals import amounts_of
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
-    from dagster_plus_k8s_helpers.plan.fitting import Fit
+    from dagster_plus_k8s_helpers.plan.nodes import NodePool
     from dagster_plus_k8s_helpers.plan.pods import Container, Pod
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, StepPlan
-    from dagster_plus_k8s_helpers.plan.totals import Amounts
+    from dagster_plus_k8s_helpers.plan.totals import Amounts, Peak
 
 __all__ = ["fit_lines", "plan_table", "summary_lines"]
 
-_GPU = ".com/gpu"
+_MOST_NAMED = 3
 
 
 def plan_table(plan: RunPlan) -> Table:
@@ -35,7 +37,9 @@ def plan_table(plan: RunPlan) -> Table:
         if step.pod is None:
             table.add_row(f"  {step.key}", *_amounts(step.asked), _elsewhere(step), style="dim")
         else:
-            table.add_row(f"  {step.key}", *_amounts(step.pod.container), _nodes(step.pod))
+            cpu, memory, gpu = _amounts(step.pod.container)
+            up_to = f", up to {step.last_memory.limit}" if step.last_memory else ""
+            table.add_row(f"  {step.key}", cpu, f"{memory}{up_to}", gpu, _nodes(step.pod))
     return table
 
 
@@ -45,28 +49,36 @@ def summary_lines(plan: RunPlan) -> Iterator[str]:
     concurrent = "no limit" if plan.max_concurrent is None else str(plan.max_concurrent)
     yield f"executor {plan.executor}; steps at once: {concurrent}"
     if own:
-        yield f"at one time at least {_together(plan.peak.at_least)}" + (
-            ""
-            if plan.peak.is_exact
-            else "; no bound above"
-            if plan.peak.at_most is None
-            else f", at most {_together(plan.peak.at_most)}"
-        )
+        yield f"at one time {_between(plan.peak)}"
+        silent = _silent(plan)
+        if plan.last_peak != plan.peak:
+            yield f"and {_between(plan.last_peak)} with each memory ladder at its last rung"
+        if silent:
+            yield f"not in this, since they request neither CPU nor memory: {silent}"
     share = plan.in_run_pod
     if share is not None:
         limits = ", ".join(f"{name} {amount}" for name, amount in share.limits.items()) or "no limits"
-        yield f"steps run in the run's pod ({limits}); their op tags ask for {_together(share.total)} in all"
+        asked = f"{_together(share.largest)} at most and {_together(share.total)} in all"
+        yield (
+            f"steps run in the run's pod ({limits}); their op tags ask for "
+            f"{asked if share.ignored else 'nothing'}"
+        )
         if share.ignored:
             yield f"nobody reads the op tags of {', '.join(share.ignored)}"
 
 
-def fit_lines(fits: Mapping[str, Fit]) -> Iterator[str]:
-    """What fits nowhere, in the scheduler's words; or that everything fits."""
+def fit_lines(plan: RunPlan, pools: Sequence[NodePool]) -> Iterator[str]:
+    """What fits nowhere, in the scheduler's words, or grows until it does not; or that everything fits."""
+    fits = plan.fit(pools)
     homeless = {name: fit for name, fit in fits.items() if not fit}
     for name, fit in homeless.items():
         yield f"{name}: {fit.message}"
     if not homeless:
         yield "every pod fits the nodes given"
+    for key, fit in plan.last_fit(pools).items():
+        memory = plan.steps[key].last_memory
+        if not fit and key not in homeless and memory is not None:
+            yield f"{key}: with its memory ladder at {memory.limit}: {fit.message}"
 
 
 def _amounts(container: Container) -> tuple[str, str, str]:
@@ -74,7 +86,7 @@ def _amounts(container: Container) -> tuple[str, str, str]:
         name: (container.requests.get(name), container.limits.get(name))
         for name in {**container.requests, **container.limits}
     }
-    gpus = [name for name in resources if name.endswith(_GPU)]
+    gpus = [name for name in resources if is_gpu(name)]
     return (
         _pair(*resources.get("cpu", (None, None))),
         _pair(*resources.get("memory", (None, None))),
@@ -100,9 +112,34 @@ def _elsewhere(step: StepPlan) -> str:
     return "in the run's pod; what it asks for is not read" if step.runs_in == "run pod" else "elsewhere"
 
 
+def _between(peak: Peak) -> str:
+    if peak.is_exact:
+        return _together(peak.at_least)
+    if peak.at_most is None:
+        return f"at least {_together(peak.at_least)}; no bound above"
+    return f"between {_together(peak.at_least)} and {_together(peak.at_most)}"
+
+
+def _silent(plan: RunPlan) -> str:
+    """The pods that the scheduler sets no CPU and no memory aside for."""
+    pods = {f"the run of {plan.job}": plan.run}
+    pods |= {step.key: step.pod for step in plan.steps.values() if step.pod is not None}
+    names = [
+        name
+        for name, pod in pods.items()
+        if not (amounts := amounts_of(pod.spec_template, name)).cpu and not amounts.memory
+    ]
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def _together(amounts: Amounts) -> str:
-    gpus = f", {amounts.gpu.normalize():f} GPU" if amounts.gpu else ""
-    return f"{amounts.cpu.normalize():f} CPU, {_bytes(amounts.memory)} memory{gpus}"
+    parts = [
+        f"{amounts.cpu.normalize():f} CPU" if amounts.cpu else "",
+        f"{_bytes(amounts.memory)} memory" if amounts.memory else "",
+        f"{amounts.gpu.normalize():f} GPU" if amounts.gpu else "",
+    ]
+    return ", ".join(filter(None, parts)) or "nothing"
 
 
 def _bytes(amount: Decimal) -> str:

@@ -1,61 +1,47 @@
-"""A plan as YAML and JSON, for reviews, for snapshots and for other programs."""
+"""A plan as YAML: the Jobs alone, for reviews, for snapshots and for whatever reads manifests."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from dagster_plus_k8s_helpers.plan.masked import masked
+
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from dagster_plus_k8s_helpers.plan.pods import Pod
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
-    from dagster_plus_k8s_helpers.plan.totals import Amounts
 
-__all__ = ["plan_json", "plan_yaml"]
-
-
-def plan_yaml(plan: RunPlan) -> str:
-    """The Jobs of a plan, one document each: the run's first, then the steps' in an order they can run in."""
-    parts = [f"# run of {plan.job}\n{_yaml(plan.run.manifest)}"]
-    parts += [
-        f"# step {step.key}\n{_yaml(step.pod.manifest)}"
-        for step in plan.steps.values()
-        if step.pod is not None
-    ]
-    return "---\n".join(parts)
+__all__ = ["plan_yaml"]
 
 
-def plan_json(plan: RunPlan) -> str:
-    """A plan as JSON: the Jobs, who waits for whom, where steps run that have no pod, and the peak."""
-    steps = {
-        step.key: {
-            "op": step.op_name,
-            "runs_in": step.runs_in,
-            "depends_on": sorted(step.depends_on),
-            "mapped": step.is_mapped,
-            "max_retries": step.max_retries,
-            "manifest": None if step.pod is None else step.pod.manifest,
-        }
-        for step in plan.steps.values()
-    }
-    whole = {
-        "job": plan.job,
-        "executor": plan.executor,
-        "max_concurrent": plan.max_concurrent,
-        "run": {"manifest": plan.run.manifest},
-        "steps": steps,
-        "peak": {
-            "at_least": _amounts(plan.peak.at_least),
-            "at_most": None if plan.peak.at_most is None else _amounts(plan.peak.at_most),
-        },
-    }
-    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+def plan_yaml(plan: RunPlan, *, without_labels: Collection[str] = ()) -> str:
+    """The Jobs of a plan, one document each: the run's first, then the steps' in an order they can run in.
+
+    A Job does not say the namespace that it is sent to, so a comment does. Values that look like credentials
+    are hidden.
+
+    Args:
+        plan: The plan.
+        without_labels: Labels to leave out.
+    """
+    pods = {f"run of {plan.job}": plan.run}
+    pods |= {f"step {step.key}": step.pod for step in plan.steps.values() if step.pod is not None}
+    return "---\n".join(
+        f"# {of}, in the namespace {pod.namespace}\n{_yaml(_manifest(pod, without_labels))}"
+        for of, pod in pods.items()
+    )
 
 
-def _amounts(amounts: Amounts) -> dict[str, str]:
-    """CPU in cores, memory in bytes, GPUs: as text, since they are exact."""
-    return {name: f"{getattr(amounts, name).normalize():f}" for name in ("cpu", "memory", "gpu")}
+def _manifest(pod: Pod, without_labels: Collection[str]) -> dict[str, Any]:
+    manifest: dict[str, Any] = masked(pod.manifest)
+    for metadata in (manifest["metadata"], manifest["spec"]["template"]["metadata"]):
+        for label in without_labels:
+            metadata["labels"].pop(label, None)
+    return manifest
 
 
-def _yaml(manifest: Any) -> str:
+def _yaml(manifest: dict[str, Any]) -> str:
     return yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=110)

@@ -1,9 +1,9 @@
 """How much a run can ask of the cluster at one time.
 
-The exact answer is the heaviest set of steps of which none waits for another (a maximum-weight antichain)
-with at most ``max_concurrent`` members. It takes more than linear time, so `peak_of` gives two bounds
-instead: `Peak.at_least`, which a real set of steps reaches, and `Peak.at_most`, which no run exceeds. They
-are equal for chains, fans, layered graphs and independent steps, and `Peak.is_exact` says when they are.
+The exact answer is the heaviest set of steps of which none waits for another, with at most
+``max_concurrent`` members. `peak_of` has it where ``max_concurrent`` does not cut into that set; else it
+gives two bounds: `Peak.at_least`, which a real set of steps reaches, and `Peak.at_most`, which no run
+exceeds. `Peak.is_exact` says whether they are one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dagster_plus_k8s_helpers.errors import PlanError, QuantityError
+from dagster_plus_k8s_helpers.plan.antichain import heaviest_antichain
+from dagster_plus_k8s_helpers.plan.gpus import is_gpu
 from dagster_plus_k8s_helpers.plan.pod_requests import pod_requests
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
@@ -24,12 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["Amounts", "Peak", "Task", "amounts_of", "peak_of"]
 
 _NOTHING = Quantity(0)
-_GPUS = ("nvidia.com/gpu", "amd.com/gpu", "gpu.intel.com/i915", "habana.ai/gaudi")
+_MOST_FOR_EXACT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """CPU in cores, memory in bytes, and GPUs of any vendor."""
+    """CPU in cores, memory in bytes, and GPUs of any vendor, with what `is_gpu` takes for one."""
 
     cpu: Decimal = Decimal(0)
     memory: Decimal = Decimal(0)
@@ -42,7 +44,10 @@ class Amounts:
         return cls(
             _amount(effective.get("cpu"), f"{where}, cpu"),
             _amount(effective.get("memory"), f"{where}, memory"),
-            sum((_amount(effective.get(name), f"{where}, {name}") for name in _GPUS), Decimal(0)),
+            sum(
+                (_amount(amount, f"{where}, {name}") for name, amount in effective.items() if is_gpu(name)),
+                Decimal(0),
+            ),
         )
 
     @classmethod
@@ -114,7 +119,7 @@ def amounts_of(pod_spec: Mapping[str, Any], where: str) -> Amounts:
     return Amounts(
         requests.get("cpu", _NOTHING).value,
         requests.get("memory", _NOTHING).value,
-        sum((requests[name].value for name in _GPUS if name in requests), Decimal(0)),
+        sum((amount.value for name, amount in requests.items() if is_gpu(name)), Decimal(0)),
     )
 
 
@@ -125,7 +130,9 @@ def peak_of(tasks: Sequence[Task], max_concurrent: int | None) -> Peak:
     the heaviest ``max_concurrent`` of the heaviest such group. ``at_most``: the steps are laid out in
     chains, each step behind one it waits for; of a chain one step runs at a time, so no more than the
     heaviest steps of the ``max_concurrent`` heaviest chains. Both in time linear in steps and
-    dependencies, but for a sort. Limits by tag (``tag_concurrency_limits``) are not taken into account.
+    dependencies, but for a sort. Where they differ, the heaviest steps that can run together are looked
+    for, unless steps are mapped or there are too many. Limits by tag (``tag_concurrency_limits``) are not
+    taken into account.
 
     Args:
         tasks: The steps in an order they can run in.
@@ -133,7 +140,8 @@ def peak_of(tasks: Sequence[Task], max_concurrent: int | None) -> Peak:
     """
     groups = [*_levels(tasks), *_levels_from_end(tasks)]
     chains = _chains(tasks)
-    copies = max_concurrent if any(task.is_mapped for task in tasks) else 1
+    has_mapped = any(task.is_mapped for task in tasks)
+    copies = max_concurrent if has_mapped else 1
     lower, upper = [], []
     for item in fields(Amounts):
         lower.append(
@@ -147,7 +155,22 @@ def peak_of(tasks: Sequence[Task], max_concurrent: int | None) -> Peak:
                 heads.extend([getattr(task.amounts, item.name)] * (copies - 1))
         chosen = heads if max_concurrent is None else heapq.nlargest(max_concurrent, heads)
         upper.append(sum(chosen, Decimal(0)))
+        if lower[-1] != upper[-1] and not has_mapped and _is_small(tasks):
+            together = _together(tasks, item.name)
+            lower[-1] = max(lower[-1], _heaviest(together, item.name, max_concurrent))
+            upper[-1] = min(upper[-1], _heaviest(together, item.name, None))
     return Peak(Amounts(*lower), None if copies is None else Amounts(*upper))
+
+
+def _is_small(tasks: Sequence[Task]) -> bool:
+    return len(tasks) + sum(len(task.depends_on) for task in tasks) <= _MOST_FOR_EXACT
+
+
+def _together(tasks: Sequence[Task], name: str) -> list[Task]:
+    """The steps that need the most of a resource among those that can run at one time."""
+    weights = {task.key: getattr(task.amounts, name) for task in tasks}
+    chosen = set(heaviest_antichain(weights, {task.key: task.depends_on for task in tasks}))
+    return [task for task in tasks if task.key in chosen]
 
 
 def _heaviest(group: Sequence[Task], name: str, count: int | None) -> Decimal:

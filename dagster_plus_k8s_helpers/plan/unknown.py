@@ -68,10 +68,17 @@ def shown(value: Any, secrets_of_launch: Mapping[str, str]) -> Any:
 
 def filled(template: Any, step_key: str) -> Any:
     """A copy of a manifest made for `STEP_KEY`, for another step."""
+    return _filled(template, _replaced(step_key, _SHOWN), _label_of(step_key))
+
+
+def _label_of(step_key: str) -> str:
+    """A step key as a label: without a mapping key when what is known fills the label."""
     from dagster_k8s.utils import sanitize_k8s_label
 
-    label = _replaced(sanitize_k8s_label(step_key), _SHOWN)
-    return _filled(template, _replaced(step_key, _SHOWN), label)
+    before, bracket, _ = step_key.partition("[")
+    known: str = sanitize_k8s_label(f"{before}{bracket}")
+    any_key: str = sanitize_k8s_label(f"{before}{bracket}x")
+    return f"{any_key.removesuffix('x')}{_SHOWN[MAPPING_KEY]}" if bracket and any_key != known else known
 
 
 def _filled(value: Any, step_key: str, label: str) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -10,11 +12,12 @@ import pytest
 from configs import configs
 from dagster._core.test_utils import instance_for_test
 from dagster_k8s import k8s_job_executor
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from launched import launched
+from kubernetes.client import V1Container, V1JobSpec, V1ObjectMeta, V1PodSpec
+from launched import Launched, launched
 
-from dagster_plus_k8s_helpers import K8sConfig, PlanError
+from dagster_plus_k8s_helpers import Deployment, PlanError, k8s_executor
 from dagster_plus_k8s_helpers.plan import plan
 from dagster_plus_k8s_helpers.plan.unknown import DAGSTER_HOME
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from api_server import ApiServer
+
+    from dagster_plus_k8s_helpers.plan import LayerName, RunPlan
 
 LOCATION = {"location_name": "etl/É", "image": "project:1"}
 SECTIONS = {
@@ -43,6 +48,22 @@ HELM_NAMES = {
     "resources": "resources",
     "scheduler_name": "schedulerName",
     "security_context": "securityContext",
+}
+
+EVERYTHING: dict[str, Any] = {
+    "container_config": dict.fromkeys(V1Container.attribute_map, True),
+    "pod_spec_config": dict.fromkeys(V1PodSpec.attribute_map, True),
+    "pod_template_spec_metadata": dict.fromkeys(V1ObjectMeta.attribute_map, True),
+    "job_spec_config": dict.fromkeys(V1JobSpec.attribute_map, True),
+    "job_metadata": dict.fromkeys(V1ObjectMeta.attribute_map, True),
+    "namespace": True,
+}
+ALLOWED = [EVERYTHING, {**EVERYTHING, "job_metadata": {}}]
+PR = Deployment("branch", "pr-7")
+OF_DAGSTER_PLUS = {
+    "DAGSTER_CLOUD_DEPLOYMENT_NAME": "pr-7",
+    "DAGSTER_CLOUD_IS_BRANCH_DEPLOYMENT": "1",
+    "DAGSTER_CLOUD_LOCATION_NAME": LOCATION["location_name"],
 }
 
 _names = st.sampled_from(["a", "b", "c"])
@@ -67,7 +88,15 @@ _without_behavior = _configs.map(
 )
 launchers = st.fixed_dictionaries(
     {"job_namespace": _names, "service_account_name": _names},
-    optional={**_top_level, "run_k8s_config": _without_behavior},
+    optional={
+        **_top_level,
+        "run_k8s_config": _without_behavior,
+        # env is allowed, as the agent does of itself, and with it the variables it lets through.
+        "only_allow_user_defined_k8s_config_fields": st.sampled_from(ALLOWED),
+        "only_allow_user_defined_env_vars": st.lists(_names, max_size=2).map(
+            lambda names: [*names, *OF_DAGSTER_PLUS]
+        ),
+    },
 )
 locations = st.fixed_dictionaries(
     {},
@@ -102,6 +131,14 @@ def helm_values(launcher: dict[str, Any]) -> dict[str, Any]:
         workspace["runK8sConfig"] = {
             SECTIONS[section]: value for section, value in launcher["run_k8s_config"].items()
         }
+    if "only_allow_user_defined_k8s_config_fields" in launcher:
+        workspace["onlyAllowUserDefinedK8sConfigFields"] = {
+            SECTIONS.get(section, section): value
+            for section, value in launcher["only_allow_user_defined_k8s_config_fields"].items()
+        }
+    if "only_allow_user_defined_env_vars" in launcher:
+        names = launcher["only_allow_user_defined_env_vars"]
+        workspace["onlyAllowUserDefinedEnvVars"] = [name for name in names if name not in OF_DAGSTER_PLUS]
     values: dict[str, Any] = {"workspace": workspace}
     if "image_pull_secrets" in launcher:
         values["imagePullSecrets"] = launcher["image_pull_secrets"]
@@ -125,7 +162,9 @@ def without_launch(manifest: dict[str, Any]) -> dict[str, Any]:
     return manifest
 
 
-def job_of(tags: dict[str, Any], executor: dg.ExecutorDefinition) -> dg.JobDefinition:
+def job_of(
+    tags: dict[str, Any], executor: dg.ExecutorDefinition, tags_of_partition: dict[str, str] | None = None
+) -> dg.JobDefinition:
     @dg.op(tags=tags)
     def first() -> None: ...
 
@@ -133,7 +172,15 @@ def job_of(tags: dict[str, Any], executor: dg.ExecutorDefinition) -> dg.JobDefin
     def graph() -> None:
         first()
 
-    @dg.job(executor_def=executor, name="a" * 70)
+    config = None
+    if tags_of_partition is not None:
+        config = dg.PartitionedConfig(
+            dg.StaticPartitionsDefinition(["jan"]),
+            run_config_for_partition_key_fn=lambda _key: {},
+            tags_for_partition_key_fn=lambda _key: tags_of_partition,
+        )
+
+    @dg.job(executor_def=executor, name="a" * 70, config=config)
     def job() -> None:
         first()
         first.alias("other")()
@@ -158,63 +205,149 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dag
         yield instance
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(
-    launcher=launchers,
-    context=locations,
-    run_tags=st.none() | configs(),
-    executor=executors,
-    op_tags=st.none() | configs(),
-)
-def test_the_plan_is_what_reaches_the_api_server(
-    launcher: dict[str, Any],
-    context: dict[str, Any],
-    run_tags: K8sConfig | None,
-    executor: dict[str, Any],
-    op_tags: K8sConfig | None,
-    instance: dg.DagsterInstance,
-    api_server: ApiServer,
-) -> None:
-    tags = run_tags.run_tags if run_tags else {}
-    job = job_of(op_tags.tags if op_tags else {}, k8s_job_executor)
-    run_config = {"execution": {"config": executor}}
-    try:
-        sent = launched(
-            job,
+@dataclass(frozen=True)
+class Layers:
+    """What each layer of a run says."""
+
+    launcher: dict[str, Any]
+    context: dict[str, Any]
+    run_tags: dict[str, str]
+    executor: dict[str, Any]
+    op_tags: dict[str, str]
+    is_ours: bool
+    is_partitioned: bool
+    deployment: Deployment | None
+
+    def job(self) -> dg.JobDefinition:
+        executor = k8s_executor() if self.is_ours else k8s_job_executor
+        return job_of(self.op_tags, executor, self.run_tags if self.is_partitioned else None)
+
+    @property
+    def run_config(self) -> dict[str, Any]:
+        return {"execution": {"config": self.executor}}
+
+    def planned(self) -> RunPlan:
+        job = self.job()
+        return plan(
+            dg.Definitions(jobs=[job]),
+            job=job.name,
+            agent=helm_values(self.launcher),
+            location={**LOCATION, "container_context": self.context},
+            run_config=self.run_config,
+            tags={"dagster/partition": "jan"} if self.is_partitioned else self.run_tags,
+            deployment=self.deployment,
+        )
+
+    def launched(self, instance: dg.DagsterInstance, api_server: ApiServer) -> Launched:
+        context = dict(self.context)
+        if self.deployment:
+            variables = [f"{name}={value}" for name, value in OF_DAGSTER_PLUS.items()]
+            context["env_vars"] = [*variables, *context.get("env_vars", ())]
+        return launched(
+            self.job(),
             instance,
             api_server,
-            launcher={**launcher, "dagster_home": DAGSTER_HOME, "instance_config_map": "agent"},
+            launcher={**self.launcher, "dagster_home": DAGSTER_HOME, "instance_config_map": "agent"},
             image=LOCATION["image"],
             container_context=context,
             location_name=LOCATION["location_name"],
-            tags=tags,
-            run_config=run_config,
-        )
-    except Exception as refusal:  # noqa: BLE001 - what dagster_k8s refuses, the plan refuses too
-        refused: Exception | None = refusal
-    else:
-        refused = None
-    event("refused" if refused else "launched")
-    definitions = dg.Definitions(jobs=[job])
-
-    def planned() -> Any:
-        return plan(
-            definitions,
-            job=job.name,
-            agent=helm_values(launcher),
-            location={**LOCATION, "container_context": context},
-            run_config=run_config,
-            tags=tags,
+            tags=self.run_tags,
+            run_config=self.run_config,
         )
 
-    if refused is not None:
-        with pytest.raises(PlanError):
-            planned()
-        return
-    run_plan = planned()
-    assert without_launch(run_plan.run.manifest) == without_launch(sent.run[0])
-    assert run_plan.run.namespace == sent.run[1]
-    assert run_plan.steps.keys() == sent.steps.keys()
-    for key, (manifest, namespace) in sent.steps.items():
-        assert without_launch(run_plan.steps[key].manifest) == without_launch(manifest)
-        assert run_plan.steps[key].own_pod.namespace == namespace
+    def without(self, layer: LayerName) -> Layers:
+        """The same with one layer that says nothing."""
+        per_step = {key: value for key, value in self.executor.items() if key == "per_step_k8s_config"}
+        rest = {key: value for key, value in self.executor.items() if key != "per_step_k8s_config"}
+        return {
+            "run tags": replace(self, run_tags={}),
+            "executor": replace(self, executor=per_step),
+            "op tags": replace(self, op_tags={}),
+            "per_step_k8s_config": replace(self, executor=rest),
+        }[layer]
+
+
+layers = st.builds(
+    Layers,
+    launcher=launchers,
+    context=locations,
+    run_tags=st.just({}) | configs().map(lambda config: config.run_tags),
+    executor=executors,
+    op_tags=st.just({}) | configs().map(lambda config: config.tags),
+    is_ours=st.booleans(),
+    is_partitioned=st.booleans(),
+    deployment=st.sampled_from([None, PR]),
+)
+
+
+def test_the_plan_is_what_reaches_the_api_server(instance: dg.DagsterInstance, api_server: ApiServer) -> None:
+    outcomes: Counter[str] = Counter()
+
+    @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+    @given(layers=layers)
+    def test(layers: Layers) -> None:
+        try:
+            sent = layers.launched(instance, api_server)
+        except Exception:  # noqa: BLE001 - what dagster_k8s refuses, the plan refuses too
+            outcomes["refused"] += 1
+            with pytest.raises(PlanError):
+                layers.planned()
+            return
+        outcomes["launched"] += 1
+        run_plan = layers.planned()
+        assert without_launch(run_plan.run.manifest) == without_launch(sent.run[0])
+        assert run_plan.run.namespace == sent.run[1]
+        assert run_plan.steps.keys() == sent.steps.keys()
+        for key, (manifest, namespace) in sent.steps.items():
+            assert without_launch(run_plan.steps[key].manifest) == without_launch(manifest)
+            assert run_plan.steps[key].own_pod.namespace == namespace
+
+    test()
+
+    assert outcomes["launched"] >= 120, "most combinations must be ones that dagster_k8s takes"
+    assert outcomes["refused"], "and some it must refuse"
+
+
+def test_origins_are_those_of_jobs_without_a_layer(
+    instance: dg.DagsterInstance, api_server: ApiServer
+) -> None:
+    """Without the layer that set a field, a real launch says something else of it; without others, the same."""
+    outcomes: Counter[str] = Counter()
+
+    @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+    @given(
+        layers=layers,
+        name=st.sampled_from(["run tags", "executor", "op tags", "per_step_k8s_config"]),
+    )
+    def test(layers: Layers, name: LayerName) -> None:
+        try:
+            full = layers.planned()
+            sent = layers.without(name).launched(instance, api_server)
+        except Exception:  # noqa: BLE001 - the other test is about these
+            assume(False)  # noqa: FBT003 - hypothesis' own
+        pods = {"": (full.run, sent.run[0])}
+        pods |= {key: (step.own_pod, sent.steps[key][0]) for key, step in full.steps.items()}
+        for pod, manifest in pods.values():
+            now, then = (scalars(without_launch(item)) for item in (pod.manifest, manifest))
+            for path, value in now.items():
+                origin = pod.origin(path)
+                if origin.layer.name == name and origin.action != "repeated":
+                    outcomes[f"{origin.action}, gone"] += 1
+                    assert then.get(path) != value, origin
+                elif all(said.layer.name != name for said in origin.below):
+                    outcomes["not its own"] += 1
+                    assert then.get(path) == value, origin
+
+    test()
+
+    assert outcomes.keys() >= {"set, gone", "replaced, gone", "not its own"}
+
+
+def scalars(value: Any, path: str = "") -> dict[str, Any]:
+    """The single values of a manifest, those of lists left out: a list moves when a layer is gone."""
+    if isinstance(value, dict):
+        found = [scalars(item, f"{path}.{key}" if path else key) for key, item in value.items()]
+        return {where: item for some in found for where, item in some.items()}
+    if isinstance(value, list):
+        return scalars(value[0], f"{path}[0]") if path.endswith(".containers") else {}
+    return {path: value}

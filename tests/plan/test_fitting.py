@@ -145,6 +145,17 @@ def test_nodes_as_kubectl_prints_them_become_pools_of_those_that_are_alike() -> 
     }
 
 
+def test_taints_of_the_moment_keep_no_pod_off_and_a_cordoned_node_is_counted_once() -> None:
+    ill, cordoned = node("n1"), node("n2", unschedulable=True)
+    ill["spec"]["taints"] = [{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}]
+    cordoned["spec"]["taints"] = [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]
+
+    pools = read_nodes(json.dumps({"kind": "List", "items": [ill, cordoned]}))
+
+    assert fit(pod(), pools).pools == ("n1",)
+    assert fit(pod(), pools[1:]).message == "0/1 nodes are available: 1 node(s) were unschedulable"
+
+
 def test_a_single_node_is_a_pool() -> None:
     assert read_nodes(json.dumps(node("n1")))[0] == NodePool(
         "n1",

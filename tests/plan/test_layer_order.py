@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pytest
 from dagster._core.test_utils import instance_for_test
 from dagster_k8s import k8s_job_executor
+from dagster_k8s.client import DagsterKubernetesClient
+from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.executor import K8sStepHandler
 from launched import launched
 
@@ -88,19 +89,25 @@ def test_the_plan_names_them_in_this_order() -> None:
     assert layers_in(found.run.manifest) == list(RUN_LAYERS)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "_api_client",
-        "_executor_container_context",
-        "_executor_image",
-        "_enable_owner_references",
-        "_per_step_k8s_config",
-        "_detect_current_name_and_uid",
-    ],
-)
-def test_a_step_handler_keeps_what_it_was_made_from_where_the_plan_looks(name: str) -> None:
-    handler = plan(dg.Definitions(jobs=[job]), job="job").steps["step"].own_pod
+def test_a_step_handler_keeps_what_it_was_made_from_where_the_plan_looks(api_server: ApiServer) -> None:
+    context = K8sContainerContext(namespace="etl")
+    handler = K8sStepHandler(
+        image="steps:2",
+        container_context=context,
+        load_incluster_config=False,
+        kubeconfig_file=str(api_server.kubeconfig),
+        per_step_k8s_config={"step": {}},
+        enable_owner_references=True,
+    )
 
-    assert handler.layers
-    assert name in vars(K8sStepHandler) or name in K8sStepHandler.__init__.__code__.co_names
+    assert (
+        vars(handler).items()
+        >= {
+            "_executor_image": "steps:2",
+            "_executor_container_context": context,
+            "_per_step_k8s_config": {"step": {}},
+            "_enable_owner_references": True,
+        }.items()
+    )
+    assert isinstance(handler._api_client, DagsterKubernetesClient)
+    assert callable(handler._detect_current_name_and_uid)

@@ -213,6 +213,20 @@ def test_a_mapped_step_stands_for_all_and_says_what_is_not_known() -> None:
     assert not found.peak.is_exact
 
 
+@pytest.mark.parametrize(
+    ("length", "label"),
+    [(45, "m" * 45 + "-<mapping key>"), (61, "m" * 61 + "-<mapping key>"), (62, "m" * 62), (70, "m" * 63)],
+)
+def test_a_long_label_of_a_mapped_step_holds_what_is_known(length: int, label: str) -> None:
+    @dg.job(executor_def=k8s_job_executor)
+    def job() -> None:
+        fan_out().map(mapped.alias("m" * length))
+
+    step = plan(dg.Definitions(jobs=[job]), job="job").steps[f"{'m' * length}[?]"]
+
+    assert step.manifest["metadata"]["labels"]["dagster/op"] == label
+
+
 def test_dynamic_steps_without_a_limit_have_no_upper_bound() -> None:
     assert plan(definitions(k8s_executor()), job="dynamic").peak.at_most is None
 

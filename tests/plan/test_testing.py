@@ -71,3 +71,15 @@ def test_a_snapshot_is_written_compared_and_updated(tmp_path: Path, monkeypatch:
         assert_matches_snapshot(planned("4Gi"), file)
 
     assert "-            memory: 2Gi\n+            memory: 4Gi" in str(caught.value)
+
+
+def test_a_snapshot_outlives_a_release_of_dagster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "nightly.yaml"
+    monkeypatch.setenv("DAGSTER_PLUS_K8S_UPDATE_SNAPSHOTS", "1")
+    assert_matches_snapshot(planned(), file)
+    monkeypatch.delenv("DAGSTER_PLUS_K8S_UPDATE_SNAPSHOTS")
+
+    monkeypatch.setattr("dagster_k8s.utils.dagster_version", "9.9.9")
+
+    assert planned().run.manifest["metadata"]["labels"]["app.kubernetes.io/version"] == "9.9.9"
+    assert_matches_snapshot(planned(), file)

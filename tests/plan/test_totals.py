@@ -65,6 +65,29 @@ def graphs(draw: st.DrawFn) -> list[Task]:
     ]
 
 
+@given(tasks=graphs())
+def test_without_a_limit_the_peak_is_exact(tasks: list[Task]) -> None:
+    peak = peak_of(tasks, None)
+
+    assert peak.is_exact
+    assert peak.at_least.cpu == exact(tasks, None)
+
+
+def test_a_limit_that_the_heaviest_steps_do_not_reach_changes_nothing() -> None:
+    zigzag = [
+        task("a", 1),
+        task("b", 5),
+        task("c", 3, "a"),
+        task("d", 1, "c"),
+        task("e", 2, "b", "c"),
+        task("f", 4, "a"),
+    ]
+
+    assert exact(zigzag, None) == exact(zigzag, 3) == 12
+    assert peak_of(zigzag, 3) == peak_of(zigzag, None)
+    assert peak_of(zigzag, 3).is_exact
+
+
 @given(tasks=graphs(), limit=st.none() | st.integers(1, 4))
 def test_the_truth_lies_between_the_bounds(tasks: list[Task], limit: int | None) -> None:
     peak = peak_of(tasks, limit)
@@ -91,6 +114,26 @@ def container(cpu: str, **more: str) -> dict[str, object]:
 )  # fmt: skip
 def test_what_the_scheduler_counts_for_a_pod(spec: dict[str, object], cpu: str) -> None:
     assert amounts_of(spec, "run").cpu == Decimal(cpu)
+
+
+@pytest.mark.parametrize(
+    ("resource", "gpus"),
+    [
+        ("nvidia.com/gpu", 2),
+        ("nvidia.com/gpu.shared", 2),
+        ("nvidia.com/mig-1g.5gb", 2),
+        ("amd.com/gpu", 2),
+        ("gpu.intel.com/xe", 2),
+        ("google.com/tpu", 2),
+        ("aws.amazon.com/neuron", 2),
+        ("example.com/gpu-licence", 0),
+        ("vpc.amazonaws.com/efa", 0),
+    ],
+)
+def test_what_counts_as_a_gpu(resource: str, gpus: int) -> None:
+    spec = {"containers": [{"resources": {"limits": {resource: "2"}}}]}
+
+    assert amounts_of(spec, "run").gpu == Amounts.of({resource: "2"}, {}, "op").gpu == gpus
 
 
 def test_a_constant_is_part_of_both_bounds() -> None:

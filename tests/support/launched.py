@@ -20,6 +20,7 @@ from dagster._core.execution.context_creation_job import (
     orchestration_context_event_generator,
 )
 from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.step_delegating import StepDelegatingExecutor
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster_k8s import K8sRunLauncher
@@ -104,7 +105,11 @@ def _launch_steps(
         plan.start(retry_mode=RetryMode.ENABLED) as execution,
     ):
         for step in plan.get_all_steps_in_topo_order():
-            list(handler.launch_step(executor._get_step_handler_context(context, [step], execution)))
+            # That of k8s_executor asks for attempts made so far, which only its loop knows.
+            step_context = StepDelegatingExecutor._get_step_handler_context(
+                executor, context, [step], execution
+            )
+            list(handler.launch_step(step_context))
             ((name, sent),) = server.jobs.items()
             steps[step.key] = (sent, server.namespaces[name])
             server.forget()
