@@ -336,3 +336,59 @@ def test_the_location_of_the_module_is_found_by_its_code_source(module: Path) ->
     assert call("check", "-m", "shop_defs", "--location", "locations.yaml").output == FOUND.format(
         module="shop_defs"
     )
+
+
+BRANCH_DEFINITIONS = """\
+import os
+import dagster as dg
+from dagster_plus_k8s_helpers import executor_for_deployment, k8s_executor, k8s_tags
+
+assert os.environ["SHOP_BUCKET"] == "a"
+
+@dg.asset(op_tags=k8s_tags(ttl_seconds_after_finished=1))
+def train(): ...
+
+defs = dg.Definitions(
+    assets=[train],
+    executor=executor_for_deployment(local=dg.in_process_executor, branch=k8s_executor(), default=dg.in_process_executor),
+)
+"""
+
+
+def test_a_src_layout_a_branch_and_variables_can_be_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "src").mkdir()
+    (folder / "src" / "branch_defs.py").write_text(BRANCH_DEFINITIONS)
+    monkeypatch.setenv("SHOP_BUCKET", "")
+    arguments = ["check", "-m", "branch_defs", "-d", "src", "--env", "SHOP_BUCKET=a", "--format", "json"]
+
+    found = []
+    for deployment in (["--deployment", "feature", "--branch"], [], ["--deployment", "local"]):
+        monkeypatch.delitem(sys.modules, "branch_defs", raising=False)
+        found.append([item["code"] for item in json.loads(call(*arguments, *deployment).stdout)])
+
+    assert found == [["DPK521"], ["DPK501"], ["DPK501"]]
+
+
+@pytest.mark.usefixtures("module")
+def test_every_result_of_sarif_has_a_place_in_a_file() -> None:
+    result = call("check", "-m", "shop_defs", "wrong.yaml", "--nodes", "nodes.yaml", "--format", "sarif")
+
+    results = json.loads(result.stdout)["runs"][0]["results"]
+    places = [item["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for item in results]
+    assert set(places) == {"wrong.yaml", "shop_defs.py"}
+
+
+@pytest.mark.usefixtures("module")
+def test_what_no_function_says_is_shown_at_the_module() -> None:
+    Path("waiving_defs.py").write_text(
+        DEFINITIONS
+        + 'defs = dg.Definitions(assets=[train], metadata={"dagster-plus-k8s/ignore": {"DPK": "x"}}, '
+        "executor=k8s_executor())\n"
+    )
+
+    result = call("check", "-m", "waiving_defs", "--format", "github")
+
+    (line,) = [line for line in result.stdout.splitlines() if "DPK530" in line]
+    assert line.startswith("::error file=waiving_defs.py,line=1,title=DPK530 ")

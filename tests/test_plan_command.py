@@ -461,3 +461,24 @@ def test_definitions_that_do_not_fit_together_are_told_in_one_line(name: str, me
     assert result.exit_code == 2
     assert result.output.startswith(message)
     assert result.output.count("\n") == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_page_has_the_findings_of_its_steps() -> None:
+    result = call(
+        "plan", "-m", "plan_command_defs", "--job", "nightly", "--nodes", "nodes.yaml", "-o", "html"
+    )
+
+    assert result.exit_code == 1
+    assert "DPK509" in result.stdout or "DPK511" in result.stdout
+    assert "churn_model" in result.stdout
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_page_of_the_implicit_job_has_the_findings_of_its_selection_only() -> None:
+    both = call("plan", "-m", "plan_command_defs", "--nodes", "nodes.yaml", "-o", "html")
+    one = call("plan", "-m", "plan_command_defs", "--nodes", "nodes.yaml", "--select", "orders", "-o", "html")
+
+    assert ("DPK509" in both.stdout or "DPK511" in both.stdout, one.exit_code) == (True, 0)
+    assert "DPK509" not in one.stdout
+    assert "Nothing is found to be wrong." in one.stdout

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_plus_k8s_helpers.commands.planning import pairs
 from dagster_plus_k8s_helpers.findings import Finding, Severity, at_or_above
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.report import FORMATS, Format, print_text
@@ -25,6 +26,14 @@ _COULD_NOT_CHECK = 2
 @click.command()
 @click.argument("files", metavar="[FILE]...", nargs=-1)
 @click.option("-m", "--module", metavar="MODULE[:NAME]", help="Definitions to check, as Python imports them.")
+@click.option(
+    "-d",
+    "--working-directory",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where to import MODULE from, such as src; the working folder when left out.",
+)
+@click.option("--env", multiple=True, metavar="KEY=VALUE", help="A variable the definitions need to load.")
 @click.option("--job", metavar="JOB", help="Check this job only, instead of every job and the implicit one.")
 @click.option("--agent", metavar="FILE", help="The agent's Helm values: checked, and planned with.")
 @click.option("--location", metavar="FILE", help="dagster_cloud.yaml: checked, and planned with.")
@@ -43,8 +52,9 @@ _COULD_NOT_CHECK = 2
 @click.option(
     "--deployment",
     metavar="NAME",
-    help="Deployment to load MODULE for; the agent's first, or prod, when left out.",
+    help="Deployment to load MODULE for, local for none; the agent's first, or prod, when left out.",
 )
+@click.option("--branch", is_flag=True, help="The deployment is a branch deployment.")
 @click.option(
     "--format",
     "form",
@@ -64,6 +74,8 @@ def check(
     *,
     files: tuple[str, ...],
     module: str | None,
+    folder: Path | None,
+    env: tuple[str, ...],
     job: str | None,
     agent: str | None,
     location: str | None,
@@ -74,6 +86,7 @@ def check(
     context: str | None,
     namespace: str | None,
     deployment: str | None,
+    branch: bool,
     form: Format,
     fail_on: str,
 ) -> None:
@@ -106,6 +119,8 @@ def check(
         by_name = {source.name: source for source in sources}
         findings += check_definitions(
             module,
+            folder=folder,
+            env=pairs("--env", env),
             job=job,
             agent=by_name[_name(agent)] if agent else None,
             location=by_name[_name(location)] if location else None,
@@ -113,6 +128,7 @@ def check(
             nodes=nodes,
             kubernetes_version=kubernetes_version,
             deployment=deployment,
+            branch=branch,
             cluster=Kubeconfig(context, namespace) if cluster else None,
         )
     if form == "text" and sys.stdout.isatty():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dagster_plus_k8s_helpers.commands.code_location import data_of, entry_of, loader_of
 from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.planning import deployment_of
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
 if TYPE_CHECKING:
@@ -33,6 +37,8 @@ class Kubeconfig(NamedTuple):
 def check_definitions(
     module: str,
     *,
+    folder: Path | None,
+    env: Mapping[str, str],
     job: str | None,
     agent: Source | None,
     location: Source | None,
@@ -40,9 +46,12 @@ def check_definitions(
     nodes: str | None,
     kubernetes_version: str | None,
     deployment: str | None,
+    branch: bool,
     cluster: Kubeconfig | None,
 ) -> list[Finding]:
     """What is wrong with the definitions of a module, among the files that are given.
+
+    What comes from no line of the project's own code is shown at the module's first.
 
     Raises:
         CannotAnswerError: The module does not load, there is no such job or location, or a file of nodes
@@ -50,27 +59,37 @@ def check_definitions(
     """
     from dagster import DagsterError  # noqa: PLC0415 - who checks files does not wait for it
 
-    from dagster_plus_k8s_helpers.executor.deployment import Deployment  # noqa: PLC0415
     from dagster_plus_k8s_helpers.plan import ClusterObjects, check, read_nodes  # noqa: PLC0415
     from dagster_plus_k8s_helpers.plan.checks_settings import FromFile  # noqa: PLC0415
 
     values = data_of(agent)
     entry = entry_of(location, location_name, module)
+    os.environ.update(env)
     try:
-        return check(
-            loader_of(module),
+        found = check(
+            loader_of(module, folder),
             job=job,
             agent=None if values is None else FromFile(values),
             location=None if entry is None else FromFile(entry),
             nodes=read_nodes(Path(nodes).read_bytes(), nodes) if nodes else None,
             kubernetes_version=kubernetes_version,
-            deployment=Deployment("full", deployment or _first_deployment(values), in_cluster=True),
+            deployment=deployment_of(deployment or _first_deployment(values), branch=branch),
             cluster=ClusterObjects.from_kubeconfig(**cluster._asdict()) if cluster else None,
         )
     except OSError as error:
         raise CannotAnswerError(f"cannot read {error.filename}: {error.strerror}") from None
     except (DagsterPlusK8sError, DagsterError) as error:
         raise CannotAnswerError(f"cannot check {module!r}: {error}") from None
+    return [_with_source(finding, module) for finding in found]
+
+
+def _with_source(finding: Finding, module: str) -> Finding:
+    from dagster_plus_k8s_helpers.plan.sources import source_of_file  # noqa: PLC0415 - as above
+
+    file = getattr(sys.modules.get(module.partition(":")[0]), "__file__", None)
+    if finding.source is not None or finding.where.file or file is None:
+        return finding
+    return replace(finding, source=source_of_file(file))
 
 
 def _first_deployment(values: Mapping[str, Any] | None) -> str:

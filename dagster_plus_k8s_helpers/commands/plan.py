@@ -13,6 +13,7 @@ from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.commands.planning import Planning
+    from dagster_plus_k8s_helpers.findings import Finding
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
@@ -50,7 +51,8 @@ def plan(planning: Planning, job: str | None, selection: str | None, nodes: Path
     pools = None if nodes is None else _pools(nodes)
     try:
         fits = pools is None or all(made.fit(pools).values())
-        _print(made, pools, form)
+        findings = planning.findings(made, pools or ()) if form == "html" else None
+        _print(made, pools, form, findings)
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
     if not fits:
@@ -66,7 +68,7 @@ def _pools(file: Path) -> list[NodePool]:
         raise CannotAnswerError(str(error)) from None
 
 
-def _print(made: RunPlan, pools: list[NodePool] | None, form: str) -> None:
+def _print(made: RunPlan, pools: list[NodePool] | None, form: str, findings: list[Finding] | None) -> None:
     if form == "yaml":
         from dagster_plus_k8s_helpers.plan.text import plan_yaml  # noqa: PLC0415 - as above
 
@@ -78,7 +80,7 @@ def _print(made: RunPlan, pools: list[NodePool] | None, form: str) -> None:
     elif form == "html":
         from dagster_plus_k8s_helpers.plan.html import html_report  # noqa: PLC0415 - as above
 
-        click.echo(html_report(made, pools=pools or ()), nl=False)
+        click.echo(html_report(made, pools=pools or (), findings=findings), nl=False)
     else:
         _print_table(made, pools)
 

@@ -13,15 +13,17 @@ from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import dagster as dg
     from rich.console import Console
 
     from dagster_plus_k8s_helpers.executor.deployment import Deployment
+    from dagster_plus_k8s_helpers.findings import Finding
+    from dagster_plus_k8s_helpers.plan.nodes import NodePool
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
-__all__ = ["Planning", "console", "plan_options"]
+__all__ = ["Planning", "console", "deployment_of", "pairs", "plan_options"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,12 +68,27 @@ class Planning(NamedTuple):
         except DagsterPlusK8sError as error:
             raise CannotAnswerError(str(error)) from None
 
-    def _deployment(self) -> Deployment:
-        from dagster_plus_k8s_helpers.executor.deployment import Deployment  # noqa: PLC0415 - as above
+    def findings(self, plan: RunPlan, pools: Sequence[NodePool] = ()) -> list[Finding]:
+        """What is wrong with a plan that these options made.
 
-        if self.deployment == "local":
-            return Deployment("local")
-        return Deployment("branch" if self.branch else "full", self.deployment, in_cluster=True)
+        Args:
+            plan: The plan.
+            pools: The nodes of the cluster.
+        """
+        from dagster_plus_k8s_helpers.plan import check  # noqa: PLC0415 - as above
+
+        found = check(
+            self._definitions,
+            job=plan.job,
+            agent=_agent(self.agent),
+            location=_location(self.location, self.location_name, self.module),
+            nodes=pools,
+            deployment=self._deployment(),
+        )
+        return [item for item in found if not item.steps or any(key in plan.steps for key in item.steps)]
+
+    def _deployment(self) -> Deployment:
+        return deployment_of(self.deployment, branch=self.branch)
 
     def _definitions(self) -> dg.Definitions | dg.RepositoryDefinition:
         """The definitions of the module, imported now: with the variables of the deployment."""
@@ -79,6 +96,26 @@ class Planning(NamedTuple):
 
         os.environ.update(self.env)
         return loader_of(self.module, self.folder)()
+
+
+def deployment_of(name: str, *, branch: bool) -> Deployment:
+    """The deployment that ``--deployment`` and ``--branch`` say."""
+    from dagster_plus_k8s_helpers.executor.deployment import Deployment  # noqa: PLC0415 - as above
+
+    if name == "local":
+        return Deployment("local")
+    return Deployment("branch" if branch else "full", name, in_cluster=True)
+
+
+def pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
+    """What an option says that is given as ``KEY=VALUE`` any number of times."""
+    found = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not key or not sign:
+            raise click.BadParameter(f"{text!r} must be KEY=VALUE", param_hint=option)
+        found[key] = value
+    return found
 
 
 def console(*, least: int) -> Console:
@@ -143,22 +180,12 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
             location_name,
             deployment,
             branch,
-            _pairs("--tag", tags),
-            _pairs("--env", env),
+            pairs("--tag", tags),
+            pairs("--env", env),
         )
         return command(planning, *arguments, **options)
 
     return with_options
-
-
-def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
-    for text in texts:
-        key, sign, value = text.partition("=")
-        if not key or not sign:
-            raise click.BadParameter(f"{text!r} must be KEY=VALUE", param_hint=option)
-        pairs[key] = value
-    return pairs
 
 
 def _agent(file: Path | None) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
@@ -33,7 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["html_report"]
 
 
-def html_report(plan: RunPlan, *, pools: Sequence[NodePool] = (), findings: Sequence[Finding] = ()) -> str:
+def html_report(
+    plan: RunPlan, *, pools: Sequence[NodePool] = (), findings: Sequence[Finding] | None = None
+) -> str:
     """A plan as one HTML page: graph, sizes, demand, the origin of every field, and findings.
 
     The page is one file that loads nothing and works without JavaScript. Values that look like credentials
@@ -42,11 +43,12 @@ def html_report(plan: RunPlan, *, pools: Sequence[NodePool] = (), findings: Sequ
     Args:
         plan: The plan.
         pools: The nodes of the cluster, to measure the pods with; without them the largest pod is.
-        findings: What a check has to say of the run.
+        findings: What a check has to say of the run; ``None`` when nobody has checked.
 
     Raises:
         PlanError: A pod asks for something that is no quantity.
     """
+    is_checked, findings = findings is not None, findings or ()
     sizes = PodSizes(plan, pools)
     blocks = _Blocks()
     depends_on = {key: step.depends_on for key, step in plan.steps.items()}
@@ -74,6 +76,7 @@ def html_report(plan: RunPlan, *, pools: Sequence[NodePool] = (), findings: Sequ
                 (finding, [key for key, of in about.items() if finding in of])
                 for finding in sorted(findings, key=lambda finding: finding.severity is not Severity.ERROR)
             ],
+            is_checked=is_checked,
             errors=sum(finding.severity is Severity.ERROR for finding in findings),
             warnings=sum(finding.severity is Severity.WARNING for finding in findings),
         )
@@ -180,14 +183,12 @@ def _shares(plan: RunPlan) -> list[tuple[str, str, str, str]]:
 
 
 def _findings_by_step(findings: Iterable[Finding], steps: Iterable[str]) -> dict[str, list[Finding]]:
-    """Findings that name a step, in quotes or as a part of their path."""
-    known = set(steps)
-    about: dict[str, list[Finding]] = {}
+    """The findings about each step."""
+    about: dict[str, list[Finding]] = {key: [] for key in steps}
     for finding in findings:
-        words = {*re.findall(r"'([^']+)'", f"{finding.where.path} {finding.message}")}
-        words |= {*re.split(r"[\s.,:;'\"\[\]]+", finding.where.path)}
-        for key in sorted(words & known):
-            about.setdefault(key, []).append(finding)
+        for key in finding.steps:
+            if key in about:
+                about[key].append(finding)
     return about
 
 

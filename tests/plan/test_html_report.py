@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -80,8 +81,14 @@ def pools(gpus: int) -> list[NodePool]:
     """)
 
 
-def finding(severity: Severity, message: str, path: str = "") -> Finding:
-    return Rule("DPK999", severity, "why", "mend it").at(Where("values.yaml", 3, 1, path), message)
+def finding(severity: Severity, message: str, path: str = "", steps: tuple[str, ...] = ()) -> Finding:
+    found = Rule("DPK999", severity, "why", "mend it").at(Where("values.yaml", 3, 1, path), message)
+    return replace(found, steps=steps)
+
+
+def test_it_says_whether_anybody_has_checked() -> None:
+    assert "Nobody has checked this run." in Page(html_report(planned())).words
+    assert "Nothing is found to be wrong." in Page(html_report(planned(), findings=[])).words
 
 
 def test_it_shows_steps_sizes_peak_and_origins() -> None:
@@ -132,7 +139,7 @@ def test_it_says_where_a_pod_fits(gpus: int, said: str) -> None:
 def test_findings_come_with_their_fix_errors_first_and_lead_to_their_step() -> None:
     found = [
         finding(Severity.WARNING, "small"),
-        finding(Severity.ERROR, "the step 'churn_model' is wrong"),
+        finding(Severity.ERROR, "the step 'churn_model' is wrong", steps=("churn_model", "elsewhere")),
     ]
 
     page = Page(html_report(planned(), findings=found))
