@@ -192,7 +192,7 @@ def _findings_by_step(findings: Iterable[Finding], steps: Iterable[str]) -> dict
     return about
 
 
-def _shortened(key: str, columns: int = 24) -> str:
+def _shortened(key: str, columns: int = 22) -> str:
     """A name as long as the box of the graph has room for; wide characters count twice."""
     used = 0
     for index, character in enumerate(key):
