@@ -34,6 +34,7 @@ def test_check_of_the_whole_project_finds_nothing(monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(PROJECT)
     monkeypatch.delitem(sys.modules, "flight_delays.definitions", raising=False)  # to be loaded as in prod
     given = ["-m", "flight_delays.definitions", "--agent", "deploy/values.yaml", "--location", FILE.name]
+    given += ["--nodes", "deploy/nodes.yaml", "--kubernetes-version", "1.31"]
 
     result = CliRunner().invoke(main, ["check", *given, "--fail-on", "warning"])
 
@@ -77,7 +78,8 @@ def test_the_workflow_names_every_action_with_its_version_and_holds_no_secret() 
     assert [action for action in actions if not re.fullmatch(r"[\w-]+/[\w-]+@v\d+", action)] == []
     check = (
         "dagster-plus-k8s check -m flight_delays.definitions --agent deploy/values.yaml "
-        "--location dagster_cloud.yaml deploy/values-gpu-cluster.yaml --format github"
+        "--location dagster_cloud.yaml deploy/values-gpu-cluster.yaml --nodes deploy/nodes.yaml "
+        "--kubernetes-version 1.31 --format github"
     )
     assert check in [step.get("run") for step in steps]
     assert re.findall(r"(?:TOKEN|PASSWORD|password): (?!\$\{\{)", WORKFLOW.read_text()) == []
