@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-__all__ = ["Finding", "FindingDict", "Rule", "Severity", "Where", "at_or_above"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Finding", "FindingDict", "Rule", "Severity", "Where", "at_or_above", "not_too_many"]
 
 
 class Severity(StrEnum):
@@ -113,6 +116,34 @@ class Rule:
             fix: What to write there, when that can be said better than in general.
         """
         return Finding(self.code, self.severity, where, message, fix or self.fix, self.docs)
+
+
+_MOST_OF_A_RULE = 200
+
+
+def not_too_many(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings; where one rule has hundreds, the first of them and how many there are besides."""
+    kept: list[Finding] = []
+    by_code: dict[str, list[Finding]] = {}
+    for item in findings:
+        of_rule = by_code.setdefault(item.code, [])
+        of_rule.append(item)
+        if len(of_rule) <= _MOST_OF_A_RULE + 1:
+            kept.append(item)
+    return [
+        _and_more(item, len(by_code[item.code]) - _MOST_OF_A_RULE)
+        if len(by_code[item.code]) > _MOST_OF_A_RULE + 1 and item is by_code[item.code][_MOST_OF_A_RULE]
+        else item
+        for item in kept
+    ]
+
+
+def _and_more(first: Finding, count: int) -> Finding:
+    return replace(
+        first,
+        message=f"{count:,} more findings of {first.code}, the first of them here",
+        fix="mend those before, then check again",
+    )
 
 
 def at_or_above(findings: list[Finding], severity: Severity) -> list[Finding]:

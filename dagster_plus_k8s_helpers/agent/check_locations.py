@@ -10,7 +10,7 @@ from dagster_plus_k8s_helpers.agent.all_problems import all_problems, innermost
 from dagster_plus_k8s_helpers.agent.container_context import ContainerContext
 from dagster_plus_k8s_helpers.agent.credentials import check_credentials
 from dagster_plus_k8s_helpers.agent.keys import corrected, names_of
-from dagster_plus_k8s_helpers.agent.location_env import K8sPart, check_env, check_mounts
+from dagster_plus_k8s_helpers.agent.location_env import K8sPart, check_env, check_mounts, repeated
 from dagster_plus_k8s_helpers.agent.location_keys import check_location_keys, with_config_keys
 from dagster_plus_k8s_helpers.agent.location_rules import (
     AMOUNT_OUTSIDE_LIMITS,
@@ -24,7 +24,7 @@ from dagster_plus_k8s_helpers.agent.locations import (
     DagsterCloudConfig,
     LocationDefaults,
 )
-from dagster_plus_k8s_helpers.agent.reasons import IS_ABOVE_LIMIT, above_limit, as_written
+from dagster_plus_k8s_helpers.agent.reasons import IS_ABOVE_LIMIT, above_limit, as_written, first_line
 from dagster_plus_k8s_helpers.agent.yaml_file import parse_path
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def check_locations(document: YamlDocument) -> list[Finding]:
     findings = reading.findings()
     data = reading.data
     if isinstance(data, Mapping):
-        findings += [*_check_shape(reading, data), *_check_names(reading, data)]
         default = _k8s_part(reading, data.get("defaults"), ("defaults",))
         parts = [
             _k8s_part(reading, location, ("locations", index))
             for index, location in enumerate(_list(data.get("locations")))
         ]
+        findings += [*_check_shape(reading, data, default, parts), *_check_names(reading, data)]
         findings += check_env(parts, default)
         findings += check_mounts(parts, default)
         findings += [item for part in [default, *parts] for item in _check_shallow(part)]
@@ -61,10 +61,9 @@ def check_container_context(document: YamlDocument) -> list[Finding]:
     """What is wrong with a container_context.yaml, in the order in which it stands there."""
     reading = _Reading(document, ContainerContext)
     findings = reading.findings()
-    findings += reading.problems(ContainerContext, reading.data, ())
-    if isinstance(reading.data, Mapping):
-        part = K8sPart(_mapping(reading.data.get("k8s")), ("k8s",), reading.where)
-        findings += [*check_env([part], None), *_check_shallow(part)]
+    part = K8sPart(_mapping(_mapping(reading.data).get("k8s")), ("k8s",), reading.where)
+    findings += reading.problems(ContainerContext, reading.data, (), part)
+    findings += [*check_env([part], None), *_check_shallow(part)]
     return _in_order(findings)
 
 
@@ -97,17 +96,22 @@ class _Reading:
         """Where a path into `data` stands in the file."""
         return self.document.where(self._original(path), key=key)
 
-    def problems(self, section: type[Section], data: object, path: Path) -> list[Finding]:
-        """What keeps the data at ``path`` from being read."""
-        found = all_problems(section, data)
+    def problems(
+        self, section: type[Section], data: object, path: Path, part: K8sPart | None = None
+    ) -> list[Finding]:
+        """What keeps the data at ``path`` from being read, and `check_env` does not find in ``part``."""
+        known = [found[len(path) :] for found in repeated(part)] if part else []
+        found = all_problems(section, data, known)
         return [finding for problem in found for finding in self._said_of(problem, path)]
 
     def _said_of(self, problem: Problem, path: Path) -> Iterator[Finding]:
         here = (*path, *problem.path)
         original = self._original(here)
-        if original in self._said or _SAID_ELSEWHERE.fullmatch(problem.reason):
+        if original in self._said or problem.reason == "Keys should be strings":
             return
         reason = _without_value(here, as_written(self.document, original, problem.reason))
+        if reason.endswith(" twice; keep one of the two"):
+            reason = reason.replace(" twice;", f" twice{first_line(self.document, original)};")
         is_amount = len(here) > 1 and here[-2] == "resources"
         if is_amount and self._is_there(here) and _AMOUNT.fullmatch(str(here[-1])):
             yield AMOUNT_OUTSIDE_LIMITS.at(
@@ -118,7 +122,7 @@ class _Reading:
             return
         message, advice = _message_and_advice(reason)
         # A field that does not exist is named by the message and pointed at itself.
-        is_field = bool(here) and repr(here[-1]) in message
+        is_field = bool(here) and isinstance(here[-1], str) and repr(here[-1]) in message
         shown = message if is_field else f"{_last(original)}{message}"
         fix = advice or _advice(original, message)
         yield WRONG_VALUE.at(self.where(here, key=is_field), shown, fix=fix)
@@ -130,8 +134,6 @@ class _Reading:
         return tuple(self._renamed.get(path[: end + 1], part) for end, part in enumerate(path))
 
 
-# Two variables of one name are found with their lines, and across what is merged, by `check_env`.
-_SAID_ELSEWHERE = re.compile(r"names '.*' twice; keep one of the two|Keys should be strings", re.DOTALL)
 _AMOUNT = re.compile(r"cpu|memory|gpu|storage|ephemeral[-_]?storage|hugepages-.*|.*/.*", re.IGNORECASE)
 
 
@@ -170,10 +172,12 @@ def _without_value(path: Path, reason: str) -> str:
     return reason.partition("; write")[0] if path[-1:] == ("value",) else reason
 
 
-def _check_shape(reading: _Reading, data: Mapping[str, object]) -> Iterator[Finding]:
+def _check_shape(
+    reading: _Reading, data: Mapping[str, object], default: K8sPart, parts: list[K8sPart]
+) -> Iterator[Finding]:
     """Everything that keeps the defaults and each location from being read."""
     if data.get("defaults") is not None:
-        yield from reading.problems(LocationDefaults, data["defaults"], ("defaults",))
+        yield from reading.problems(LocationDefaults, data["defaults"], ("defaults",), default)
     if "locations" not in data:
         yield WRONG_VALUE.at(
             reading.where(()),
@@ -184,8 +188,8 @@ def _check_shape(reading: _Reading, data: Mapping[str, object]) -> Iterator[Find
         yield from (
             finding for finding in reading.problems(DagsterCloudConfig, {"locations": data["locations"]}, ())
         )
-    for index, location in enumerate(_list(data.get("locations"))):
-        yield from reading.problems(CodeLocation, location, ("locations", index))
+    for index, (location, part) in enumerate(zip(_list(data.get("locations")), parts, strict=True)):
+        yield from reading.problems(CodeLocation, location, ("locations", index), part)
 
 
 def _check_names(reading: _Reading, data: Mapping[str, object]) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from dagster_plus_k8s_helpers.agent.values_rules import (
 from dagster_plus_k8s_helpers.agent.waivers import after_waivers
 from dagster_plus_k8s_helpers.agent.yaml_file import Path, parse_path, read_yaml, shown_path
 from dagster_plus_k8s_helpers.errors import did_you_mean
+from dagster_plus_k8s_helpers.findings import not_too_many
 from dagster_plus_k8s_helpers.pod.schema import field_types
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def check_values_file(content: bytes | str, file: str) -> tuple[list[YamlDocumen
     for document in documents:
         findings += check_values(document)
     text = content if isinstance(content, str) else content.decode("utf-8-sig", errors="replace")
-    return documents, after_waivers(text, file, findings)
+    return documents, not_too_many(after_waivers(text, file, findings))
 
 
 def check_values(document: YamlDocument) -> list[Finding]:

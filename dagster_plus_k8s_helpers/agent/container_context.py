@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from dagster_plus_k8s_helpers.agent.env_entries import check_env_texts
 from dagster_plus_k8s_helpers.agent.location_pods import RunK8sConfig, ServerK8sConfigField
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file, kubernetes_object
 from dagster_plus_k8s_helpers.agent.server_config import ServerK8sConfig
@@ -123,7 +124,9 @@ class K8sContainerContext(Section):
     Source: https://docs.dagster.io/deployment/dagster-plus/hybrid/kubernetes/configuration
     """
 
-    env_vars: Annotated[Items[str], BeforeValidator(_env_var_texts)] | None = None
+    env_vars: Annotated[Items[str], _checked_by(check_env_texts), BeforeValidator(_env_var_texts)] | None = (
+        None
+    )
     env: Annotated[Items[_EnvVar], _unique("env"), BeforeValidator(_env_entries)] = ()
     env_secrets: Items[Name] | None = None
     env_config_maps: Items[Name] | None = None

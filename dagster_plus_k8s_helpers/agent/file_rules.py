@@ -11,6 +11,7 @@ __all__ = [
     "EMPTY_FILE",
     "FILE_RULES",
     "HUGE_FILE",
+    "MALFORMED_WAIVER",
     "NOT_UTF8",
     "SYNTAX",
     "TAB",
@@ -61,6 +62,12 @@ CREDENTIAL = Rule(
     "literal secret has left your cluster.",
     "put it into a Kubernetes Secret, and name that here",
 )
+MALFORMED_WAIVER = Rule(
+    "DPK013",
+    Severity.ERROR,
+    "A comment that is nearly a waiver waives nothing.",
+    "write # dagster-plus-k8s: ignore[CODE] and the reason",
+)
 
 FILE_RULES = (
     SYNTAX,
@@ -74,4 +81,5 @@ FILE_RULES = (
     WAIVER_WITHOUT_REASON,
     UNUSED_WAIVER,
     CREDENTIAL,
+    MALFORMED_WAIVER,
 )

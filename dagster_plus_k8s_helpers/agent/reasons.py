@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.agent.keys import MISSPELT_KEY
 from dagster_plus_k8s_helpers.agent.values_pods import RUN_MODELS
@@ -17,6 +17,7 @@ from dagster_plus_k8s_helpers.agent.values_rules import (
 )
 from dagster_plus_k8s_helpers.agent.values_section import camel_case
 from dagster_plus_k8s_helpers.pod.fields import SECTIONS
+from dagster_plus_k8s_helpers.pod.merge_keys import MERGE_KEYS
 from dagster_plus_k8s_helpers.pod.schema import field_types, models
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
     from dagster_plus_k8s_helpers.findings import Finding
 
-__all__ = ["IS_ABOVE_LIMIT", "above_limit", "as_written", "finding_of", "unknown_field"]
+__all__ = ["IS_ABOVE_LIMIT", "above_limit", "as_written", "finding_of", "first_line", "unknown_field"]
 
 IS_ABOVE_LIMIT = " is above the limit "
 """What the reason says of a request above its limit."""
 
-_ADVICE = re.compile(r"^(.*?)[;:] ((?:write|keep|use|leave|drop|put) .*)$", re.DOTALL)
+_ADVICE = re.compile(r"^(.*?)[;:] ((?:write|keep|use|leave|drop|put|mend) .*)$", re.DOTALL)
 _QUOTED = re.compile(r"^(must be text, not [^;]*; write )'[^']*'$")
 _MEANT = re.compile(r"^(.*); did you mean (.+)\?$", re.DOTALL)
 _SNAKE = re.compile(r"\b_?[a-z0-9]+(?:_[a-z0-9]+)*\b")
@@ -63,13 +64,52 @@ def finding_of(
         value: What stands there.
         quantity: Whether it is refused as a quantity.
     """
-    if "twice; keep one of the two" in reason and path and path[-1] in {"env", "envVars"}:
-        return ENV_TWICE.at(document.where(path), in_camel_case(reason.removesuffix("; keep one of the two")))
+    if "twice; keep one of the two" in reason and path[-2:-1] in {("env",), ("envVars",)}:
+        message = in_camel_case(reason.removesuffix("; keep one of the two"))
+        return ENV_TWICE.at(document.where(path), f"{message}{first_line(document, path)}")
+    if "twice; keep one of the two" in reason:
+        reason = reason.replace("twice", f"twice{first_line(document, path)}")
     rule = QUANTITY if quantity else INVALID_VALUE
     message, fix = _split(in_camel_case(as_written(document, path, reason)))
     if isinstance(value, bool) and "must be a mapping" in message and path:
         fix = f"write {path[-1]}: {{enabled: {str(value).lower()}}}"
     return rule.at(document.where(path), message, fix=fix)
+
+
+def first_line(document: YamlDocument, path: Path) -> str:
+    """On which line, in words, a list names first what it names again at ``path``; empty when unknown.
+
+    Args:
+        document: The document that holds the list.
+        path: Where the item stands that is there twice.
+    """
+    *above, field, index = path if len(path) > 1 else ("", "")
+    items: Any = document.data
+    try:
+        for part in (*above, field):
+            items = items[part]
+    except LookupError:
+        return ""
+    if not isinstance(index, int) or not isinstance(items, list):
+        return ""
+    key = _FIRST_KEYS.get(str(field).replace("_", "").lower())
+    again = _told_apart(items[index], key)
+    for earlier in range(index):
+        if again is not None and _told_apart(items[earlier], key) == again:
+            return f", first on line {document.where((*above, field, earlier)).line}"
+    return ""
+
+
+_FIRST_KEYS = {
+    name.replace("_", ""): keys[0].replace("_", "") for name, keys in MERGE_KEYS.items() if len(keys) == 1
+}
+
+
+def _told_apart(item: object, key: str | None) -> object:
+    """By what an item of a list is the same as another."""
+    if not isinstance(item, dict):
+        return item
+    return next((value for name, value in item.items() if str(name).replace("_", "").lower() == key), None)
 
 
 def as_written(document: YamlDocument, path: Path, reason: str) -> str:
@@ -103,6 +143,8 @@ def unknown_field(document: YamlDocument, path: Path, reason: str) -> Finding:
     return (MISSPELT_KEY if meant else NO_SUCH_FIELD).at(where, message, fix=fix)
 
 
+# Hundreds of values are often refused for one reason.
+@lru_cache(maxsize=1024)
 def in_camel_case(reason: str) -> str:
     """A reason with Kubernetes' fields spelt as in values."""
     return _SNAKE.sub(lambda match: _camel_names().get(match[0], match[0]), reason)

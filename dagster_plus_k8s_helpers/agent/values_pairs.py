@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.agent.env_entries import VALUE_FIX, has_no_value
+from dagster_plus_k8s_helpers.agent.env_entries import VALUE_FIX, check_env_text, has_no_value
 from dagster_plus_k8s_helpers.agent.values_rules import (
     DEPLOYMENT_TWICE,
     ENV_TWICE,
@@ -15,7 +15,6 @@ from dagster_plus_k8s_helpers.agent.values_rules import (
     TOKEN_TWICE,
 )
 from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.pod.names import check_env_name
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
@@ -56,9 +55,10 @@ def _env(document: YamlDocument, workspace: Mapping[Any, Any], agent: Mapping[An
         path: Path = ("workspace", "envVars", index)
         name, sign, _ = entry.partition("=")
         try:
-            check_env_name(name)
+            check_env_text(entry)
         except K8sConfigError as error:
-            yield INVALID_VALUE.at(document.where(path), error.reason, fix="write NAME=value")
+            message, _, fix = error.reason.partition("; ")
+            yield INVALID_VALUE.at(document.where(path), message, fix=fix)
             continue
         if name in first:
             line = document.where((*path[:-1], first[name])).line

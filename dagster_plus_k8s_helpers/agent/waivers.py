@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from dagster_plus_k8s_helpers.agent.file_rules import UNUSED_WAIVER, WAIVER_WITHOUT_REASON
+from dagster_plus_k8s_helpers.agent.file_rules import (
+    MALFORMED_WAIVER,
+    UNUSED_WAIVER,
+    WAIVER_WITHOUT_REASON,
+)
 from dagster_plus_k8s_helpers.findings import Where
 
 if TYPE_CHECKING:
@@ -15,13 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["after_waivers"]
 
-_WAIVER = re.compile(r"(?:^|\s)#\s*dagster-plus-k8s:\s*ignore\[([^\]]*)\](.*)")
+# Bounded, so that no line takes longer than its length.
+_START = re.compile(r"(?:^|\s)#\s{0,20}dagster-plus-k8s\s{0,20}(:?)\s{0,20}ignore\b")
+_REST = re.compile(r"\[([^\]]{0,500})\](.*)")
 
 
 class _Waiver(NamedTuple):
     line: int
     column: int
-    codes: frozenset[str]
+    codes: frozenset[str] | None  # None when it is not spelt as a waiver
     reason: str
 
 
@@ -35,16 +41,20 @@ def after_waivers(text: str, file: str, findings: Sequence[Finding]) -> list[Fin
         file: Its name, as the findings have it.
         findings: What was found in it.
     """
-    waivers = _waivers(text)
-    kept = [item for item in findings if not any(_waives(waiver, item) for waiver in waivers)]
-    for waiver in waivers:
+    waivers = {waiver.line: waiver for waiver in _waivers(text)}
+    kept = [item for item in findings if not _waives(waivers.get(item.where.line), item)]
+    waived = {item.where.line for item in findings if _waives(waivers.get(item.where.line), item)}
+    for waiver in waivers.values():
         where = Where(file, waiver.line, waiver.column)
+        if waiver.codes is None:
+            kept.append(MALFORMED_WAIVER.at(where, "this comment waives nothing as it is spelt"))
+            continue
         codes = ", ".join(sorted(waiver.codes))
         if not waiver.reason:
             kept.append(
                 WAIVER_WITHOUT_REASON.at(where, f"the waiver of {codes or 'nothing'} gives no reason")
             )
-        elif not any(_waives(waiver, item) for item in findings):
+        elif waiver.line not in waived:
             kept.append(UNUSED_WAIVER.at(where, f"nothing on this line is found by {codes or 'no code'}"))
     return kept
 
@@ -52,12 +62,17 @@ def after_waivers(text: str, file: str, findings: Sequence[Finding]) -> list[Fin
 def _waivers(text: str) -> list[_Waiver]:
     found = []
     for number, line in enumerate(text.split("\n"), start=1):
-        match = _WAIVER.search(line)
-        if match:
-            codes = frozenset(code.strip().upper() for code in match[1].split(",") if code.strip())
-            found.append(_Waiver(number, line.index("#", match.start()) + 1, codes, match[2].strip()))
+        start = _START.search(line)
+        if not start:
+            continue
+        rest = _REST.match(line, start.end()) if start[1] else None
+        codes = (
+            frozenset(code.strip().upper() for code in rest[1].split(",") if code.strip()) if rest else None
+        )
+        column = line.index("#", start.start()) + 1
+        found.append(_Waiver(number, column, codes, rest[2].strip() if rest else ""))
     return found
 
 
-def _waives(waiver: _Waiver, finding: Finding) -> bool:
-    return bool(waiver.reason) and finding.where.line == waiver.line and finding.code in waiver.codes
+def _waives(waiver: _Waiver | None, finding: Finding) -> bool:
+    return waiver is not None and bool(waiver.reason) and finding.code in (waiver.codes or ())

@@ -386,7 +386,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "a deployment twice",
         "dagsterCloud:\n  deployments: [prod, prod]\n",
         [
-            "values.yaml:2:23 dagsterCloud.deployments[1]: error DPK201: names 'prod' twice; keep one of the two",
+            "values.yaml:2:23 dagsterCloud.deployments[1]: error DPK201: names 'prod' twice, first on line 2; keep one of the two",
         ],
     ),
     (
@@ -400,7 +400,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "an env var twice in a pod config",
         "workspace:\n  runK8sConfig:\n    containerConfig:\n      env:\n        - {name: A, value: x}\n        - {name: A, value: y}\n",
         [
-            "values.yaml:4:7 workspace.runK8sConfig.containerConfig.env: error DPK209: names 'A' twice; keep one of the two",
+            "values.yaml:6:11 workspace.runK8sConfig.containerConfig.env[1]: error DPK209: names 'A' twice, first on line 5; keep one of the two",
         ],
     ),
     (

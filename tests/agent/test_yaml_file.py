@@ -155,6 +155,22 @@ def test_a_waiver_counts_for_its_line_and_its_codes() -> None:
                 "f:1:7: warning DPK010: nothing on this line is found by DPK999; delete the comment",
             ],
         ),
+        *(
+            (
+                f"a: 1  # {comment}\n",
+                [
+                    "f:1:1: error DPK101: wrong; mend it",
+                    "f:1:7: error DPK013: this comment waives nothing as it is spelt; write # dagster-plus-k8s: "
+                    "ignore[CODE] and the reason",
+                ],
+            )
+            for comment in (
+                "dagster-plus-k8s: ignore DPK101 why",
+                "dagster-plus-k8s ignore[DPK101] why",
+                "dagster-plus-k8s: ignore[DPK101 why",
+            )
+        ),
+        ("a: 1  # dagster-plus-k8s checks this file\n", ["f:1:1: error DPK101: wrong; mend it"]),
     ],
 )
 def test_a_waiver_that_waives_nothing_is_found(text: str, messages: list[str]) -> None:
