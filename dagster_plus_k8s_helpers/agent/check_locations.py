@@ -15,6 +15,7 @@ from dagster_plus_k8s_helpers.agent.location_keys import check_location_keys, wi
 from dagster_plus_k8s_helpers.agent.location_rules import (
     AMOUNT_OUTSIDE_LIMITS,
     DUPLICATE_LOCATION,
+    LATER_DOCUMENT,
     LOST_SHALLOW,
     WRONG_VALUE,
 )
@@ -89,8 +90,11 @@ class _Reading:
         self._said = {parse_path(finding.where.path) for finding in self._key_findings}
 
     def findings(self) -> list[Finding]:
-        """What is wrong with the keys, and what looks like a credential."""
-        return [*self._key_findings, *check_credentials(self.document)]
+        """What is wrong with the keys, what looks like a credential, and a document too many."""
+        found = [*self._key_findings, *check_credentials(self.document)]
+        if self.document.second is not None:
+            found.append(LATER_DOCUMENT.at(self.document.second, "a second document begins here"))
+        return found
 
     def where(self, path: Path, *, key: bool = False) -> Where:
         """Where a path into `data` stands in the file."""

@@ -10,6 +10,7 @@ __all__ = [
     "DEFAULT_WITH_EQUALS_SIGN",
     "DUPLICATE_ENV_VAR",
     "DUPLICATE_LOCATION",
+    "LATER_DOCUMENT",
     "LOCATION_RULES",
     "LOST_MOUNT",
     "LOST_SHALLOW",
@@ -90,6 +91,12 @@ QUEUE_NOT_SERVED = Rule(
     "A code location whose queue no agent reads never loads.",
     "add the queue to the agentQueues of an agent, or name a queue that one serves",
 )
+LATER_DOCUMENT = Rule(
+    "DPK313",
+    Severity.ERROR,
+    "Dagster+ refuses a file with more than one document.",
+    "put everything into one document, or the other documents into files of their own",
+)
 
 LOCATION_RULES = (
     WRONG_VALUE,
@@ -103,4 +110,5 @@ LOCATION_RULES = (
     LOST_SHALLOW,
     LOST_MOUNT,
     QUEUE_NOT_SERVED,
+    LATER_DOCUMENT,
 )

@@ -47,11 +47,13 @@ class YamlDocument:
         file: The file as the user named it.
         data: What the document holds: dictionaries, lists and scalars.
         position: Number of the document in its file, from 0.
+        second: Where the second document of its file begins, be it empty; ``None`` when there is only one.
     """
 
     file: str
     data: object
     position: int
+    second: Where | None
     _root: yaml.Node = field(repr=False)
     _children: dict[int, _Index] = field(default_factory=dict, repr=False, compare=False)
 
@@ -129,23 +131,25 @@ def read_yaml(content: bytes | str, file: str) -> tuple[list[YamlDocument], list
 
 
 def _parsed(text: str, file: str) -> tuple[list[YamlDocument], list[Finding]]:
-    documents: list[YamlDocument] = []
+    roots: list[tuple[yaml.Node, object]] = []
     findings: list[Finding] = []
     loader = _Loader(text)
     try:
-        position = 0
         while loader.check_node():
             root = loader.get_node()
             too_many = _too_many_nodes(root, file)
             if too_many:
                 return [], [too_many]
             findings += _duplicate_keys(root, file)
-            data = loader.construct_document(root)
-            if data is not None:
-                documents.append(YamlDocument(file, data, position, root))
-            position += 1
+            roots.append((root, loader.construct_document(root)))
     finally:
         loader.dispose()
+    second = _at(file, roots[1][0].start_mark, "") if len(roots) > 1 else None
+    documents = [
+        YamlDocument(file, data, position, second, root)
+        for position, (root, data) in enumerate(roots)
+        if data is not None
+    ]
     return documents, findings
 
 

@@ -53,7 +53,10 @@ def check_sources(sources: Sequence[Source]) -> list[Finding]:
     return [
         finding
         for name, found in findings.items()
-        for finding in not_too_many(sorted(after_waivers(texts[name], name, found), key=_position))
+        # Each document of a file says where the second one begins.
+        for finding in not_too_many(
+            sorted(after_waivers(texts[name], name, list(dict.fromkeys(found))), key=_position)
+        )
     ]
 
 

@@ -440,6 +440,30 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "write 'directory'",
         ],
     ),
+    "a second document": (
+        LOCATIONS,
+        "locations: []\n---\nlocations: []\n",
+        [
+            "dagster_cloud.yaml:3:1: error DPK313: a second document begins here; put everything into one document, "
+            "or the other documents into files of their own"
+        ],
+    ),
+    "a second document, which is empty": (
+        CONTEXT,
+        "k8s: {}\n---\n",
+        [
+            "container_context.yaml:3:1: error DPK313: a second document begins here; put everything into one "
+            "document, or the other documents into files of their own"
+        ],
+    ),
+    "a second document of a build": (
+        BUILD,
+        "---\nregistry: a\n---\ndirectory: b\n",
+        [
+            "build.yaml:4:1: error DPK313: a second document begins here; put everything into one document, or the "
+            "other documents into files of their own"
+        ],
+    ),
     "a list where a mapping stands": (
         LOCATIONS,
         "- location_name: a",
