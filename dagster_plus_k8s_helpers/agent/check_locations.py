@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
     from dagster_plus_k8s_helpers.findings import Finding, Where
 
-__all__ = ["check_build", "check_container_context", "check_locations"]
+__all__ = ["check_build", "check_container_context", "check_location", "check_locations"]
 
 
 def check_locations(document: YamlDocument) -> list[Finding]:
@@ -56,6 +56,14 @@ def check_locations(document: YamlDocument) -> list[Finding]:
     else:
         findings += reading.problems(DagsterCloudConfig, data, ())
     return _in_order(findings)
+
+
+def check_location(document: YamlDocument) -> list[Finding]:
+    """What is wrong with one entry of dagster_cloud.yaml that is a document by itself."""
+    reading = _Reading(document, CodeLocation)
+    part = _k8s_part(reading, reading.data, ())
+    findings = [*reading.findings(), *reading.problems(CodeLocation, reading.data, (), part)]
+    return _in_order([*findings, *check_env([part], None), *_check_shallow(part)])
 
 
 def check_container_context(document: YamlDocument) -> list[Finding]:

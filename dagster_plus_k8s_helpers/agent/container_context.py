@@ -6,14 +6,16 @@ Dagster spells its own keys in snake_case; the Kubernetes objects below them may
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from dagster_plus_k8s_helpers.agent.env_entries import check_env_texts
+from dagster_plus_k8s_helpers.agent.location_env import set_twice
 from dagster_plus_k8s_helpers.agent.location_pods import RunK8sConfig, ServerK8sConfigField
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file, kubernetes_object
 from dagster_plus_k8s_helpers.agent.server_config import ServerK8sConfig
+from dagster_plus_k8s_helpers.agent.yaml_file import shown_path
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.env import env_to_list
 from dagster_plus_k8s_helpers.pod.merge_keys import check_unique
@@ -147,6 +149,16 @@ class K8sContainerContext(Section):
     run_k8s_config: RunK8sConfig | None = None
     server_k8s_config: ServerK8sConfigField | None = None
     server_replica_count: Annotated[int, _checked_by(_check_replicas)] | None = None
+
+    @model_validator(mode="after")
+    def _refuse_env_twice(self, info: ValidationInfo) -> Self:
+        # Of a file check_env says so, with the lines.
+        for name, again, first in () if is_from_file(info) else set_twice(self.to_dict()):
+            raise K8sConfigError(
+                f"sets {name!r}, which {shown_path(first[:-1])} sets too; keep one of the two",
+                where=shown_path(again),
+            )
+        return self
 
 
 class ContainerContext(Section):

@@ -15,14 +15,15 @@ from dagster_plus_k8s_helpers.agent.location_rules import (
     LOST_MOUNT,
 )
 from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.findings import Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from dagster_plus_k8s_helpers.agent.yaml_file import Path
-    from dagster_plus_k8s_helpers.findings import Finding, Where
+    from dagster_plus_k8s_helpers.findings import Finding
 
-__all__ = ["K8sPart", "check_env", "check_mounts", "repeated"]
+__all__ = ["K8sPart", "check_env", "check_mounts", "repeated", "set_twice"]
 
 
 class K8sPart(NamedTuple):
@@ -171,32 +172,51 @@ def _check_equals_signs(default: K8sPart) -> Iterator[Finding]:
             )
 
 
+def set_twice(k8s: Mapping[str, object]) -> Iterator[tuple[str, Path, Path]]:
+    """Variables that one pod would have twice: the name, where it is again, and where it is first.
+
+    Args:
+        k8s: What ``container_context.k8s`` holds.
+    """
+    part = K8sPart(k8s, (), lambda _: Where())
+    for config in _PODS:
+        for item, other in _set_twice(part, {}, config):
+            yield item.name, item.path, other.path
+
+
 def _check_twice(
     part: K8sPart, below: Mapping[str, Sequence[_Variable]], config: str, pods: str
 ) -> Iterator[tuple[Finding, Path]]:
     """Two variables of one name in one pod: in one list, in two, or in the defaults and in the location."""
+    for item, other in _set_twice(part, below, config):
+        line = part.where(other.path).line
+        merged = ", and merging the defaults keeps both" if other in below.get(item.name, ()) else ""
+        message = f"{item.name!r} is set twice for {pods}; line {line} sets it too{merged}"
+        yield DUPLICATE_ENV_VAR.at(part.where(item.path), message), item.path
+
+
+def _set_twice(
+    part: K8sPart, below: Mapping[str, Sequence[_Variable]], config: str
+) -> Iterator[tuple[_Variable, _Variable]]:
+    """Each variable that is there again, with the one that is there first."""
     own = _variables(part, config)
     replaced = {item.name for item in own if item.path[-2] == "env_vars"}
     first: dict[str, _Variable] = {}
     lists: dict[tuple[Path, str], _Variable] = {}
     for item in own:
-        inherited = next(
-            (
-                other
-                for other in below.get(item.name, ())
-                if not (other.path[-2] == "env_vars" and item.name in replaced)
-            ),
-            None,
+        inherited = (
+            other
+            for other in below.get(item.name, ())
+            if not (other.path[-2] == "env_vars" and item.name in replaced)
         )
         in_list = lists.setdefault((item.path[:-1], item.name), item)
-        other = in_list if in_list is not item else inherited or first.setdefault(item.name, item)
-        # Equal entries of two lists are merged into one.
-        if other is item or (in_list is item and other.is_equal_to(item)):
+        if in_list is not item:
+            yield item, in_list
             continue
-        line = part.where(other.path).line
-        merged = ", and merging the defaults keeps both" if other is inherited else ""
-        message = f"{item.name!r} is set twice for {pods}; line {line} sets it too{merged}"
-        yield DUPLICATE_ENV_VAR.at(part.where(item.path), message), item.path
+        other = next(inherited, None) or first.setdefault(item.name, item)
+        # Equal entries of two lists are merged into one.
+        if other is not item and not other.is_equal_to(item):
+            yield item, other
 
 
 def _variables(part: K8sPart, *configs: str) -> list[_Variable]:

@@ -25,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from location_files import anything, cloud_configs
 
+from dagster_plus_k8s_helpers import K8sConfig
 from dagster_plus_k8s_helpers.agent.check_locations import check_locations
 from dagster_plus_k8s_helpers.agent.container_context import ContainerContext, K8sContainerContext
 from dagster_plus_k8s_helpers.agent.dg_project import merge_builds, merge_container_contexts, project_location
@@ -285,11 +286,12 @@ def test_a_default_variable_with_an_equals_sign_cannot_be_merged() -> None:
 
 
 def test_a_variable_doubled_by_the_merge_is_refused() -> None:
-    config = DagsterCloudConfig.from_yaml(
-        "defaults: {container_context: {k8s: {run_k8s_config: {container_config: {env: [{name: A, value: x}]}}}}}\n"
-        "locations:\n"
-        "  - location_name: a\n"
-        "    container_context: {k8s: {run_k8s_config: {container_config: {env: [{name: A, value: y}]}}}}\n"
+    def context(value: str) -> K8sContainerContext:
+        return K8sContainerContext(run_k8s_config=K8sConfig(env={"A": value}))
+
+    config = DagsterCloudConfig(
+        defaults=LocationDefaults(container_context=context("x")),
+        locations=[CodeLocation(location_name="a", container_context=context("y"))],
     )
 
     with pytest.raises(K8sConfigError, match="names 'A' twice; keep one of the two"):
