@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.agent.credentials import check_credentials
 from dagster_plus_k8s_helpers.agent.helm_values import AgentValues
@@ -14,6 +13,7 @@ from dagster_plus_k8s_helpers.agent.kubernetes_values import Kubernetes
 from dagster_plus_k8s_helpers.agent.reasons import finding_of, unknown_field
 from dagster_plus_k8s_helpers.agent.refusals import refusals
 from dagster_plus_k8s_helpers.agent.section import Section, problems
+from dagster_plus_k8s_helpers.agent.values_homes import home_of, sections
 from dagster_plus_k8s_helpers.agent.values_pairs import check_pairs
 from dagster_plus_k8s_helpers.agent.values_pods import ALLOWED_MODELS, SERVER_MODELS, AllowedFields, PodConfig
 from dagster_plus_k8s_helpers.agent.values_rules import (
@@ -65,7 +65,7 @@ def check_values(document: YamlDocument) -> list[Finding]:
         *_later(document),
         *_keys(document, data),
         *check_pairs(document, data),
-        *_credentials(document),
+        *check_credentials(document),
     ]
     looked_at: list[Path] = []
     for marker, value, path in _kubernetes_in(AgentValues, data, ()):
@@ -101,55 +101,26 @@ def _keys(document: YamlDocument, data: object) -> Iterator[Finding]:
     """What is wrong with the keys, with the section that a misplaced one belongs in."""
     for finding in check_keys(document, AgentValues, data):
         path = parse_path(finding.where.path)
-        homes = _homes().get(str(path[-1]), []) if path else []
-        if homes and finding.code in {MISSPELT_KEY.code, UNKNOWN_KEY.code}:
+        home = home_of(str(path[-1]), path[:-1]) if path else ""
+        if home and finding.code in {MISSPELT_KEY.code, UNKNOWN_KEY.code}:
             message = f"there is no key {path[-1]!r} {_in_section(path[:-1])}"
-            shown = " or ".join(shown_path((*home, path[-1])) for home in homes)
-            yield MISPLACED_KEY.at(finding.where, message, fix=f"write {shown}")
+            yield MISPLACED_KEY.at(finding.where, message, fix=f"write {home}")
         else:
             yield finding
-
-
-def _credentials(document: YamlDocument) -> list[Finding]:
-    """What looks like a credential; the agent's token has a finding of its own."""
-    token = shown_path(_TOKEN)
-    return [finding for finding in check_credentials(document) if finding.where.path != token]
-
-
-_TOKEN = ("dagsterCloud", "agentTokenValue")
 
 
 def _in_section(path: Path) -> str:
     return f"in {shown_path(path)}" if path else "at the top"
 
 
-def _sections(section: type[Section], path: Path) -> Iterator[tuple[type[Section], Path]]:
-    """Every section of the values, with where it stands."""
-    yield section, path
-    for name, info in section.model_fields.items():
-        for kind in get_args(info.annotation) or (info.annotation,):
-            if isinstance(kind, type) and issubclass(kind, Section):
-                yield from _sections(kind, (*path, info.alias or name))
-
-
-@cache
-def _homes() -> Mapping[str, list[Path]]:
-    """Where each key may stand that has one or two places, and none that could be meant for others."""
-    homes: dict[str, list[Path]] = {}
-    for section, path in _sections(AgentValues, ()):
-        for name, info in section.model_fields.items():
-            homes.setdefault(info.alias or name, []).append(path)
-    return {key: places for key, places in homes.items() if len(places) <= 2}
-
-
-_ALLOWED = [path for section, path in _sections(AgentValues, ()) if section is AllowedFields]
+_ALLOWED = [path for section, path in sections(AgentValues, ()) if section is AllowedFields]
 
 
 def _kubernetes_in(
     section: type[Section], data: Mapping[Any, Any], path: Path
 ) -> Iterator[tuple[object, object, Path]]:
     """Every value that Kubernetes' own rules are for, what it is, and where it stands."""
-    for inner, place in _sections(section, path):
+    for inner, place in sections(section, path):
         values = _at(data, place)
         if not isinstance(values, Mapping):
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
 from dagster_plus_k8s_helpers.agent.env_entries import VALUE_FIX, check_env_text, has_no_value
 from dagster_plus_k8s_helpers.agent.values_rules import (
     DEPLOYMENT_TWICE,
@@ -38,7 +39,8 @@ def _token(document: YamlDocument, cloud: Mapping[Any, Any]) -> Iterator[Finding
     where = document.where(("dagsterCloud", "agentTokenValue"))
     if cloud.get("agentTokenValue") and cloud.get("agentTokenSecretName"):
         yield TOKEN_TWICE.at(where, "agentTokenValue and agentTokenSecretName are both set")
-    elif cloud.get("agentTokenValue"):
+    # What has the form of a token is found as every credential is, and is an error.
+    elif cloud.get("agentTokenValue") and not credential_by_form(str(cloud["agentTokenValue"])):
         yield TOKEN_IN_FILE.at(where, "the agent token stands in the file")
     if cloud.get("deployment") and cloud.get("deployments"):
         where = document.where(("dagsterCloud", "deployment"))

@@ -366,6 +366,13 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         ],
     ),
     (
+        "a token value in a token's form",
+        "dagsterCloud:\n  agentTokenValue: agent:acme:0123456789abcdef0123456789abcdef\n",
+        [
+            "values.yaml:2:20 dagsterCloud.agentTokenValue: error DPK012: this looks like a Dagster+ token; put it into a Kubernetes Secret, and name that here",
+        ],
+    ),
+    (
         "literal credentials",
         "dagsterCloudAgent:\n  env: {DB_PASSWORD: hunter22, LEVEL: info}\nworkspace:\n  envVars: [API_TOKEN=x1y2]\n"
         "  runK8sConfig:\n    containerConfig:\n      env: [{name: A, value: AKIAIOSFODNN7EXAMPLE}]\n",
