@@ -33,13 +33,13 @@ def all_problems(section: type[Section], data: object, known: Collection[Path] =
         newly = [
             problem._replace(path=rest.original(problem.path)) for problem in problems(section, rest.value())
         ]
+        # An object may only miss what was left out of it before, a request the limit it is held against.
+        sound = [problem for problem in newly if not rest.is_damaged(innermost(data, problem.path))]
+        for problem in sound:
+            found.setdefault(problem.path, problem)
         before = len(rest.left_out)
         for problem in newly:
-            spot = innermost(data, problem.path)
-            # An object may only miss what was left out of it before, a request the limit it is held against.
-            if not rest.is_damaged(spot):
-                found.setdefault(problem.path, problem)
-            rest.leave_out(spot)
+            rest.leave_out(innermost(data, problem.path))
         if len(rest.left_out) == before or () in rest.left_out:
             break
     else:

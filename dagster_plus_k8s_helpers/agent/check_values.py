@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.agent.all_problems import all_problems
 from dagster_plus_k8s_helpers.agent.credentials import check_credentials
 from dagster_plus_k8s_helpers.agent.helm_values import AgentValues
-from dagster_plus_k8s_helpers.agent.keys import MISSPELT_KEY, UNKNOWN_KEY, WRONG_CASE, check_keys
+from dagster_plus_k8s_helpers.agent.keys import (
+    MISSPELT_KEY,
+    UNKNOWN_KEY,
+    WRONG_CASE,
+    check_keys,
+    corrected,
+    names_of,
+)
 from dagster_plus_k8s_helpers.agent.kubernetes_keys import check_spelling, check_spelling_of_field
 from dagster_plus_k8s_helpers.agent.kubernetes_values import Kubernetes
 from dagster_plus_k8s_helpers.agent.reasons import finding_of, unknown_field
 from dagster_plus_k8s_helpers.agent.refusals import refusals
-from dagster_plus_k8s_helpers.agent.section import Section, problems
 from dagster_plus_k8s_helpers.agent.values_homes import home_of, sections
 from dagster_plus_k8s_helpers.agent.values_pairs import check_pairs
 from dagster_plus_k8s_helpers.agent.values_pods import ALLOWED_MODELS, SERVER_MODELS, AllowedFields, PodConfig
@@ -30,6 +37,7 @@ from dagster_plus_k8s_helpers.findings import not_too_many
 from dagster_plus_k8s_helpers.pod.schema import field_types
 
 if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.agent.section import Section
     from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
     from dagster_plus_k8s_helpers.findings import Finding
 
@@ -78,17 +86,23 @@ def check_values(document: YamlDocument) -> list[Finding]:
             (*path, section) for section in ALLOWED_MODELS if _has_names(_at(data, (*path, section)))
         ]
     said = {parse_path(finding.where.path) for finding in findings}
-    for problem in problems(AgentValues, data):
-        under = any(problem.path[: len(path)] == path for path in looked_at)
+    renamed: dict[Path, str] = {}
+    meant = corrected(names_of(AgentValues), data, renamed)
+    for problem in all_problems(AgentValues, meant, [*looked_at, *_variables_in(said)]):
+        path = tuple(renamed.get(problem.path[: end + 1], part) for end, part in enumerate(problem.path))
         # check_keys has said what keys are no text.
-        if under or problem.path in said or problem.reason == "Keys should be strings":
+        if path in said or problem.reason == "Keys should be strings":
             continue
         if problem.path[:2] == ("computeLogs", "custom") and problem.reason == "is missing":
-            name = problem.path[-1]
-            findings.append(LOG_MANAGER.at(document.where(problem.path), f"{name} is missing"))
+            findings.append(LOG_MANAGER.at(document.where(path), f"{path[-1]} is missing"))
         else:
-            findings.append(finding_of(document, problem.path, problem.reason, problem.value))
+            findings.append(finding_of(document, path, problem.reason, problem.value))
     return sorted(findings, key=lambda finding: (finding.where.line, finding.where.column))
+
+
+def _variables_in(said: set[Path]) -> list[Path]:
+    """Variables that have a finding, so that reading need not stop at each of them."""
+    return [path for path in said if path[:2] == ("workspace", "envVars")]
 
 
 def _later(document: YamlDocument) -> Iterator[Finding]:

@@ -120,8 +120,10 @@ def _check_names(
     by_plain = {_plain(name): name for name in names}
     for key, value in data.items():
         if not isinstance(key, str):
-            where = document.where(path, key=True)
-            yield KEY_IS_NO_TEXT.at(where, f"the key {key!r} is not text", fix=f"write it as {str(key)!r}")
+            here = (*path, str(key))
+            written = document.key_at(here) or str(key)
+            where = document.where(here, key=True)
+            yield KEY_IS_NO_TEXT.at(where, f"the key {written} is not text", fix=f"write it as {written!r}")
             continue
         here = (*path, key)
         # Helm reserves the one, and people keep anchors under the others.

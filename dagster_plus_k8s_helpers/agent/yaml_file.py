@@ -89,6 +89,20 @@ class YamlDocument:
             node = found[1]
         return str(node.value) if isinstance(node, yaml.ScalarNode) and not node.style else None
 
+    def key_at(self, path: Sequence[str | int]) -> str | None:
+        """How the file itself writes the last key of a path, such as ``yes``, which is read as a truth value.
+
+        Args:
+            path: Keys and indexes, as in `where`, with the text of a key that is no text.
+        """
+        node, key = self._root, None
+        for part in path:
+            found = self._child(node, part)
+            if found is None:
+                return None
+            key, node = found
+        return str(key.value) if isinstance(key, yaml.ScalarNode) else None
+
     def _child(self, node: yaml.Node, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
         """The key and the value, or no key and the item, that a part of a path leads to."""
         if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
@@ -314,7 +328,12 @@ def _index(node: yaml.MappingNode) -> _Index:
     for key, value in node.value:
         if isinstance(key, yaml.ScalarNode):
             exact[key.value] = plain[_plain(key.value)] = (key, value)
+            if key.tag in _NOT_TEXT:
+                exact.setdefault(str(_Loader("").construct_document(key)), (key, value))
     return exact, plain
+
+
+_NOT_TEXT = {f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "null")}
 
 
 def _plain(key: str) -> str:

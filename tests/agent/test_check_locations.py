@@ -145,7 +145,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         LOCATIONS,
         "locations: [{location_name: a, 1: b}]",
         [
-            "dagster_cloud.yaml:1:13 locations[0]: error DPK105: the key 1 is not text; write it as '1'",
+            "dagster_cloud.yaml:1:32 locations[0].1: error DPK105: the key 1 is not text; write it as '1'",
         ],
     ),
     "wrong types": (
