@@ -17,6 +17,7 @@ from dagster_plus_k8s_helpers.agent.location_rules import (
     DUPLICATE_LOCATION,
     LATER_DOCUMENT,
     LOST_SHALLOW,
+    MISPLACED_KEY,
     WRONG_VALUE,
 )
 from dagster_plus_k8s_helpers.agent.locations import (
@@ -68,33 +69,47 @@ def check_location(document: YamlDocument) -> list[Finding]:
 
 def check_container_context(document: YamlDocument) -> list[Finding]:
     """What is wrong with a container_context.yaml, in the order in which it stands there."""
-    reading = _Reading(document, ContainerContext)
-    findings = reading.findings()
-    part = K8sPart(_mapping(_mapping(reading.data).get("k8s")), ("k8s",), reading.where)
-    findings += reading.problems(ContainerContext, reading.data, (), part)
+    reading = _Reading(document, ContainerContext, _wrapped_in(document, "container_context"))
+    path = (*reading.base, "k8s")
+    part = K8sPart(_mapping(_mapping(reading.data).get("k8s")), path, reading.where)
+    findings = [*reading.findings(), *reading.problems(ContainerContext, reading.data, reading.base, part)]
     findings += [*check_env([part], None), *_check_shallow(part)]
     return _in_order(findings)
 
 
 def check_build(document: YamlDocument) -> list[Finding]:
     """What is wrong with a build.yaml, in the order in which it stands there."""
-    reading = _Reading(document, Build)
-    return _in_order([*reading.findings(), *reading.problems(Build, reading.data, ())])
+    reading = _Reading(document, Build, _wrapped_in(document, "build"))
+    return _in_order([*reading.findings(), *reading.problems(Build, reading.data, reading.base)])
+
+
+def _wrapped_in(document: YamlDocument, key: str) -> Path:
+    """The path of what a file should hold, where it stands under a key as in dagster_cloud.yaml."""
+    data = document.data
+    return (key,) if isinstance(data, Mapping) and data.keys() == {key} else ()
 
 
 class _Reading:
     """A document as a section should read it: with the keys that were meant, and where they stand.
 
     Attributes:
-        data: What the document holds, every key as it was meant.
+        base: Where it stands that the section should read.
+        data: What is there, every key as it was meant.
     """
 
-    def __init__(self, document: YamlDocument, section: type[Section]) -> None:
+    def __init__(self, document: YamlDocument, section: type[Section], base: Path = ()) -> None:
         self.document = document
+        self.base = base
         self._renamed: dict[Path, str] = {}
-        found = corrected(names_of(section), document.data, self._renamed)
-        self.data = with_config_keys(found, self._renamed)
-        self._key_findings = check_location_keys(document, section)
+        written = _mapping(document.data)[str(base[0])] if base else document.data
+        found = corrected(names_of(section), written, self._renamed, base)
+        self.data = with_config_keys(found, self._renamed, base)
+        self._key_findings = check_location_keys(document, section, written, base)
+        if base:
+            where = document.where(base, key=True)
+            message = f"the file holds what {base[0]!r} has in dagster_cloud.yaml, and not the key itself"
+            fix = f"write at the top what stands below {base[0]!r}"
+            self._key_findings.append(MISPLACED_KEY.at(where, message, fix=fix))
         self._said = {parse_path(finding.where.path) for finding in self._key_findings}
 
     def findings(self) -> list[Finding]:
@@ -170,7 +185,9 @@ def _advice(path: Path, message: str) -> str:
         return f"write {wanted[1]}"
     if message == "is missing":
         return f"add the key {path[-1]!r}" if path else ""
-    return "keep exactly one of them" if message.startswith("must name one of") else ""
+    if message.startswith("must name one of"):
+        return "write module_name and the module" if message.endswith("none") else "keep exactly one of them"
+    return ""
 
 
 def _last(path: Path) -> str:
