@@ -12,6 +12,7 @@ from dagster_plus_k8s_helpers.agent.credentials import check_credentials
 from dagster_plus_k8s_helpers.agent.keys import corrected, names_of
 from dagster_plus_k8s_helpers.agent.location_env import K8sPart, check_env, check_mounts, repeated
 from dagster_plus_k8s_helpers.agent.location_keys import check_location_keys, with_config_keys
+from dagster_plus_k8s_helpers.agent.location_resources import check_merged_resources
 from dagster_plus_k8s_helpers.agent.location_rules import (
     AMOUNT_OUTSIDE_LIMITS,
     DUPLICATE_LOCATION,
@@ -52,7 +53,7 @@ def check_locations(document: YamlDocument) -> list[Finding]:
         ]
         findings += [*_check_shape(reading, data, default, parts), *_check_names(reading, data)]
         findings += check_env(parts, default)
-        findings += check_mounts(parts, default)
+        findings += [*check_mounts(parts, default), *check_merged_resources(parts, default)]
         findings += [item for part in [default, *parts] for item in _check_shallow(part)]
     else:
         findings += reading.problems(DagsterCloudConfig, data, ())

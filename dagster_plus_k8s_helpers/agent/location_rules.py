@@ -5,6 +5,7 @@ from __future__ import annotations
 from dagster_plus_k8s_helpers.findings import Rule, Severity
 
 __all__ = [
+    "ABOVE_MERGED_LIMIT",
     "AMOUNT_OUTSIDE_LIMITS",
     "BARE_ENV_VAR",
     "DEFAULT_WITH_EQUALS_SIGN",
@@ -97,6 +98,12 @@ LATER_DOCUMENT = Rule(
     "Dagster+ refuses a file with more than one document.",
     "put everything into one document, or the other documents into files of their own",
 )
+ABOVE_MERGED_LIMIT = Rule(
+    "DPK314",
+    Severity.ERROR,
+    "Merging the defaults puts a request above its limit; Kubernetes refuses the pod.",
+    "write the request and the limit in one place",
+)
 
 LOCATION_RULES = (
     WRONG_VALUE,
@@ -111,4 +118,5 @@ LOCATION_RULES = (
     LOST_MOUNT,
     QUEUE_NOT_SERVED,
     LATER_DOCUMENT,
+    ABOVE_MERGED_LIMIT,
 )

@@ -21,6 +21,7 @@ from dagster_plus_k8s_helpers.agent.check_locations import (
     check_locations,
 )
 from dagster_plus_k8s_helpers.agent.location_rules import (
+    ABOVE_MERGED_LIMIT,
     DEFAULT_WITH_EQUALS_SIGN,
     DUPLICATE_ENV_VAR,
     LOST_MOUNT,
@@ -36,7 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAMES = ["dagster_cloud.yaml", "container_context.yaml", "build.yaml", "other.yaml"]
-ONLY_MERGED = {DUPLICATE_ENV_VAR.code, DEFAULT_WITH_EQUALS_SIGN.code, LOST_MOUNT.code}
+ONLY_MERGED = {
+    ABOVE_MERGED_LIMIT.code,
+    DUPLICATE_ENV_VAR.code,
+    DEFAULT_WITH_EQUALS_SIGN.code,
+    LOST_MOUNT.code,
+}
 """What is wrong with a file, and with neither its defaults nor its locations alone."""
 FILES = {
     "dagster_cloud.yaml": check_locations,

@@ -37,6 +37,30 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "cpu: the request 2 is above the limit 1; write a limit that is not below the request"
         ],
     ),
+    "requests and limits that do not fit when merged": (
+        LOCATIONS,
+        """\
+        defaults:
+          container_context:
+            k8s:
+              resources: {requests: {cpu: 2}, limits: {memory: 1Gi}}
+              run_k8s_config: {container_config: {resources: {requests: {memory: 2Gi}}}}
+        locations:
+          - location_name: a
+            container_context:
+              k8s:
+                resources: {limits: {cpu: 1}, requests: {memory: 2Gi}}
+                run_k8s_config: {container_config: {resources: {limits: {memory: 2Gi}}}}
+          - location_name: b
+            container_context: {k8s: {resources: {requests: {cpu: 1}, limits: {cpu: 1}}}}
+        """,
+        [
+            "dagster_cloud.yaml:10:35 locations[0].container_context.k8s.resources.limits.cpu: error DPK314: cpu: the "
+            "request 2 of the defaults is above the limit 1; write requests: {cpu: ...} beside it",
+            "dagster_cloud.yaml:10:58 locations[0].container_context.k8s.resources.requests.memory: error DPK314: "
+            "memory: the request 2Gi is above the limit 1Gi of the defaults; write limits: {memory: ...} beside it",
+        ],
+    ),
     "runs_k8s_config": (
         CONTEXT,
         """\
