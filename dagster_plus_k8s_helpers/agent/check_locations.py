@@ -27,7 +27,13 @@ from dagster_plus_k8s_helpers.agent.locations import (
     DagsterCloudConfig,
     LocationDefaults,
 )
-from dagster_plus_k8s_helpers.agent.reasons import IS_ABOVE_LIMIT, above_limit, as_written, first_line
+from dagster_plus_k8s_helpers.agent.reasons import (
+    IS_ABOVE_LIMIT,
+    above_limit,
+    as_written,
+    both_spellings,
+    first_line,
+)
 from dagster_plus_k8s_helpers.agent.yaml_file import parse_path
 
 if TYPE_CHECKING:
@@ -137,6 +143,10 @@ class _Reading:
         original = self._original(here)
         if original in self._said or problem.reason == "Keys should be strings":
             return
+        in_two = both_spellings(self.document, original, problem.reason)
+        if in_two:
+            yield in_two
+            return
         reason = _without_value(here, as_written(self.document, original, problem.reason))
         if reason.endswith(" twice; keep one of the two"):
             reason = reason.replace(" twice;", f" twice{first_line(self.document, original)};")
@@ -152,7 +162,7 @@ class _Reading:
         # A field that does not exist is named by the message and pointed at itself.
         is_field = bool(here) and isinstance(here[-1], str) and repr(here[-1]) in message
         shown = message if is_field else f"{_last(original)}{message}"
-        fix = advice or _advice(original, message)
+        fix = advice or _in_short(here, problem.value) or _advice(original, message)
         yield WRONG_VALUE.at(self.where(here, key=is_field), shown, fix=fix)
 
     def _is_there(self, path: Path) -> bool:
@@ -177,6 +187,20 @@ def _message_and_advice(reason: str) -> tuple[str, str]:
 
 
 _ADVICE_FOR_PYTHON = ("leave it out with .without(...)", "only .pod_spec() can have them")
+
+
+def _in_short(path: Path, value: object) -> str:
+    """What to write in a list of texts instead of the mapping that Kubernetes would have there."""
+    if not isinstance(value, Mapping) or len(value) != 1:
+        return ""
+    ((key, said),) = value.items()
+    if path[-2:-1] == ("env_vars",) and not isinstance(said, Mapping | list):
+        return f"write {key}=..."
+    return f"write {said}" if path[-2:-1] in _NAMES and key == "name" and isinstance(said, str) else ""
+
+
+_NAMES = (("env_secrets",), ("env_config_maps",))
+"""Lists of names."""
 
 
 def _advice(path: Path, message: str) -> str:

@@ -16,7 +16,7 @@ from dagster_plus_k8s_helpers.agent.location_pods import RunK8sConfig, ServerK8s
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file, kubernetes_object
 from dagster_plus_k8s_helpers.agent.server_config import ServerK8sConfig
 from dagster_plus_k8s_helpers.agent.yaml_file import shown_path
-from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.pod.env import env_to_list
 from dagster_plus_k8s_helpers.pod.merge_keys import check_unique
 from dagster_plus_k8s_helpers.pod.names import check_dns_label, check_dns_subdomain, check_labels
@@ -88,7 +88,7 @@ _VolumeMount = Annotated[dict[str, Any], *kubernetes_object("V1VolumeMount", cam
 def _check_pull_policy(value: str) -> None:
     known = ("Always", "IfNotPresent", "Never")
     if value not in known:
-        raise K8sConfigError(f"{value!r} is none of {', '.join(known)}")
+        raise K8sConfigError(f"{value!r} is none of {', '.join(known)}{did_you_mean(value, known)}")
 
 
 def _check_replicas(value: int) -> None:

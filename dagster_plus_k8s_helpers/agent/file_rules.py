@@ -34,7 +34,8 @@ EMPTY_FILE = Rule("DPK004", Severity.ERROR, "The file says nothing.", "write som
 HUGE_FILE = Rule(
     "DPK005",
     Severity.ERROR,
-    "Helm keeps the values of a release in a Secret, which Kubernetes limits to 1 MiB.",
+    "No file that is meant is so large, and Helm keeps the values of a release in a Secret, which Kubernetes "
+    "limits to 1 MiB.",
     "split the file",
 )
 NOT_UTF8 = Rule("DPK006", Severity.ERROR, "YAML files are UTF-8.", "save the file as UTF-8")

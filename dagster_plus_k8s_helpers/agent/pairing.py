@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.agent.helm_values import AgentValues
+from dagster_plus_k8s_helpers.agent.keys import corrected, names_of
 from dagster_plus_k8s_helpers.agent.location_rules import QUEUE_NOT_SERVED
+from dagster_plus_k8s_helpers.agent.locations import DagsterCloudConfig
 from dagster_plus_k8s_helpers.agent.yaml_file import shown_path
 from dagster_plus_k8s_helpers.errors import did_you_mean
 from dagster_plus_k8s_helpers.findings import Where
 
 if TYPE_CHECKING:
-    from dagster_plus_k8s_helpers.agent.helm_values import AgentValues
-    from dagster_plus_k8s_helpers.agent.locations import DagsterCloudConfig
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
     from dagster_plus_k8s_helpers.findings import Finding
 
@@ -26,10 +27,13 @@ def check_queues(locations: Sequence[YamlDocument], agents: Sequence[Mapping[str
         locations: dagster_cloud.yaml files.
         agents: Helm values of agents, as they were read.
     """
+    meant = [_mapping(corrected(names_of(AgentValues), agent, {})) for agent in agents]
     return [
         finding
         for document in locations
-        for finding in _check(_mapping(document.data), agents, document.where)
+        for finding in _check(
+            _mapping(corrected(names_of(DagsterCloudConfig), document.data, {})), meant, document.where
+        )
     ]
 
 

@@ -6,7 +6,7 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.agent.keys import MISSPELT_KEY
+from dagster_plus_k8s_helpers.agent.keys import BOTH_SPELLINGS, MISSPELT_KEY
 from dagster_plus_k8s_helpers.agent.values_pods import RUN_MODELS
 from dagster_plus_k8s_helpers.agent.values_rules import (
     ENV_TWICE,
@@ -26,13 +26,32 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
     from dagster_plus_k8s_helpers.findings import Finding
 
-__all__ = ["IS_ABOVE_LIMIT", "above_limit", "as_written", "finding_of", "first_line", "unknown_field"]
+__all__ = [
+    "IS_ABOVE_LIMIT",
+    "above_limit",
+    "as_written",
+    "both_spellings",
+    "finding_of",
+    "first_line",
+    "unknown_field",
+]
 
 IS_ABOVE_LIMIT = " is above the limit "
 """What the reason says of a request above its limit."""
 
 _ADVICE = re.compile(r"^(.*?)[;:] ((?:write|keep|use|leave|drop|put|mend) .*)$", re.DOTALL)
 _QUOTED = re.compile(r"^(must be text, not [^;]*; write )'[^']*'$")
+_YAML_TYPES = {
+    "NoneType": "null",
+    "bool": "true or false",
+    "dict": "a mapping",
+    "float": "a number",
+    "int": "a number",
+    "list": "a list",
+    "str": "text",
+}
+_PYTHON_TYPE = re.compile(rf"\bnot ({'|'.join(_YAML_TYPES)})(?=;|$)")
+_GIVEN_TWICE = re.compile(r"is given twice, as '([^']+)' and as '([^']+)'")
 _MEANT = re.compile(r"^(.*); did you mean (.+)\?$", re.DOTALL)
 _SNAKE = re.compile(r"\b_?[a-z0-9]+(?:_[a-z0-9]+)*\b")
 
@@ -42,6 +61,7 @@ _FIXES = (
     (r"Dagster overwrites ", "delete it"),
     (r"must be true or false", "write true or false, without quotation marks"),
     (r"must be a (whole )?number", "write a number, without quotation marks"),
+    (r"must be text, not (null|a list|a mapping)", "write text"),
     (r"must be text", "put it in quotation marks"),
     (r"must be a list", "write a list, even of one item"),
     (r"must be a mapping", "write a mapping"),
@@ -71,9 +91,22 @@ def finding_of(
         reason = reason.replace("twice", f"twice{first_line(document, path)}")
     rule = QUANTITY if quantity else INVALID_VALUE
     message, fix = _split(in_camel_case(as_written(document, path, reason)))
-    if isinstance(value, bool) and "must be a mapping" in message and path:
-        fix = f"write {path[-1]}: {{enabled: {str(value).lower()}}}"
+    if path == ("agentReplicas",) and type(value) is int:
+        fix = f"write dagsterCloudAgent: {{replicas: {value}}}"
+    elif "must be a mapping" in message and path[-1:] and path[-1] in _AS_MAPPINGS:
+        shown = str(value).lower() if isinstance(value, bool) else "true"
+        fix = f"write {path[-1]}: {{{_AS_MAPPINGS[str(path[-1])].format(shown)}}}"
     return rule.at(document.where(path), message, fix=fix)
+
+
+_AS_MAPPINGS = {
+    **dict.fromkeys(
+        ("agentMetrics", "agentReplicas", "codeServerMetrics", "computeLogs", "isolatedAgents"), "enabled: {}"
+    ),
+    "custom": "module: ..., class: ..., config: {{}}",
+    "image": "repository: ..., tag: ...",
+}
+"""What to write in mappings of which people write something else."""
 
 
 def first_line(document: YamlDocument, path: Path) -> str:
@@ -112,14 +145,25 @@ def _told_apart(item: object, key: str | None) -> object:
     return next((value for name, value in item.items() if str(name).replace("_", "").lower() == key), None)
 
 
+def both_spellings(document: YamlDocument, path: Path, reason: str) -> Finding | None:
+    """The finding for a field that an object has in two spellings, of which the second is kept."""
+    given = _GIVEN_TWICE.fullmatch(reason)
+    if given is None:
+        return None
+    where = document.where((*path[:-1], given[2]), key=True)
+    message = f"{given[1]!r} and {given[2]!r} are one key in two spellings"
+    return BOTH_SPELLINGS.at(where, message, fix=f"keep {given[1]!r}")
+
+
 def as_written(document: YamlDocument, path: Path, reason: str) -> str:
-    """A reason that advises quotation marks, with the text of the file and not what YAML has made of it.
+    """A reason in the words of YAML: what a value is, and in quotation marks what the file itself says.
 
     Args:
         document: The document that holds the value.
         path: Where the value stands in it.
         reason: Why it was refused.
     """
+    reason = _PYTHON_TYPE.sub(lambda match: f"not {_YAML_TYPES[match[1]]}", reason)
     text = document.text_at(path)
     advised = _QUOTED.match(reason)
     return f"{advised[1]}{text!r}" if advised and text is not None else reason

@@ -213,7 +213,7 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", _BASE.construct_scalar)
 def _decoded(content: bytes | str, file: str) -> str | Finding:
     size = len(content)
     if size > MAX_BYTES:
-        return HUGE_FILE.at(Where(file), f"the file has {size:,} bytes, more than {MAX_BYTES:,}")
+        return HUGE_FILE.at(Where(file, 1, 1), f"the file has {size:,} bytes, more than {MAX_BYTES:,}")
     if isinstance(content, str):
         return content.removeprefix("\ufeff")
     try:
@@ -245,6 +245,9 @@ def _at(file: str, mark: Any, path: str) -> Where:
     return Where(file, mark.line + 1, mark.column + 1, path) if mark else Where(file, path=path)
 
 
+_FILL_IN = "mend the YAML at this place, or, if this is a template, fill it in and check what comes out"
+
+
 def _syntax(error: yaml.YAMLError, file: str, text: str) -> Finding:
     if isinstance(error, yaml.MarkedYAMLError):
         where = _at(file, error.problem_mark or error.context_mark, "")
@@ -254,7 +257,8 @@ def _syntax(error: yaml.YAMLError, file: str, text: str) -> Finding:
         if line[: len(line) - len(line.lstrip())].find("\t") >= 0:
             column = line.index("\t") + 1
             return TAB.at(Where(file, where.line, column), "a tab stands where YAML indents")
-        return SYNTAX.at(where, f"this is not YAML: {problem}")
+        fix = _FILL_IN if re.search(r"\{[{%]", text) else ""
+        return SYNTAX.at(where, f"this is not YAML: {problem}", fix=fix)
     position = getattr(error, "position", None)
     if isinstance(position, int):
         before = text[:position]
@@ -280,7 +284,8 @@ def _too_many_nodes(root: yaml.Node, file: str) -> Finding | None:
 
     if size(root) <= _MAX_NODES:
         return None
-    return ALIASES.at(Where(file), f"written out, the aliases make more than {_MAX_NODES:,} values")
+    where = _at(file, root.start_mark, "")
+    return ALIASES.at(where, f"written out, the aliases make more than {_MAX_NODES:,} values")
 
 
 def _duplicate_keys(root: yaml.Node, file: str) -> list[Finding]:

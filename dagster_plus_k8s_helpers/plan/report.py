@@ -65,6 +65,8 @@ def as_sarif(findings: Sequence[Finding]) -> str:
                 ],
             }
         },
+        # A column of YAML counts characters, and not the units of UTF-16.
+        "columnKind": "unicodeCodePoints",
         "results": [_sarif_result(finding) for finding in findings],
     }
     return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"

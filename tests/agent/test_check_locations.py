@@ -245,6 +245,44 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "an object stands; write {name: other}",
         ],
     ),
+    "mappings for texts": (
+        CONTEXT,
+        """\
+        k8s:
+          image_pull_policy: always
+          env_vars:
+            - A: 1
+          env_secrets: [{name: warehouse}]
+          resources: 5
+        """,
+        [
+            "container_context.yaml:2:22 k8s.image_pull_policy: error DPK301: image_pull_policy: 'always' is none of "
+            "Always, IfNotPresent, Never; did you mean 'Always'?; write 'Always'",
+            "container_context.yaml:4:7 k8s.env_vars[0]: error DPK301: env_vars: must be text, not a mapping; write "
+            "A=...",
+            "container_context.yaml:5:17 k8s.env_secrets[0]: error DPK301: env_secrets: must be text, not a mapping; "
+            "write warehouse",
+            "container_context.yaml:6:14 k8s.resources: error DPK301: resources: must be a mapping of "
+            "ResourceRequirements fields, not a number; write a mapping of ResourceRequirements fields",
+        ],
+    ),
+    "both spellings in a Kubernetes object": (
+        CONTEXT,
+        """\
+        k8s:
+          run_k8s_config:
+            pod_spec_config:
+              nodeSelector: {a: b}
+              node_selector: {a: b}
+              tolerations: {}
+        """,
+        [
+            "container_context.yaml:4:7 k8s.run_k8s_config.pod_spec_config.nodeSelector: error DPK104: "
+            "'node_selector' and 'nodeSelector' are one key in two spellings; keep 'node_selector'",
+            "container_context.yaml:6:20 k8s.run_k8s_config.pod_spec_config.tolerations: error DPK301: tolerations: "
+            "must be a list, not a mapping; write a list",
+        ],
+    ),
     "two code sources": (
         LOCATIONS,
         "locations: [{location_name: a, code_source: {module_name: a, python_file: b}}]",
@@ -449,7 +487,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "container_context.yaml:8:36 k8s.run_k8s_config.container_config.env[1].value: error DPK012: this looks "
             "like a credential, by the name 'API_TOKEN'; put it into a Kubernetes Secret, and name that here",
             "container_context.yaml:9:35 k8s.run_k8s_config.container_config.env[2].value: error DPK301: value: must "
-            "be text, not int; write text",
+            "be text, not a number; write text",
         ],
     ),
     "build.yaml": (

@@ -227,6 +227,30 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         ],
     ),
     (
+        "a number for a switch",
+        "agentReplicas: 2\nagentMetrics: off\n",
+        [
+            "values.yaml:1:16 agentReplicas: error DPK201: must be a mapping, not a number; write dagsterCloudAgent: {replicas: 2}",
+            "values.yaml:2:15 agentMetrics: error DPK201: must be a mapping, not true or false; write agentMetrics: {enabled: false}",
+        ],
+    ),
+    (
+        "text for a mapping",
+        "computeLogs: {custom: x}\ndagsterCloudAgent: {image: repo:tag}\nworkspace: {resources: x}\n",
+        [
+            "values.yaml:1:23 computeLogs.custom: error DPK201: must be a mapping, not text; write custom: {module: ..., class: ..., config: {}}",
+            "values.yaml:2:28 dagsterCloudAgent.image: error DPK201: must be a mapping, not text; write image: {repository: ..., tag: ...}",
+            "values.yaml:3:24 workspace.resources: error DPK201: must be a mapping of ResourceRequirements fields, not text; write a mapping",
+        ],
+    ),
+    (
+        "null for text",
+        "computeLogs: {custom: {module: m, class: null, config: {}}}\n",
+        [
+            "values.yaml:1:42 computeLogs.custom.class: error DPK201: must be text, not null; write text",
+        ],
+    ),
+    (
         "names instead of objects",
         "imagePullSecrets: [regcred]\n",
         [
@@ -300,7 +324,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "a truth value in labels",
         "workspace:\n  labels: {spot: true}\n",
         [
-            "values.yaml:2:18 workspace.labels.spot: error DPK201: must be text, not bool; write 'true'",
+            "values.yaml:2:18 workspace.labels.spot: error DPK201: must be text, not true or false; write 'true'",
         ],
     ),
     (

@@ -37,6 +37,13 @@ FIX = "; add the queue to the agentQueues of an agent, or name a queue that one 
             [],
         ),
         ([EU], "locations: {a: b}", []),
+        # What a misspelt key means is taken into account; check says that it is misspelt.
+        ([EU], "locations: [{location_name: a, agent_queu: eu}]", []),
+        (
+            [{"dagsterCloud": {"agentQueue": {"additionalQueue": ["us"]}}}],
+            "locations: [{location_name: a, agentQueue: us}]",
+            [],
+        ),
         ([EU], "[]", []),
         (
             [EU],
