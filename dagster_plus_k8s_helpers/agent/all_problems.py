@@ -25,7 +25,7 @@ def all_problems(section: type[Section], data: object, known: Collection[Path] =
     Args:
         section: What should read it.
         data: What a file holds.
-        known: What is known to be wrong with it, and is not read.
+        known: What is not to be read, and which no object is incomplete without.
     """
     found: dict[Path, Problem] = {}
     rest = _Rest(data, known)
@@ -59,17 +59,21 @@ class _Rest:
         self.left_out: set[Path] = set()
         self._data = data
         self._around: set[Path] = set()  # what something was left out of
+        self._damaged: set[Path] = set()  # the same, but for what was left out in the beginning
         self._kept: dict[Path, list[int]] = {}
         for path in left_out:
             self.leave_out(path)
+        self._damaged.clear()
 
     def leave_out(self, path: Path) -> None:
         self.left_out.add(path)
-        self._around.update(path[:end] for end in range(len(path) + 1))
+        for end in range(len(path) + 1):
+            self._around.add(path[:end])
+            self._damaged.add(path[:end])
 
     def is_damaged(self, path: Path) -> bool:
-        """Whether something was left out of what stands there, or the limit it is held against was."""
-        return path in self._around or with_limit(path) in self.left_out
+        """Whether something wrong was left out of what stands there, or the limit it is held against was."""
+        return path in self._damaged or with_limit(path) in self.left_out
 
     def value(self) -> object:
         """What is left, and from here on what paths are taken to lead into."""

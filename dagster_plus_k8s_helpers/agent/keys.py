@@ -121,9 +121,8 @@ def _check_names(
     by_plain = {_plain(name): name for name in names}
     for key, value in data.items():
         if not isinstance(key, str):
-            here = (*path, str(key))
-            written = document.key_at(here) or str(key)
-            where = document.where(here, key=True)
+            written = document.key_at((*path, str(key))) or str(key)
+            where = document.where((*path, written), key=True)
             yield KEY_IS_NO_TEXT.at(where, f"the key {written} is not text", fix=f"write it as {written!r}")
             continue
         here = (*path, key)

@@ -95,8 +95,8 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "dagsterCloud:\n  2: a\n  yes: b\n  ~: c\n",
         [
             "values.yaml:2:3 dagsterCloud.2: error DPK105: the key 2 is not text; write it as '2'",
-            "values.yaml:3:3 dagsterCloud.True: error DPK105: the key yes is not text; write it as 'yes'",
-            "values.yaml:4:3 dagsterCloud.None: error DPK105: the key ~ is not text; write it as '~'",
+            "values.yaml:3:3 dagsterCloud.yes: error DPK105: the key yes is not text; write it as 'yes'",
+            "values.yaml:4:3 dagsterCloud['~']: error DPK105: the key ~ is not text; write it as '~'",
         ],
     ),
     (

@@ -216,6 +216,17 @@ def test_python_refuses_the_same_variables(env_vars: list[str], message: str) ->
     assert str(refusal.value) == message
 
 
+def test_what_is_found_in_a_list_hides_nothing_around_it() -> None:
+    text = "locations:\n  - image: a\n    container_context: {k8s: {env_vars: [A=1, A=2]}}\n"
+
+    findings = check_sources([Source("dagster_cloud.yaml", text.encode())])
+
+    assert [(finding.where.path, finding.code) for finding in findings] == [
+        ("locations[0].location_name", "DPK301"),
+        ("locations[0].container_context.k8s.env_vars[1]", "DPK306"),
+    ]
+
+
 def test_it_is_said_that_a_long_list_was_not_read_to_its_end() -> None:
     volumes = "{name: a, emptyDir: {}}, " * 9_000
     text = f"k8s:\n  run_k8s_config: {{pod_spec_config: {{volumes: [\n{volumes}]}}}}\n"
