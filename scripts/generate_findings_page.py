@@ -36,6 +36,8 @@ scanning). The exit code is 0 when nothing is found, 1 when there is a finding a
 No cluster is asked. Whether a service account, Secret or ConfigMap exists is not checked, nor what a
 `PipesK8sClient` is given inside an asset.
 
+Of one rule a file has 200 findings at most; one more says how many others there are.
+
 A finding that is meant to be so is waived by a comment on its line, with its code and a reason:
 
 ```yaml
