@@ -19,9 +19,9 @@ from dagster_plus_k8s_helpers.agent.file_rules import (
     HUGE_FILE,
     NOT_UTF8,
     SYNTAX,
-    TAB,
     TOO_DEEP,
 )
+from dagster_plus_k8s_helpers.agent.yaml_errors import at_mark, syntax_finding
 from dagster_plus_k8s_helpers.findings import Finding, Where
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class YamlDocument:
             below = found[0] is not None and found[1].start_mark.line != found[0].start_mark.line
             spot = found[0] if found[0] is not None and (key or below) else found[1]
             node = found[1]
-        return _at(self.file, spot.start_mark, shown_path(path))
+        return at_mark(self.file, spot.start_mark, shown_path(path))
 
     def text_at(self, path: Sequence[str | int]) -> str | None:
         """What a scalar without quotation marks says in the file itself: ``1.10``, which is read as 1.1.
@@ -135,7 +135,7 @@ def read_yaml(content: bytes | str, file: str) -> tuple[list[YamlDocument], list
             return [], [too_deep]
         documents, findings = _parsed(text, file)
     except yaml.YAMLError as error:
-        return [], [_syntax(error, file, text)]
+        return [], [syntax_finding(error, file, text)]
     # What the parser's own constructors raise for a value that its tag does not fit, such as !!float "".
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         return [], [SYNTAX.at(Where(file), f"a value cannot be read: {error}")]
@@ -158,7 +158,7 @@ def _parsed(text: str, file: str) -> tuple[list[YamlDocument], list[Finding]]:
             roots.append((root, loader.construct_document(root)))
     finally:
         loader.dispose()
-    second = _at(file, roots[1][0].start_mark, "") if len(roots) > 1 else None
+    second = at_mark(file, roots[1][0].start_mark, "") if len(roots) > 1 else None
     documents = [
         YamlDocument(file, data, position, second, root)
         for position, (root, data) in enumerate(roots)
@@ -235,36 +235,9 @@ def _too_deep(text: str, file: str) -> Finding | None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > _MAX_DEPTH:
-            where = _at(file, event.start_mark, "")
+            where = at_mark(file, event.start_mark, "")
             return TOO_DEEP.at(where, f"nested deeper than {_MAX_DEPTH} levels")
     return None
-
-
-def _at(file: str, mark: Any, path: str) -> Where:
-    """Where a mark of the parser, which counts from 0, stands."""
-    return Where(file, mark.line + 1, mark.column + 1, path) if mark else Where(file, path=path)
-
-
-_FILL_IN = "mend the YAML at this place, or, if this is a template, fill it in and check what comes out"
-
-
-def _syntax(error: yaml.YAMLError, file: str, text: str) -> Finding:
-    if isinstance(error, yaml.MarkedYAMLError):
-        where = _at(file, error.problem_mark or error.context_mark, "")
-        problem = error.problem or error.context or "cannot be read"
-        lines = text.splitlines()
-        line = lines[where.line - 1] if 0 < where.line <= len(lines) else ""
-        if line[: len(line) - len(line.lstrip())].find("\t") >= 0:
-            column = line.index("\t") + 1
-            return TAB.at(Where(file, where.line, column), "a tab stands where YAML indents")
-        fix = _FILL_IN if re.search(r"\{[{%]", text) else ""
-        return SYNTAX.at(where, f"this is not YAML: {problem}", fix=fix)
-    position = getattr(error, "position", None)
-    if isinstance(position, int):
-        before = text[:position]
-        where = Where(file, before.count("\n") + 1, position - before.rfind("\n"))
-        return SYNTAX.at(where, "a control character stands here, which YAML does not take")
-    return SYNTAX.at(Where(file), f"this is not YAML: {error}")
 
 
 def _too_many_nodes(root: yaml.Node, file: str) -> Finding | None:
@@ -284,7 +257,7 @@ def _too_many_nodes(root: yaml.Node, file: str) -> Finding | None:
 
     if size(root) <= _MAX_NODES:
         return None
-    where = _at(file, root.start_mark, "")
+    where = at_mark(file, root.start_mark, "")
     return ALIASES.at(where, f"written out, the aliases make more than {_MAX_NODES:,} values")
 
 
@@ -301,7 +274,7 @@ def _duplicate_keys(root: yaml.Node, file: str) -> list[Finding]:
             for key, value in node.value:
                 name = key.value if isinstance(key, yaml.ScalarNode) else str(key.start_mark.index)
                 if name in first and name != "<<":
-                    where = _at(file, key.start_mark, shown_path((*path, name)))
+                    where = at_mark(file, key.start_mark, shown_path((*path, name)))
                     message = f"the key {name!r} is in this mapping twice; line {first[name]} has it too"
                     findings.append(DUPLICATE_KEY.at(where, message))
                 first.setdefault(name, key.start_mark.line + 1)
