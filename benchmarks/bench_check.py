@@ -11,16 +11,57 @@ import tempfile
 import time
 from pathlib import Path
 
-from dagster_plus_k8s_helpers import K8sConfig, Resources, spot
+from dagster_plus_k8s_helpers import (
+    AgentQueues,
+    AgentValues,
+    ComputeLogs,
+    DagsterCloud,
+    DagsterCloudAgent,
+    K8sConfig,
+    Resources,
+    SecretEnvSource,
+    Toleration,
+    Volume,
+    Workspace,
+    spot,
+)
 from dagster_plus_k8s_helpers.agent.container_context import K8sContainerContext
 from dagster_plus_k8s_helpers.agent.locations import CodeLocation, DagsterCloudConfig, LocationDefaults
+from dagster_plus_k8s_helpers.agent.manifests import START_STEPS, role, service_account
 
 LOCATIONS = 200
 ROUNDS = 7
-VALUES = """\
-dagsterCloud:
-  agentQueues: {additionalQueues: [queue-0, queue-1, queue-2]}
-"""
+VALUES = AgentValues(
+    image_pull_secrets=["registry"],
+    dagster_cloud=DagsterCloud(
+        agent_token_secret_name="dagster-cloud-agent-token",  # noqa: S106 - the name of a Secret
+        deployments=["prod", "staging"],
+        branch_deployments=True,
+        agent_queues=AgentQueues(additional_queues=["queue-0", "queue-1", "queue-2"]),
+    ),
+    dagster_cloud_agent=DagsterCloudAgent.without_downtime(
+        resources=Resources(cpu=("250m", "1"), memory="1Gi"),
+        env={"LEVEL": "info"},
+        node_selector={"pool": "platform"},
+        tolerations=[Toleration("platform", effect="NoSchedule")],
+    ),
+    workspace=Workspace(
+        service_account_name="dagster",
+        env_vars={f"VARIABLE_{number}": str(number) for number in range(20)},
+        env_secrets=[SecretEnvSource("warehouse"), SecretEnvSource("tuning", optional=True)],
+        labels={"team": "data"},
+        volumes=[Volume.secret("tls", "/etc/tls")],
+        run_k8s_config=K8sConfig(resources=Resources(cpu=("1", "2"), memory="4Gi")) | spot("gke"),
+        server_k8s_config=K8sConfig(resources=Resources(cpu="250m", memory="1Gi")),
+        only_allow_user_defined_k8s_config_fields=["resources", "env", "node_selector", "tolerations"],
+    ),
+    compute_logs=ComputeLogs(enabled=True),
+    extra_manifests=[
+        service_account("dagster"),
+        *role("start-steps", *START_STEPS, service_account="dagster"),
+    ],
+)
+"""An agent as in production: two replicas, a locked-down workspace, an account with its rights."""
 
 
 def main() -> None:
@@ -29,8 +70,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         locations, values = Path(folder, "dagster_cloud.yaml"), Path(folder, "values.yaml")
         locations.write_text(config().to_yaml())
-        values.write_text(VALUES)
-        lines = locations.read_text().count("\n")
+        values.write_text(VALUES.to_yaml())
+        lines = sum(file.read_text().count("\n") for file in (locations, values))
         checked = fastest(str(command), "check", str(locations), str(values))
     print(f"check of {LOCATIONS} locations in {lines} lines {checked * 1000:8.0f} ms")
     print(f"import yaml, pydantic, click alone {fastest(sys.executable, '-c', IMPORTS) * 1000:17.0f} ms")

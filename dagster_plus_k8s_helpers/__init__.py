@@ -36,6 +36,9 @@ if TYPE_CHECKING:
         DagsterCloudConfig,
         LocationDefaults,
     )
+    from dagster_plus_k8s_helpers.agent.pairing import (
+        check_agents_and_locations,
+    )
     from dagster_plus_k8s_helpers.agent.server_config import (
         ServerK8sConfig,
     )
@@ -222,6 +225,7 @@ __all__ = [
     "Volume",
     "VolumeMount",
     "Workspace",
+    "check_agents_and_locations",
     "current_deployment",
     "diagnose",
     "executor_for_deployment",
@@ -253,6 +257,7 @@ _MODULES = {
         "Workspace",
     ),
     "agent.container_context": ("ContainerContext", "K8sContainerContext"),
+    "agent.pairing": ("check_agents_and_locations",),
     "agent.server_config": ("ServerK8sConfig",),
     "agent.locations": ("Build", "CodeLocation", "CodeSource", "DagsterCloudConfig", "LocationDefaults"),
     "errors": (

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -143,6 +144,12 @@ def _restored_extra(kind: type[MissingExtraError], package: str, extra: str) -> 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` for the known name nearest to ``name``, or nothing when none is near."""
+    return _nearest(str(name), tuple(known))
+
+
+# A file often has one mistake in many places.
+@lru_cache(maxsize=1024)
+def _nearest(name: str, known: tuple[str, ...]) -> str:
     by_plain = {_plain(candidate): candidate for candidate in known}
     near = difflib.get_close_matches(_plain(name), by_plain, n=1, cutoff=0.7)
     return f"; did you mean {by_plain[near[0]]!r}?" if near else ""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["Finding", "FindingDict", "Rule", "Severity", "Where", "at_or_above"]
+__all__ = ["Finding", "FindingDict", "Rule", "Severity", "Where", "at_or_above", "not_too_many"]
 
 _MOST_NAMED = 3
 
@@ -141,6 +141,34 @@ class Rule:
         """
         text = f"{_named(steps, _MOST_NAMED)}: {message}"
         return Finding(self.code, self.severity, where, text, self.fix, self.docs, steps=tuple(steps))
+
+
+_MOST_OF_A_RULE = 200
+
+
+def not_too_many(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings; where one rule has hundreds, the first of them and how many there are besides."""
+    kept: list[Finding] = []
+    by_code: dict[str, list[Finding]] = {}
+    for item in findings:
+        of_rule = by_code.setdefault(item.code, [])
+        of_rule.append(item)
+        if len(of_rule) <= _MOST_OF_A_RULE + 1:
+            kept.append(item)
+    return [
+        _and_more(item, len(by_code[item.code]) - _MOST_OF_A_RULE)
+        if len(by_code[item.code]) > _MOST_OF_A_RULE + 1 and item is by_code[item.code][_MOST_OF_A_RULE]
+        else item
+        for item in kept
+    ]
+
+
+def _and_more(first: Finding, count: int) -> Finding:
+    return replace(
+        first,
+        message=f"{count:,} more findings of {first.code}, the first of them here",
+        fix="mend those before, then check again",
+    )
 
 
 def at_or_above(findings: list[Finding], severity: Severity) -> list[Finding]:

@@ -38,6 +38,8 @@ No cluster is asked, unless you write `--cluster`: then the cluster of your kube
 are there. What they hold is not asked for; the keys of a Secret are therefore not looked at. What a
 `PipesK8sClient` is given is read in the source of the asset, where it can be read there.
 
+Of one rule a file has 200 findings at most; one more says how many others there are.
+
 A finding that is meant to be so is waived by a comment on its line, with its code and a reason:
 
 ```yaml

@@ -125,6 +125,7 @@ def test_every_document_of_a_file_is_checked(folder: Path) -> None:
 
     assert [(item["code"], item["where"].split(":")[1]) for item in found] == [
         ("DPK101", "3"),
+        ("DPK313", "3"),
         ("DPK310", "5"),
     ]
 

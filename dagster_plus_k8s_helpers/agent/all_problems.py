@@ -5,10 +5,10 @@ What is wrong is left out and the rest is read again, until nothing more is foun
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers.agent.refusals import with_limit
+from dagster_plus_k8s_helpers.agent.refusals import MORE, rounds_for, with_limit
 from dagster_plus_k8s_helpers.agent.section import Problem, Section, problems
 
 if TYPE_CHECKING:
@@ -17,68 +17,101 @@ if TYPE_CHECKING:
 __all__ = ["all_problems", "innermost"]
 
 _MOST_ROUNDS = 40
-_MOST_PROBLEMS = 200
 
 
-def all_problems(section: type[Section], data: object) -> list[Problem]:
+def all_problems(section: type[Section], data: object, known: Collection[Path] = ()) -> list[Problem]:
     """Every problem in ``data``, in the order in which they stand, with paths into ``data`` itself.
 
     Args:
         section: What should read it.
         data: What a file holds.
+        known: What is not to be read, and which no object is incomplete without.
     """
     found: dict[Path, Problem] = {}
-    left_out: set[Path] = set()
-    for _ in range(_MOST_ROUNDS):
-        before = len(left_out)
-        for problem in problems(section, _without(data, left_out, ())):
-            path = _original(data, problem.path, left_out)
-            spot = innermost(data, path)
-            # An object may only miss what was left out of it before, a request the limit it is held against.
-            if not any(other[: len(spot)] == spot or other == with_limit(spot) for other in left_out):
-                found.setdefault(path, problem._replace(path=path))
-            left_out.add(spot)
-        if len(left_out) == before or () in left_out or len(found) >= _MOST_PROBLEMS:
-            break
-    return sorted(found.values(), key=lambda problem: _order(data, problem.path))
-
-
-def _without(data: object, left_out: set[Path], path: Path) -> object:
-    if not left_out:
-        return data
-    if isinstance(data, Mapping):
-        return {
-            key: _without(value, left_out, (*path, key))
-            for key, value in data.items()
-            if (*path, key) not in left_out
-        }
-    if isinstance(data, list):
-        return [
-            _without(value, left_out, (*path, index))
-            for index, value in enumerate(data)
-            if (*path, index) not in left_out
+    rest = _Rest(data, known)
+    for _ in range(rounds_for(data, _MOST_ROUNDS)):
+        newly = [
+            problem._replace(path=rest.original(problem.path)) for problem in problems(section, rest.value())
         ]
-    return data
+        # An object may only miss what was left out of it before, a request the limit it is held against.
+        sound = [problem for problem in newly if not rest.is_damaged(innermost(data, problem.path))]
+        for problem in sound:
+            found.setdefault(problem.path, problem)
+        before = len(rest.left_out)
+        for problem in newly:
+            rest.leave_out(innermost(data, problem.path))
+        if len(rest.left_out) == before or () in rest.left_out:
+            break
+    else:
+        found[()] = Problem((), MORE, data)
+    positions: dict[int, dict[object, int]] = {}
+    return sorted(found.values(), key=lambda problem: _order(data, problem.path, positions))
 
 
-def _original(data: object, path: Path, left_out: set[Path]) -> Path:
-    """Where a path into what is left stands in ``data``: its own spelling, its own indexes."""
-    original: Path = ()
-    here = data
-    for part in path:
-        if isinstance(here, list) and isinstance(part, int):
-            kept = [index for index in range(len(here)) if (*original, index) not in left_out]
-            index = kept[part] if part < len(kept) else part
-            original = (*original, index)
-            here = here[index] if index < len(here) else None
-        elif isinstance(here, Mapping):
-            key = _spelt(here, part)
-            original = (*original, key)
-            here = here.get(key)
-        else:
-            original = (*original, part)
-            here = None
-    return original
+class _Rest:
+    """What is left of the data, and what its parts were called before others were left out.
+
+    Attributes:
+        left_out: What is not there any more.
+    """
+
+    def __init__(self, data: object, left_out: Collection[Path]) -> None:
+        self.left_out: set[Path] = set()
+        self._data = data
+        self._around: set[Path] = set()  # what something was left out of
+        self._damaged: set[Path] = set()  # the same, but for what was left out in the beginning
+        self._kept: dict[Path, list[int]] = {}
+        for path in left_out:
+            self.leave_out(path)
+        self._damaged.clear()
+
+    def leave_out(self, path: Path) -> None:
+        self.left_out.add(path)
+        for end in range(len(path) + 1):
+            self._around.add(path[:end])
+            self._damaged.add(path[:end])
+
+    def is_damaged(self, path: Path) -> bool:
+        """Whether something wrong was left out of what stands there, or the limit it is held against was."""
+        return path in self._damaged or with_limit(path) in self.left_out
+
+    def value(self) -> object:
+        """What is left, and from here on what paths are taken to lead into."""
+        self._kept = {}
+        return self._without(self._data, ())
+
+    def _without(self, data: object, path: Path) -> object:
+        if path not in self._around:
+            return data
+        if isinstance(data, Mapping):
+            return {
+                key: self._without(value, (*path, key))
+                for key, value in data.items()
+                if (*path, key) not in self.left_out
+            }
+        if isinstance(data, list):
+            kept = [index for index in range(len(data)) if (*path, index) not in self.left_out]
+            self._kept[path] = kept
+            return [self._without(data[index], (*path, index)) for index in kept]
+        return data
+
+    def original(self, path: Path) -> Path:
+        """Where a path into what is left stands in the data: its own spelling, its own indexes."""
+        original: Path = ()
+        here = self._data
+        for part in path:
+            name: str | int = part
+            if isinstance(here, list) and isinstance(part, int):
+                kept: Sequence[int] = self._kept.get(original, range(len(here)))
+                name = kept[part] if part < len(kept) else part
+                here = here[name] if name < len(here) else None
+            elif isinstance(here, Mapping):
+                name = _spelt(here, part)
+                here = here.get(name)
+            else:
+                here = None
+            original = (*original, name)
+        return original
 
 
 def _spelt(data: Mapping[object, object], name: str | int) -> str | int:
@@ -115,11 +148,16 @@ def innermost(data: object, path: Path) -> Path:
     return path
 
 
-def _order(data: object, path: Path) -> list[int]:
+def _order(data: object, path: Path, positions: dict[int, dict[object, int]]) -> list[int]:
     """Positions of the parts of a path, so that sorting by them is the order of the file."""
     order: list[int] = []
     here = data
     for part in innermost(data, path):
-        order.append(list(here).index(part) if isinstance(here, Mapping) else int(part))
+        if isinstance(here, Mapping):
+            if id(here) not in positions:
+                positions[id(here)] = {key: position for position, key in enumerate(here)}
+            order.append(positions[id(here)][part])
+        else:
+            order.append(int(part))
         here = _step(here, part)
     return order

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.agent.all_problems import all_problems
 from dagster_plus_k8s_helpers.agent.credentials import check_credentials
 from dagster_plus_k8s_helpers.agent.helm_values import AgentValues
-from dagster_plus_k8s_helpers.agent.keys import MISSPELT_KEY, UNKNOWN_KEY, WRONG_CASE, check_keys
+from dagster_plus_k8s_helpers.agent.keys import (
+    MISSPELT_KEY,
+    UNKNOWN_KEY,
+    WRONG_CASE,
+    check_keys,
+    corrected,
+    names_of,
+)
 from dagster_plus_k8s_helpers.agent.kubernetes_keys import check_spelling, check_spelling_of_field
 from dagster_plus_k8s_helpers.agent.kubernetes_values import Kubernetes
 from dagster_plus_k8s_helpers.agent.reasons import finding_of, unknown_field
 from dagster_plus_k8s_helpers.agent.refusals import refusals
-from dagster_plus_k8s_helpers.agent.section import Section, problems
+from dagster_plus_k8s_helpers.agent.values_homes import home_of, sections
 from dagster_plus_k8s_helpers.agent.values_pairs import check_pairs
 from dagster_plus_k8s_helpers.agent.values_pods import ALLOWED_MODELS, SERVER_MODELS, AllowedFields, PodConfig
 from dagster_plus_k8s_helpers.agent.values_rules import (
@@ -26,9 +33,11 @@ from dagster_plus_k8s_helpers.agent.values_rules import (
 from dagster_plus_k8s_helpers.agent.waivers import after_waivers
 from dagster_plus_k8s_helpers.agent.yaml_file import Path, parse_path, read_yaml, shown_path
 from dagster_plus_k8s_helpers.errors import did_you_mean
+from dagster_plus_k8s_helpers.findings import not_too_many
 from dagster_plus_k8s_helpers.pod.schema import field_types
 
 if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.agent.section import Section
     from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
     from dagster_plus_k8s_helpers.findings import Finding
 
@@ -46,7 +55,7 @@ def check_values_file(content: bytes | str, file: str) -> tuple[list[YamlDocumen
     for document in documents:
         findings += check_values(document)
     text = content if isinstance(content, str) else content.decode("utf-8-sig", errors="replace")
-    return documents, after_waivers(text, file, findings)
+    return documents, not_too_many(after_waivers(text, file, findings))
 
 
 def check_values(document: YamlDocument) -> list[Finding]:
@@ -64,7 +73,7 @@ def check_values(document: YamlDocument) -> list[Finding]:
         *_later(document),
         *_keys(document, data),
         *check_pairs(document, data),
-        *_credentials(document),
+        *check_credentials(document),
     ]
     looked_at: list[Path] = []
     for marker, value, path in _kubernetes_in(AgentValues, data, ()):
@@ -77,17 +86,23 @@ def check_values(document: YamlDocument) -> list[Finding]:
             (*path, section) for section in ALLOWED_MODELS if _has_names(_at(data, (*path, section)))
         ]
     said = {parse_path(finding.where.path) for finding in findings}
-    for problem in problems(AgentValues, data):
-        under = any(problem.path[: len(path)] == path for path in looked_at)
+    renamed: dict[Path, str] = {}
+    meant = corrected(names_of(AgentValues), data, renamed)
+    for problem in all_problems(AgentValues, meant, [*looked_at, *_variables_in(said)]):
+        path = tuple(renamed.get(problem.path[: end + 1], part) for end, part in enumerate(problem.path))
         # check_keys has said what keys are no text.
-        if under or problem.path in said or problem.reason == "Keys should be strings":
+        if path in said or problem.reason == "Keys should be strings":
             continue
         if problem.path[:2] == ("computeLogs", "custom") and problem.reason == "is missing":
-            name = problem.path[-1]
-            findings.append(LOG_MANAGER.at(document.where(problem.path), f"{name} is missing"))
+            findings.append(LOG_MANAGER.at(document.where(path), f"{path[-1]} is missing"))
         else:
-            findings.append(finding_of(document, problem.path, problem.reason, problem.value))
+            findings.append(finding_of(document, path, problem.reason, problem.value))
     return sorted(findings, key=lambda finding: (finding.where.line, finding.where.column))
+
+
+def _variables_in(said: set[Path]) -> list[Path]:
+    """Variables that have a finding, so that reading need not stop at each of them."""
+    return [path for path in said if path[:2] == ("workspace", "envVars")]
 
 
 def _later(document: YamlDocument) -> Iterator[Finding]:
@@ -100,55 +115,26 @@ def _keys(document: YamlDocument, data: object) -> Iterator[Finding]:
     """What is wrong with the keys, with the section that a misplaced one belongs in."""
     for finding in check_keys(document, AgentValues, data):
         path = parse_path(finding.where.path)
-        homes = _homes().get(str(path[-1]), []) if path else []
-        if homes and finding.code in {MISSPELT_KEY.code, UNKNOWN_KEY.code}:
+        home = home_of(str(path[-1]), path[:-1]) if path else ""
+        if home and finding.code in {MISSPELT_KEY.code, UNKNOWN_KEY.code}:
             message = f"there is no key {path[-1]!r} {_in_section(path[:-1])}"
-            shown = " or ".join(shown_path((*home, path[-1])) for home in homes)
-            yield MISPLACED_KEY.at(finding.where, message, fix=f"write {shown}")
+            yield MISPLACED_KEY.at(finding.where, message, fix=f"write {home}")
         else:
             yield finding
-
-
-def _credentials(document: YamlDocument) -> list[Finding]:
-    """What looks like a credential; the agent's token has a finding of its own."""
-    token = shown_path(_TOKEN)
-    return [finding for finding in check_credentials(document) if finding.where.path != token]
-
-
-_TOKEN = ("dagsterCloud", "agentTokenValue")
 
 
 def _in_section(path: Path) -> str:
     return f"in {shown_path(path)}" if path else "at the top"
 
 
-def _sections(section: type[Section], path: Path) -> Iterator[tuple[type[Section], Path]]:
-    """Every section of the values, with where it stands."""
-    yield section, path
-    for name, info in section.model_fields.items():
-        for kind in get_args(info.annotation) or (info.annotation,):
-            if isinstance(kind, type) and issubclass(kind, Section):
-                yield from _sections(kind, (*path, info.alias or name))
-
-
-@cache
-def _homes() -> Mapping[str, list[Path]]:
-    """Where each key may stand that has one or two places, and none that could be meant for others."""
-    homes: dict[str, list[Path]] = {}
-    for section, path in _sections(AgentValues, ()):
-        for name, info in section.model_fields.items():
-            homes.setdefault(info.alias or name, []).append(path)
-    return {key: places for key, places in homes.items() if len(places) <= 2}
-
-
-_ALLOWED = [path for section, path in _sections(AgentValues, ()) if section is AllowedFields]
+_ALLOWED = [path for section, path in sections(AgentValues, ()) if section is AllowedFields]
 
 
 def _kubernetes_in(
     section: type[Section], data: Mapping[Any, Any], path: Path
 ) -> Iterator[tuple[object, object, Path]]:
     """Every value that Kubernetes' own rules are for, what it is, and where it stands."""
-    for inner, place in _sections(section, path):
+    for inner, place in sections(section, path):
         values = _at(data, place)
         if not isinstance(values, Mapping):
             continue

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from pathlib import Path as FilePath
 
-__all__ = ["merged_contexts", "merged_locations", "rendered_template"]
+    from dagster_plus_k8s_helpers.agent.section import Section
+    from dagster_plus_k8s_helpers.agent.yaml_file import Path
+
+__all__ = ["fields_of_dagster_plus", "merged_contexts", "merged_locations", "rendered_template"]
 
 
 def merged_locations(config: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -46,7 +50,34 @@ def merged_contexts(workspace: Mapping[str, Any], project: Mapping[str, Any]) ->
     return merged
 
 
-def rendered_template(path: Path, values: Mapping[str, Any]) -> str:
+def fields_of_dagster_plus(section: type[Section], path: Path) -> frozenset[str]:
+    """The keys that the installed Dagster+ reads at a place; none when it is not installed.
+
+    Args:
+        section: What reads the file.
+        path: Where the mapping stands in it.
+    """
+    names = tuple(part for part in path if isinstance(part, str))
+    return _fields(names if section.__name__ == "DagsterCloudConfig" else (section.__name__, *names))
+
+
+@lru_cache(maxsize=256)
+def _fields(names: tuple[str, ...]) -> frozenset[str]:
+    try:
+        models, _ = _dagster_cloud_cli()
+    except MissingExtraError:
+        return frozenset()
+    name = {
+        (): "DagsterCloudYaml",
+        ("defaults",): "LocationDefaults",
+        ("locations",): "Location",
+        ("CodeLocation",): "Location",
+        ("Build",): "Build",
+    }.get(names) or {"code_source": "CodeSource", "build": "Build"}.get(names[-1], "")
+    return frozenset(getattr(getattr(models, name, None), "model_fields", ()))
+
+
+def rendered_template(path: FilePath, values: Mapping[str, Any]) -> str:
     """A file with its Jinja filled in.
 
     Raises:

@@ -6,14 +6,17 @@ Dagster spells its own keys in snake_case; the Kubernetes objects below them may
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
+from dagster_plus_k8s_helpers.agent.env_entries import check_env_texts
+from dagster_plus_k8s_helpers.agent.location_env import set_twice
 from dagster_plus_k8s_helpers.agent.location_pods import RunK8sConfig, ServerK8sConfigField
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file, kubernetes_object
 from dagster_plus_k8s_helpers.agent.server_config import ServerK8sConfig
-from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.agent.yaml_file import shown_path
+from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.pod.env import env_to_list
 from dagster_plus_k8s_helpers.pod.merge_keys import check_unique
 from dagster_plus_k8s_helpers.pod.names import check_dns_label, check_dns_subdomain, check_labels
@@ -85,7 +88,7 @@ _VolumeMount = Annotated[dict[str, Any], *kubernetes_object("V1VolumeMount", cam
 def _check_pull_policy(value: str) -> None:
     known = ("Always", "IfNotPresent", "Never")
     if value not in known:
-        raise K8sConfigError(f"{value!r} is none of {', '.join(known)}")
+        raise K8sConfigError(f"{value!r} is none of {', '.join(known)}{did_you_mean(value, known)}")
 
 
 def _check_replicas(value: int) -> None:
@@ -123,7 +126,9 @@ class K8sContainerContext(Section):
     Source: https://docs.dagster.io/deployment/dagster-plus/hybrid/kubernetes/configuration
     """
 
-    env_vars: Annotated[Items[str], BeforeValidator(_env_var_texts)] | None = None
+    env_vars: Annotated[Items[str], _checked_by(check_env_texts), BeforeValidator(_env_var_texts)] | None = (
+        None
+    )
     env: Annotated[Items[_EnvVar], _unique("env"), BeforeValidator(_env_entries)] = ()
     env_secrets: Items[Name] | None = None
     env_config_maps: Items[Name] | None = None
@@ -144,6 +149,16 @@ class K8sContainerContext(Section):
     run_k8s_config: RunK8sConfig | None = None
     server_k8s_config: ServerK8sConfigField | None = None
     server_replica_count: Annotated[int, _checked_by(_check_replicas)] | None = None
+
+    @model_validator(mode="after")
+    def _refuse_env_twice(self, info: ValidationInfo) -> Self:
+        # Of a file check_env says so, with the lines.
+        for name, again, first in () if is_from_file(info) else set_twice(self.to_dict()):
+            raise K8sConfigError(
+                f"sets {name!r}, which {shown_path(first[:-1])} sets too; keep one of the two",
+                where=shown_path(again),
+            )
+        return self
 
 
 class ContainerContext(Section):

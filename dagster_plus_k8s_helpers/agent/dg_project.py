@@ -34,7 +34,7 @@ def merge_container_contexts(workspace: ContainerContext, project: ContainerCont
     """What ``dg`` makes of two container_context.yaml files: merged in depth, the project's wins.
 
     Lists are appended and lose nothing but equal items, ``env_vars`` too: ``dg`` does not replace a
-    variable by its name as the defaults of dagster_cloud.yaml do.
+    variable by its name as the defaults of dagster_cloud.yaml do, so that one which both have is refused.
 
     Raises:
         MissingExtraError: The extra ``cloud`` is not installed.

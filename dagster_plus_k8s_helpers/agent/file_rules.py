@@ -11,6 +11,7 @@ __all__ = [
     "EMPTY_FILE",
     "FILE_RULES",
     "HUGE_FILE",
+    "MALFORMED_WAIVER",
     "NOT_UTF8",
     "SYNTAX",
     "TAB",
@@ -33,7 +34,8 @@ EMPTY_FILE = Rule("DPK004", Severity.ERROR, "The file says nothing.", "write som
 HUGE_FILE = Rule(
     "DPK005",
     Severity.ERROR,
-    "Helm keeps the values of a release in a Secret, which Kubernetes limits to 1 MiB.",
+    "No file that is meant is so large, and Helm keeps the values of a release in a Secret, which Kubernetes "
+    "limits to 1 MiB.",
     "split the file",
 )
 NOT_UTF8 = Rule("DPK006", Severity.ERROR, "YAML files are UTF-8.", "save the file as UTF-8")
@@ -61,6 +63,12 @@ CREDENTIAL = Rule(
     "literal secret has left your cluster.",
     "put it into a Kubernetes Secret, and name that here",
 )
+MALFORMED_WAIVER = Rule(
+    "DPK013",
+    Severity.ERROR,
+    "A comment that is nearly a waiver waives nothing.",
+    "write # dagster-plus-k8s: ignore[CODE] and the reason",
+)
 
 FILE_RULES = (
     SYNTAX,
@@ -74,4 +82,5 @@ FILE_RULES = (
     WAIVER_WITHOUT_REASON,
     UNUSED_WAIVER,
     CREDENTIAL,
+    MALFORMED_WAIVER,
 )

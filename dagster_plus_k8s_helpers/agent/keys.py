@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
 
 __all__ = [
+    "ALSO_CALLED",
     "BOTH_SPELLINGS",
     "KEY_RULES",
     "MISSPELT_KEY",
@@ -120,8 +121,9 @@ def _check_names(
     by_plain = {_plain(name): name for name in names}
     for key, value in data.items():
         if not isinstance(key, str):
-            where = document.where(path, key=True)
-            yield KEY_IS_NO_TEXT.at(where, f"the key {key!r} is not text", fix=f"write it as {str(key)!r}")
+            written = document.key_at((*path, str(key))) or str(key)
+            where = document.where((*path, written), key=True)
+            yield KEY_IS_NO_TEXT.at(where, f"the key {written} is not text", fix=f"write it as {written!r}")
             continue
         here = (*path, key)
         # Helm reserves the one, and people keep anchors under the others.
@@ -155,6 +157,8 @@ def _meant(key: str, names: tuple[str, ...]) -> str:
     by_plain = {_plain(name): name for name in names}
     if _plain(key) in by_plain or len(key) > _LONGEST_KEY:
         return by_plain.get(_plain(key), key)
+    if ALSO_CALLED.get(key) in names:
+        return ALSO_CALLED[key]
     suggestion = did_you_mean(key, names)
     meant = suggestion.split("'")[1] if suggestion else key
     return meant if _edits(_plain(key), _plain(meant)) <= _MOST_EDITS else key
@@ -172,6 +176,18 @@ def _edits(one: str, other: str) -> int:
             )
     return row[-1]
 
+
+ALSO_CALLED = {
+    "dir": "directory",
+    "file": "python_file",
+    "folder": "directory",
+    "module": "module_name",
+    "name": "location_name",
+    "package": "package_name",
+    "queue": "agent_queue",
+    "working_dir": "working_directory",
+}
+"""Names that people give to keys of Dagster+, which have another one."""
 
 _MOST_EDITS = 2
 """Of how many letters a slip may be; a key that differs in more is another key."""

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
-from dagster_plus_k8s_helpers.agent.env_entries import VALUE_FIX, has_no_value
+from dagster_plus_k8s_helpers.agent.env_entries import VALUE_FIX, check_env_text, has_no_value
 from dagster_plus_k8s_helpers.agent.location_rules import (
     BARE_ENV_VAR,
     DEFAULT_WITH_EQUALS_SIGN,
     DUPLICATE_ENV_VAR,
     LOST_MOUNT,
 )
+from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.findings import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dagster_plus_k8s_helpers.agent.yaml_file import Path
-    from dagster_plus_k8s_helpers.findings import Finding, Where
+    from dagster_plus_k8s_helpers.findings import Finding
 
-__all__ = ["K8sPart", "check_env", "check_mounts"]
+__all__ = ["K8sPart", "check_env", "check_mounts", "repeated", "set_twice"]
 
 
 class K8sPart(NamedTuple):
@@ -41,7 +43,11 @@ class K8sPart(NamedTuple):
 class _Variable(NamedTuple):
     name: str
     path: Path
-    text: str  # what tells two of one name apart
+    said: object  # the text or the entry
+
+    def is_equal_to(self, other: _Variable) -> bool:
+        """Whether merging takes the two for one."""
+        return _as_json(self.said) == _as_json(other.said)
 
 
 _PODS = {"run_k8s_config": "runs", "server_k8s_config": "code servers"}
@@ -55,50 +61,81 @@ def check_env(parts: Sequence[K8sPart], default: K8sPart | None) -> list[Finding
         default: That of the defaults.
     """
     everywhere = [default, *parts] if default else list(parts)
-    findings = [finding for part in everywhere for finding in _check_bare(part)]
+    findings = [finding for part in everywhere for finding in _check_texts(part)]
     if default and any(isinstance(part.k8s.get("env_vars"), list) for part in parts):
         findings += _check_equals_signs(default)
     said: set[Path] = set()
-    # The defaults by themselves first, so that what is wrong with them is said there and once.
-    for part in everywhere:
-        below = default if part is not default else None
-        for config, pods in _PODS.items():
-            for finding, path in _check_twice(part, below, config, pods):
+    for config, pods in _PODS.items():
+        inherited = _by_name(_variables(default, config)) if default else {}
+        # The defaults by themselves first, so that what is wrong with them is said there and once.
+        for part in everywhere:
+            for finding, path in _check_twice(part, {} if part is default else inherited, config, pods):
                 if path not in said:
                     said.add(path)
                     findings.append(finding)
     return findings
 
 
+def repeated(part: K8sPart) -> list[Path]:
+    """Where a list of variables names one that it has named before, which `check_env` finds."""
+    first: dict[tuple[Path, str], Path] = {}
+    return [
+        item.path
+        for item in _variables(part, *_PODS)
+        if first.setdefault((item.path[:-1], item.name), item.path) != item.path
+    ]
+
+
 def check_mounts(parts: Sequence[K8sPart], default: K8sPart | None) -> list[Finding]:
     """Mounts that are lost when those of the defaults and of a location are merged."""
-    findings = []
-    for part in parts:
-        below = _mounts(default) if default else []
-        own = _mounts(part)
-        if not below or not own:
-            continue
-        kept = {name: (path, point) for name, point, path in [*below, *own]}
-        for name, point, path in [*below, *own]:
-            winner, winning_point = kept[name]
-            if path != winner and point != winning_point:
-                line = part.where(winner).line
-                message = f"of the volume {name!r} only the mount on line {line} is kept; this one is lost"
-                findings.append(LOST_MOUNT.at(part.where(path), message))
+    below = _by_name(_mounts(default)) if default else {}
+    findings: list[Finding] = []
+    for part in parts if below else ():
+        own = _by_name(_mounts(part))
+        # Mounts of the defaults are lost to each other, too, once a location has any.
+        for name in {**own, **{name: () for name in below if own and len(below[name]) > 1}}:
+            mounts = [*below.get(name, ()), *own.get(name, ())]
+            for mount in mounts if name in below else ():
+                if mount.point != mounts[-1].point:
+                    line = part.where(mounts[-1].path).line
+                    message = (
+                        f"of the volume {name!r} only the mount on line {line} is kept; this one is lost"
+                    )
+                    findings.append(LOST_MOUNT.at(part.where(mount.path), message))
     return findings
 
 
-def _mounts(part: K8sPart) -> list[tuple[str, object, Path]]:
+class _Mount(NamedTuple):
+    name: str
+    path: Path
+    point: object
+
+
+def _mounts(part: K8sPart) -> list[_Mount]:
     return [
-        (mount["name"], mount.get("mount_path", mount.get("mountPath")), (*part.path, "volume_mounts", index))
+        _Mount(
+            mount["name"],
+            (*part.path, "volume_mounts", index),
+            mount.get("mount_path", mount.get("mountPath")),
+        )
         for index, mount in enumerate(_list(part.k8s.get("volume_mounts")))
         if isinstance(mount, Mapping) and isinstance(mount.get("name"), str)
     ]
 
 
-def _check_bare(part: K8sPart) -> Iterator[Finding]:
+T = TypeVar("T", "_Variable", _Mount)
+
+
+def _by_name(items: Iterable[T]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {}
+    for item in items:
+        found.setdefault(item.name, []).append(item)
+    return found
+
+
+def _check_texts(part: K8sPart) -> Iterator[Finding]:
     for index, text in enumerate(_list(part.k8s.get("env_vars"))):
-        if isinstance(text, str) and "=" not in text:
+        if isinstance(text, str) and "=" not in text and _is_name(text):
             shown = "this variable" if credential_by_form(text) else repr(text)
             where = part.where((*part.path, "env_vars", index))
             yield BARE_ENV_VAR.at(where, f"{shown} has no value")
@@ -107,6 +144,14 @@ def _check_bare(part: K8sPart) -> Iterator[Finding]:
             if isinstance(entry, Mapping) and has_no_value(entry):
                 message = f"{entry['name']!r} has neither a value nor a value_from and is set to empty text"
                 yield BARE_ENV_VAR.at(part.where((*path, index)), message, fix=VALUE_FIX)
+
+
+def _is_name(text: str) -> bool:
+    try:
+        check_env_text(text)
+    except K8sConfigError:
+        return False  # which reading the part says
+    return True
 
 
 def _env_lists(part: K8sPart, *configs: str) -> Iterator[tuple[Path, list[object]]]:
@@ -127,54 +172,76 @@ def _check_equals_signs(default: K8sPart) -> Iterator[Finding]:
             )
 
 
+def set_twice(k8s: Mapping[str, object]) -> Iterator[tuple[str, Path, Path]]:
+    """Variables that one pod would have twice: the name, where it is again, and where it is first.
+
+    Args:
+        k8s: What ``container_context.k8s`` holds.
+    """
+    part = K8sPart(k8s, (), lambda _: Where())
+    for config in _PODS:
+        for item, other in _set_twice(part, {}, config):
+            yield item.name, item.path, other.path
+
+
 def _check_twice(
-    part: K8sPart, below: K8sPart | None, config: str, pods: str
+    part: K8sPart, below: Mapping[str, Sequence[_Variable]], config: str, pods: str
 ) -> Iterator[tuple[Finding, Path]]:
     """Two variables of one name in one pod: in one list, in two, or in the defaults and in the location."""
-    own = _variables(part, config)
-    first: dict[str, _Variable] = {}
-    if below:
-        replaced = {item.name for item in own if item.path[-2] == "env_vars"}
-        inherited = [
-            item
-            for item in _variables(below, config)
-            if not (item.path[-2] == "env_vars" and item.name in replaced)
-        ]
-        first = {item.name: item for item in reversed(inherited)}
-    from_defaults = set(first)
-    for item in own:
-        other = first.setdefault(item.name, item)
-        is_same_list = other.path[:-1] == item.path[:-1]
-        # Equal entries of two lists are merged into one.
-        if other is item or (not is_same_list and other.text == item.text):
-            continue
+    for item, other in _set_twice(part, below, config):
         line = part.where(other.path).line
-        merged = ", and merging the defaults keeps both" if item.name in from_defaults else ""
+        merged = ", and merging the defaults keeps both" if other in below.get(item.name, ()) else ""
         message = f"{item.name!r} is set twice for {pods}; line {line} sets it too{merged}"
         yield DUPLICATE_ENV_VAR.at(part.where(item.path), message), item.path
 
 
-def _variables(part: K8sPart, config: str) -> list[_Variable]:
+def _set_twice(
+    part: K8sPart, below: Mapping[str, Sequence[_Variable]], config: str
+) -> Iterator[tuple[_Variable, _Variable]]:
+    """Each variable that is there again, with the one that is there first."""
+    own = _variables(part, config)
+    replaced = {item.name for item in own if item.path[-2] == "env_vars"}
+    first: dict[str, _Variable] = {}
+    lists: dict[tuple[Path, str], _Variable] = {}
+    for item in own:
+        inherited = (
+            other
+            for other in below.get(item.name, ())
+            if not (other.path[-2] == "env_vars" and item.name in replaced)
+        )
+        in_list = lists.setdefault((item.path[:-1], item.name), item)
+        if in_list is not item:
+            yield item, in_list
+            continue
+        other = next(inherited, None) or first.setdefault(item.name, item)
+        # Equal entries of two lists are merged into one.
+        if other is not item and not other.is_equal_to(item):
+            yield item, other
+
+
+def _variables(part: K8sPart, *configs: str) -> list[_Variable]:
     """Every variable that a part gives the main container of its run pods or its code servers."""
     found = [
-        _Variable(name, (*part.path, "env_vars", index), json.dumps([name, value]))
+        _Variable(text.partition("=")[0], (*part.path, "env_vars", index), text)
         for index, text in enumerate(_list(part.k8s.get("env_vars")))
         if isinstance(text, str)
-        for name, _, value in [text.partition("=")]
     ]
-    for path, entries in _env_lists(part, config):
+    for path, entries in _env_lists(part, *configs):
         found += [
-            _Variable(entry["name"], (*path, index), _text(entry))
+            _Variable(entry["name"], (*path, index), entry)
             for index, entry in enumerate(entries)
             if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
         ]
     return found
 
 
-def _text(entry: Mapping[str, object]) -> str:
-    if entry.keys() == {"name", "value"}:
-        return json.dumps([entry["name"], entry["value"]], default=str)
-    return json.dumps(entry, default=str, sort_keys=False)
+def _as_json(said: object) -> str:
+    if isinstance(said, str):
+        name, _, value = said.partition("=")
+        return json.dumps([name, value])
+    if isinstance(said, Mapping) and said.keys() == {"name", "value"}:
+        return json.dumps([said["name"], said["value"]], default=str)
+    return json.dumps(said, default=str)
 
 
 def _list(value: object) -> list[object]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from dagster_plus_k8s_helpers.agent.container_context import K8sContainerContext
+from dagster_plus_k8s_helpers.agent.cloud_cli import fields_of_dagster_plus
 from dagster_plus_k8s_helpers.agent.keys import (
     MISSPELT_KEY,
     UNKNOWN_KEY,
     check_keys,
     check_names,
     corrected,
-    meant_key,
     names_of,
 )
+from dagster_plus_k8s_helpers.agent.location_homes import home_of
 from dagster_plus_k8s_helpers.agent.location_pods import RUN_KEYS, SERVER_KEYS
 from dagster_plus_k8s_helpers.agent.location_rules import MISPLACED_KEY, REFUSED_KEY
-from dagster_plus_k8s_helpers.agent.locations import CodeLocation, LocationDefaults
 from dagster_plus_k8s_helpers.agent.yaml_file import parse_path
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
@@ -34,13 +33,26 @@ __all__ = ["check_location_keys", "with_config_keys"]
 _CONFIG_KEYS = dict.fromkeys(("run_k8s_config", "server_k8s_config"), (*RUN_KEYS, *SERVER_KEYS))
 
 
-def check_location_keys(document: YamlDocument, section: type[Section]) -> list[Finding]:
-    """What is wrong with the keys of a file, at every level that is Dagster's own."""
+def check_location_keys(
+    document: YamlDocument, section: type[Section], data: object, path: Path = ()
+) -> list[Finding]:
+    """What is wrong with the keys of a file, at every level that is Dagster's own.
+
+    Args:
+        document: The document that holds it.
+        section: What should read it.
+        data: The mapping at ``path``.
+        path: Where it stands in the document.
+    """
     renamed: dict[Path, str] = {}
-    findings = [_sharpened(finding) for finding in check_keys(document, section, document.data)]
-    for path, config in _configs(corrected(names_of(section), document.data, renamed), ()):
-        keys = dict.fromkeys(_CONFIG_KEYS[cast("str", path[-1])])
-        original = tuple(renamed.get(path[: end + 1], part) for end, part in enumerate(path))
+    findings = [
+        sharpened
+        for finding in check_keys(document, section, data, path)
+        for sharpened in _sharpened(finding, section, path)
+    ]
+    for place, config in _configs(corrected(names_of(section), data, renamed, path), path):
+        keys = dict.fromkeys(_CONFIG_KEYS[cast("str", place[-1])])
+        original = tuple(renamed.get(place[: end + 1], part) for end, part in enumerate(place))
         findings += [
             finding
             for finding in check_names(document, keys, config, original)
@@ -90,37 +102,16 @@ def _said_better_elsewhere(finding: Finding) -> bool:
     return finding.code == UNKNOWN_KEY.code
 
 
-def _sharpened(finding: Finding) -> Finding:
+def _sharpened(finding: Finding, section: type[Section], base: Path) -> Iterator[Finding]:
     """A finding on a key that is not known, as Dagster+ sees it: it refuses what Helm would ignore."""
     if finding.code not in {UNKNOWN_KEY.code, MISSPELT_KEY.code}:
-        return finding
-    path = parse_path(finding.where.path)
+        yield finding
+        return
+    path = parse_path(finding.where.path)[len(base) :]
     key = str(path[-1])
-    home = _home(key, path[:-1])
+    home = home_of(key, path[:-1], section)
     if home:
-        return MISPLACED_KEY.at(finding.where, f"the key {key!r} is not read here", fix=f"write it in {home}")
-    if finding.code == UNKNOWN_KEY.code:
-        return REFUSED_KEY.at(finding.where, f"Dagster+ does not know the key {key!r} here")
-    return finding
-
-
-def _home(key: str, path: Path) -> str:
-    """Where a key is read that was written at ``path``; empty when nowhere else."""
-    level = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
-    above = {"k8s": "", "container_context": "k8s", "locations": "container_context.k8s"}
-    above |= {"defaults": "container_context.k8s", "": "container_context.k8s of a location"}
-    level = meant_key(level, above)
-    if level not in above:
-        return ""
-    if key in K8sContainerContext.model_fields:
-        return above[level]
-    if level != "locations" and key in CodeLocation.model_fields:
-        kinds = "defaults or an entry of locations" if key in LocationDefaults.model_fields else ""
-        return "" if level == "defaults" and not kinds else kinds or "an entry of locations"
-    inner = f"{above[level]}." if above[level] else ""
-    if key in {*RUN_KEYS, *SERVER_KEYS}:
-        return f"{inner}run_k8s_config or {inner}server_k8s_config"
-    if key in K8sConfig.FIELDS:
-        field = K8sConfig.FIELDS[key]
-        return f"{inner}run_k8s_config as {field.section}: {{{field.key}: ...}}"
-    return ""
+        yield MISPLACED_KEY.at(finding.where, f"the key {key!r} is not read here", fix=f"write it in {home}")
+    elif key not in fields_of_dagster_plus(section, path[:-1]):
+        unknown = REFUSED_KEY.at(finding.where, f"Dagster+ does not know the key {key!r} here")
+        yield unknown if finding.code == UNKNOWN_KEY.code else finding

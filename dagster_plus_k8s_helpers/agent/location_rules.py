@@ -5,11 +5,13 @@ from __future__ import annotations
 from dagster_plus_k8s_helpers.findings import Rule, Severity
 
 __all__ = [
+    "ABOVE_MERGED_LIMIT",
     "AMOUNT_OUTSIDE_LIMITS",
     "BARE_ENV_VAR",
     "DEFAULT_WITH_EQUALS_SIGN",
     "DUPLICATE_ENV_VAR",
     "DUPLICATE_LOCATION",
+    "LATER_DOCUMENT",
     "LOCATION_RULES",
     "LOST_MOUNT",
     "LOST_SHALLOW",
@@ -90,6 +92,18 @@ QUEUE_NOT_SERVED = Rule(
     "A code location whose queue no agent reads never loads.",
     "add the queue to the agentQueues of an agent, or name a queue that one serves",
 )
+LATER_DOCUMENT = Rule(
+    "DPK313",
+    Severity.ERROR,
+    "Dagster+ refuses a file with more than one document.",
+    "put everything into one document, or the other documents into files of their own",
+)
+ABOVE_MERGED_LIMIT = Rule(
+    "DPK314",
+    Severity.ERROR,
+    "Merging the defaults puts a request above its limit; Kubernetes refuses the pod.",
+    "write the request and the limit in one place",
+)
 
 LOCATION_RULES = (
     WRONG_VALUE,
@@ -103,4 +117,6 @@ LOCATION_RULES = (
     LOST_SHALLOW,
     LOST_MOUNT,
     QUEUE_NOT_SERVED,
+    LATER_DOCUMENT,
+    ABOVE_MERGED_LIMIT,
 )

@@ -6,7 +6,6 @@ What Dagster+ itself does with the file, merging the defaults and filling in tem
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BeforeValidator, ValidationInfo, model_validator
@@ -14,12 +13,12 @@ from pydantic import BeforeValidator, ValidationInfo, model_validator
 from dagster_plus_k8s_helpers.agent.cloud_cli import merged_locations, rendered_template
 from dagster_plus_k8s_helpers.agent.container_context import ContainerContext, K8sContainerContext
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file
-from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument, read_yaml
 from dagster_plus_k8s_helpers.agent.yaml_text import to_yaml_text
-from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError
+from dagster_plus_k8s_helpers.errors import K8sConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = ["Build", "CodeLocation", "CodeSource", "DagsterCloudConfig", "LocationDefaults", "to_yaml"]
 
@@ -95,25 +94,7 @@ class LocationDefaults(Section):
     agent_queue: str | None = None
 
 
-class _Written(Section):
-    """What can be a file, or an entry of one, by itself."""
-
-    def to_yaml(self) -> str:
-        """The file, with only what was set, in a stable order."""
-        return to_yaml(self)
-
-    @classmethod
-    def from_yaml(cls, source: str | Path) -> Self:
-        """From the text or the path of a file; keys that are not known are kept.
-
-        Raises:
-            InvalidFileError: The file is not YAML, or holds another number of documents.
-            K8sConfigError: A value that the platform would refuse or ignore.
-        """
-        return cls.from_dict(_mapping(source))
-
-
-class CodeLocation(_Written):
+class CodeLocation(Section):
     """One code location.
 
     Attributes:
@@ -144,8 +125,26 @@ class CodeLocation(_Written):
     container_context: _Context | None = None
     agent_queue: str | None = None
 
+    @classmethod
+    def from_yaml(cls, source: str | Path) -> Self:
+        """From the text or path of one entry of dagster_cloud.yaml; keys that resemble no known one stay.
 
-class DagsterCloudConfig(_Written):
+        Raises:
+            InvalidFileError: The file has mistakes other than a literal credential or a variable without a
+                value; `InvalidFileError.findings` are all of them.
+            OSError: The file cannot be read.
+        """
+        # Imported here because the checks need the sections of this module.
+        from dagster_plus_k8s_helpers.agent.read_locations import read_checked  # noqa: PLC0415
+
+        return read_checked(cls, source)
+
+    def to_yaml(self) -> str:
+        """The entry, with only what was set, in a stable order."""
+        return to_yaml(self)
+
+
+class DagsterCloudConfig(Section):
     """What dagster_cloud.yaml holds.
 
     Attributes:
@@ -174,6 +173,24 @@ class DagsterCloudConfig(_Written):
         return self
 
     @classmethod
+    def from_yaml(cls, source: str | Path) -> Self:
+        """From the text or the path of a dagster_cloud.yaml; keys that resemble no known one stay.
+
+        Raises:
+            InvalidFileError: The file has mistakes other than a literal credential or a variable without a
+                value; `InvalidFileError.findings` are all of them.
+            OSError: The file cannot be read.
+        """
+        # Imported here because the checks need the sections of this module.
+        from dagster_plus_k8s_helpers.agent.read_locations import read_checked  # noqa: PLC0415
+
+        return read_checked(cls, source)
+
+    def to_yaml(self) -> str:
+        """The file, with only what was set, in a stable order."""
+        return to_yaml(self)
+
+    @classmethod
     def from_template(cls, path: Path, values: Mapping[str, Any] | None = None) -> Self:
         """From a file with Jinja in it, filled in as ``dagster-cloud ci template`` does it.
 
@@ -183,8 +200,8 @@ class DagsterCloudConfig(_Written):
 
         Raises:
             MissingExtraError: The extra ``cloud`` is not installed.
-            InvalidFileError: What comes out is not YAML.
-            K8sConfigError: A value that the platform would refuse or ignore.
+            K8sConfigError: The template is wrong.
+            InvalidFileError: What comes out has mistakes, as for `from_yaml`.
         """
         return cls.from_yaml(rendered_template(path, values or {}))
 
@@ -201,21 +218,3 @@ class DagsterCloudConfig(_Written):
 def to_yaml(section: Section) -> str:
     """A section as YAML."""
     return to_yaml_text(section.to_dict())
-
-
-def _mapping(source: str | Path) -> Mapping[str, Any]:
-    name = str(source) if isinstance(source, Path) else ""
-    content = source.read_bytes() if isinstance(source, Path) else source
-    documents, findings = read_yaml(content, name)
-    if findings:
-        raise InvalidFileError(findings)
-    return _only_mapping(documents)
-
-
-def _only_mapping(documents: list[YamlDocument]) -> Mapping[str, Any]:
-    if len(documents) != 1:
-        raise K8sConfigError(f"must be one document, not {len(documents)}")
-    data = documents[0].data
-    if not isinstance(data, dict):
-        raise K8sConfigError("must be a mapping")
-    return data

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.agent.helm_values import AgentValues
+from dagster_plus_k8s_helpers.agent.keys import corrected, names_of
 from dagster_plus_k8s_helpers.agent.location_rules import QUEUE_NOT_SERVED
+from dagster_plus_k8s_helpers.agent.locations import DagsterCloudConfig
+from dagster_plus_k8s_helpers.agent.yaml_file import shown_path
 from dagster_plus_k8s_helpers.errors import did_you_mean
+from dagster_plus_k8s_helpers.findings import Where
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
     from dagster_plus_k8s_helpers.findings import Finding
 
-__all__ = ["check_queues"]
+__all__ = ["check_agents_and_locations", "check_queues"]
 
 
 def check_queues(locations: Sequence[YamlDocument], agents: Sequence[Mapping[str, object]]) -> list[Finding]:
@@ -22,19 +27,39 @@ def check_queues(locations: Sequence[YamlDocument], agents: Sequence[Mapping[str
         locations: dagster_cloud.yaml files.
         agents: Helm values of agents, as they were read.
     """
+    meant = [_mapping(corrected(names_of(AgentValues), agent, {})) for agent in agents]
+    return [
+        finding
+        for document in locations
+        for finding in _check(
+            _mapping(corrected(names_of(DagsterCloudConfig), document.data, {})), meant, document.where
+        )
+    ]
+
+
+def check_agents_and_locations(
+    agents: AgentValues | Sequence[AgentValues], config: DagsterCloudConfig
+) -> list[Finding]:
+    """What is wrong between agents and code locations: locations whose queue none of the agents serves.
+
+    ``dagster-plus-k8s check`` says the same of files that are given together.
+
+    Args:
+        agents: The values of each agent of the deployment; nothing is found when there is none.
+        config: Its code locations.
+    """
+    given = agents if isinstance(agents, Sequence) else [agents]
+    data = config.to_dict()
+    return _check(data, [agent.to_dict() for agent in given], lambda path: Where(path=shown_path(path)))
+
+
+def _check(
+    data: Mapping[str, object], agents: Sequence[Mapping[str, object]], where: Callable[[Path], Where]
+) -> list[Finding]:
     if not agents:
         return []
     served = {queue for agent in agents for queue in _queues(agent)}
     serves_default = any(_serves_default(agent) for agent in agents)
-    return [
-        finding
-        for document in locations
-        for finding in _check_document(document, served, serves_default=serves_default)
-    ]
-
-
-def _check_document(document: YamlDocument, served: set[str], *, serves_default: bool) -> list[Finding]:
-    data = _mapping(document.data)
     default = _mapping(data.get("defaults")).get("agent_queue")
     locations = data.get("locations")
     findings = []
@@ -45,16 +70,14 @@ def _check_document(document: YamlDocument, served: set[str], *, serves_default:
         own = location.get("agent_queue")
         queue = own if own is not None else default
         if isinstance(queue, str) and queue not in served:
-            where = document.where((*path, "agent_queue") if own is not None else ("defaults", "agent_queue"))
+            spot = where((*path, "agent_queue") if own is not None else ("defaults", "agent_queue"))
             known = f"; the agents serve {', '.join(map(repr, sorted(served)))}" if served else ""
             message = f"no agent serves the queue {queue!r}{did_you_mean(queue, served) or known}"
-            findings.append(QUEUE_NOT_SERVED.at(where, message))
+            findings.append(QUEUE_NOT_SERVED.at(spot, message))
         elif queue is None and not serves_default:
-            where = document.where((*path, "location_name"))
             message = "the location is in the default queue, which no agent serves"
-            findings.append(
-                QUEUE_NOT_SERVED.at(where, message, fix="write agent_queue and one of the queues served")
-            )
+            fix = "write agent_queue and one of the queues served"
+            findings.append(QUEUE_NOT_SERVED.at(where((*path, "location_name")), message, fix=fix))
     return list(dict.fromkeys(findings))
 
 

@@ -12,9 +12,13 @@ from dagster_plus_k8s_helpers.errors import K8sConfigError, QuantityError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Refusal", "refusals", "with_limit"]
+__all__ = ["MORE", "Refusal", "refusals", "rounds_for", "with_limit"]
 
-_MOST = 100
+MORE = "there may be more mistakes in here than are shown; mend these and check again"
+"""The reason that stands last where reading stopped before nothing was left to find."""
+
+_MOST_ROUNDS = 100
+_MOST_READ = 200_000
 _UNKNOWN = re.compile(r"^\w+ has no field '([^']+)'")
 
 
@@ -43,7 +47,7 @@ def refusals(read: Callable[[Any], object], value: object) -> list[Refusal]:
     """
     found: list[Refusal] = []
     rest = _Rest(value)
-    for _ in range(_MOST):
+    for _ in range(rounds_for(value, _MOST_ROUNDS)):
         try:
             read(rest.value)
         except K8sConfigError as error:
@@ -63,7 +67,26 @@ def refusals(read: Callable[[Any], object], value: object) -> list[Refusal]:
                 break
         else:
             break
+    else:
+        found.append(Refusal((), MORE, is_unknown_field=False, is_quantity=False))
     return found
+
+
+def rounds_for(value: object, most: int) -> int:
+    """How often a value may be read from the start: the larger it is, the less often.
+
+    Args:
+        value: Plain data.
+        most: How often a small value may be.
+    """
+    return max(2, min(most, _MOST_READ // _size(value)))
+
+
+def _size(value: object) -> int:
+    """Of how many mappings, lists and scalars a value is made."""
+    if isinstance(value, dict):
+        return 1 + sum(map(_size, value.values()))
+    return 1 + sum(map(_size, value)) if isinstance(value, list) else 1
 
 
 class _Rest:

@@ -40,8 +40,10 @@ def _check_tag(value: object) -> object:
 def _check_env(value: object) -> object:
     if isinstance(value, dict):
         for name in value:
-            if isinstance(name, str):
-                check_env_name(name)
+            try:
+                check_env_name(name if isinstance(name, str) else str(name))
+            except K8sConfigError as error:
+                raise error.within(f"[{name!r}]") from None
     return value
 
 

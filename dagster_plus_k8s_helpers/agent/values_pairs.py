@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.agent.env_entries import VALUE_FIX, has_no_value
+from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
+from dagster_plus_k8s_helpers.agent.env_entries import VALUE_FIX, check_env_text, has_no_value
 from dagster_plus_k8s_helpers.agent.values_rules import (
     DEPLOYMENT_TWICE,
     ENV_TWICE,
@@ -15,7 +16,6 @@ from dagster_plus_k8s_helpers.agent.values_rules import (
     TOKEN_TWICE,
 )
 from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.pod.names import check_env_name
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
@@ -39,7 +39,8 @@ def _token(document: YamlDocument, cloud: Mapping[Any, Any]) -> Iterator[Finding
     where = document.where(("dagsterCloud", "agentTokenValue"))
     if cloud.get("agentTokenValue") and cloud.get("agentTokenSecretName"):
         yield TOKEN_TWICE.at(where, "agentTokenValue and agentTokenSecretName are both set")
-    elif cloud.get("agentTokenValue"):
+    # What has the form of a token is found as every credential is, and is an error.
+    elif cloud.get("agentTokenValue") and not credential_by_form(str(cloud["agentTokenValue"])):
         yield TOKEN_IN_FILE.at(where, "the agent token stands in the file")
     if cloud.get("deployment") and cloud.get("deployments"):
         where = document.where(("dagsterCloud", "deployment"))
@@ -56,9 +57,10 @@ def _env(document: YamlDocument, workspace: Mapping[Any, Any], agent: Mapping[An
         path: Path = ("workspace", "envVars", index)
         name, sign, _ = entry.partition("=")
         try:
-            check_env_name(name)
+            check_env_text(entry)
         except K8sConfigError as error:
-            yield INVALID_VALUE.at(document.where(path), error.reason, fix="write NAME=value")
+            message, _, fix = error.reason.partition("; ")
+            yield INVALID_VALUE.at(document.where(path), message, fix=fix)
             continue
         if name in first:
             line = document.where((*path[:-1], first[name])).line

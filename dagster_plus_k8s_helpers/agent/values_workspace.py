@@ -7,6 +7,7 @@ from typing import Annotated, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo, model_validator
 
+from dagster_plus_k8s_helpers.agent.env_entries import check_env_texts
 from dagster_plus_k8s_helpers.agent.kubernetes_values import (
     ContainerSecurityValue,
     LabelsValue,
@@ -27,7 +28,7 @@ from dagster_plus_k8s_helpers.agent.values_section import (
 )
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.env import ConfigMapEnvSource, SecretEnvSource
-from dagster_plus_k8s_helpers.pod.names import check_dns_subdomain, check_env_name
+from dagster_plus_k8s_helpers.pod.names import check_dns_subdomain
 from dagster_plus_k8s_helpers.pod.schema import set_only
 
 __all__ = ["BranchDeploymentTTL", "FullDeploymentTTL", "ServerTTL", "Workspace"]
@@ -98,16 +99,7 @@ def _read_env_vars(value: object, info: ValidationInfo) -> object:
 
 
 def _check_env_vars(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    seen: set[str] = set()
-    for index, entry in enumerate(value or ()):
-        name = entry.partition("=")[0]
-        try:
-            check_env_name(name)
-        except K8sConfigError as error:
-            raise error.within(f"[{index}]") from None
-        if name in seen:
-            raise K8sConfigError(f"names {name!r} twice; keep one of the two", where=f"[{index}]")
-        seen.add(name)
+    check_env_texts(value)
     return value
 
 

@@ -5,47 +5,56 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from dagster_plus_k8s_helpers.agent.file_rules import UNUSED_WAIVER, WAIVER_WITHOUT_REASON
+from dagster_plus_k8s_helpers.agent.file_rules import (
+    MALFORMED_WAIVER,
+    UNUSED_WAIVER,
+    WAIVER_WITHOUT_REASON,
+)
 from dagster_plus_k8s_helpers.findings import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dagster_plus_k8s_helpers.findings import Finding
 
 __all__ = ["Waiver", "after_waivers", "read_waiver"]
 
-_WAIVER = re.compile(r"(?:^|\s)#\s*dagster-plus-k8s:\s*ignore\[([^\]]*)\](.*)")
+# Bounded, so that no line takes longer than its length.
+_START = re.compile(r"(?:^|\s)#\s{0,20}dagster-plus-k8s\s{0,20}(:?)\s{0,20}ignore\b")
+_REST = re.compile(r"\[([^\]]{0,500})\](.*)")
 
 
 class Waiver(NamedTuple):
     """What a comment waives.
 
     Attributes:
-        codes: Which findings.
+        codes: Which findings; none when it is not spelt as a waiver.
         reason: Why; may be empty, and then waives nothing.
         column: Where in its line it begins, from 1.
+        is_malformed: Whether it is meant to be a waiver, and is not spelt as one.
     """
 
     codes: frozenset[str]
     reason: str
     column: int
+    is_malformed: bool = False
 
-
-class _Waiver(NamedTuple):
-    line: int
-    column: int
-    codes: frozenset[str]
-    reason: str
+    def waives(self, finding: Finding) -> bool:
+        """Whether a finding of its line is meant to be so."""
+        return bool(self.reason) and finding.code in self.codes
 
 
 def read_waiver(line: str) -> Waiver | None:
     """The waiver in a line, if there is one."""
-    match = _WAIVER.search(line)
-    if match is None:
+    start = _START.search(line)
+    if start is None:
         return None
-    codes = frozenset(code.strip().upper() for code in match[1].split(",") if code.strip())
-    return Waiver(codes, match[2].strip(), line.index("#", match.start()) + 1)
+    column = line.index("#", start.start()) + 1
+    rest = _REST.match(line, start.end()) if start[1] else None
+    if rest is None:
+        return Waiver(frozenset(), "", column, is_malformed=True)
+    codes = frozenset(code.strip().upper() for code in rest[1].split(",") if code.strip())
+    return Waiver(codes, rest[2].strip(), column)
 
 
 def after_waivers(text: str, file: str, findings: Sequence[Finding]) -> list[Finding]:
@@ -58,28 +67,28 @@ def after_waivers(text: str, file: str, findings: Sequence[Finding]) -> list[Fin
         file: Its name, as the findings have it.
         findings: What was found in it.
     """
-    waivers = _waivers(text)
-    kept = [item for item in findings if not any(_waives(waiver, item) for waiver in waivers)]
-    for waiver in waivers:
-        where = Where(file, waiver.line, waiver.column)
+    waivers = {
+        number: waiver
+        for number, line in enumerate(text.split("\n"), start=1)
+        if (waiver := read_waiver(line)) is not None
+    }
+    waived = [item for item in findings if _is_waived(item, waivers)]
+    kept = [item for item in findings if not _is_waived(item, waivers)]
+    used = {item.where.line for item in waived}
+    for number, waiver in waivers.items():
+        where = Where(file, number, waiver.column)
         codes = ", ".join(sorted(waiver.codes))
-        if not waiver.reason:
+        if waiver.is_malformed:
+            kept.append(MALFORMED_WAIVER.at(where, "this comment waives nothing as it is spelt"))
+        elif not waiver.reason:
             kept.append(
                 WAIVER_WITHOUT_REASON.at(where, f"the waiver of {codes or 'nothing'} gives no reason")
             )
-        elif not any(_waives(waiver, item) for item in findings):
+        elif number not in used:
             kept.append(UNUSED_WAIVER.at(where, f"nothing on this line is found by {codes or 'no code'}"))
     return kept
 
 
-def _waivers(text: str) -> list[_Waiver]:
-    found = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        waiver = read_waiver(line)
-        if waiver is not None:
-            found.append(_Waiver(number, waiver.column, waiver.codes, waiver.reason))
-    return found
-
-
-def _waives(waiver: _Waiver, finding: Finding) -> bool:
-    return bool(waiver.reason) and finding.where.line == waiver.line and finding.code in waiver.codes
+def _is_waived(finding: Finding, waivers: Mapping[int, Waiver]) -> bool:
+    waiver = waivers.get(finding.where.line)
+    return waiver is not None and waiver.waives(finding)

@@ -19,9 +19,9 @@ from dagster_plus_k8s_helpers.agent.file_rules import (
     HUGE_FILE,
     NOT_UTF8,
     SYNTAX,
-    TAB,
     TOO_DEEP,
 )
+from dagster_plus_k8s_helpers.agent.yaml_errors import at_mark, syntax_finding
 from dagster_plus_k8s_helpers.findings import Finding, Where
 
 if TYPE_CHECKING:
@@ -47,11 +47,13 @@ class YamlDocument:
         file: The file as the user named it.
         data: What the document holds: dictionaries, lists and scalars.
         position: Number of the document in its file, from 0.
+        second: Where the second document of its file begins, be it empty; ``None`` when there is only one.
     """
 
     file: str
     data: object
     position: int
+    second: Where | None
     _root: yaml.Node = field(repr=False)
     _children: dict[int, _Index] = field(default_factory=dict, repr=False, compare=False)
 
@@ -71,7 +73,7 @@ class YamlDocument:
             below = found[0] is not None and found[1].start_mark.line != found[0].start_mark.line
             spot = found[0] if found[0] is not None and (key or below) else found[1]
             node = found[1]
-        return _at(self.file, spot.start_mark, shown_path(path))
+        return at_mark(self.file, spot.start_mark, shown_path(path))
 
     def text_at(self, path: Sequence[str | int]) -> str | None:
         """What a scalar without quotation marks says in the file itself: ``1.10``, which is read as 1.1.
@@ -86,6 +88,20 @@ class YamlDocument:
                 return None
             node = found[1]
         return str(node.value) if isinstance(node, yaml.ScalarNode) and not node.style else None
+
+    def key_at(self, path: Sequence[str | int]) -> str | None:
+        """How the file itself writes the last key of a path, such as ``yes``, which is read as a truth value.
+
+        Args:
+            path: Keys and indexes, as in `where`, with the text of a key that is no text.
+        """
+        node, key = self._root, None
+        for part in path:
+            found = self._child(node, part)
+            if found is None:
+                return None
+            key, node = found
+        return str(key.value) if isinstance(key, yaml.ScalarNode) else None
 
     def _child(self, node: yaml.Node, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
         """The key and the value, or no key and the item, that a part of a path leads to."""
@@ -119,7 +135,7 @@ def read_yaml(content: bytes | str, file: str) -> tuple[list[YamlDocument], list
             return [], [too_deep]
         documents, findings = _parsed(text, file)
     except yaml.YAMLError as error:
-        return [], [_syntax(error, file, text)]
+        return [], [syntax_finding(error, file, text)]
     # What the parser's own constructors raise for a value that its tag does not fit, such as !!float "".
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         return [], [SYNTAX.at(Where(file), f"a value cannot be read: {error}")]
@@ -129,23 +145,25 @@ def read_yaml(content: bytes | str, file: str) -> tuple[list[YamlDocument], list
 
 
 def _parsed(text: str, file: str) -> tuple[list[YamlDocument], list[Finding]]:
-    documents: list[YamlDocument] = []
+    roots: list[tuple[yaml.Node, object]] = []
     findings: list[Finding] = []
     loader = _Loader(text)
     try:
-        position = 0
         while loader.check_node():
             root = loader.get_node()
             too_many = _too_many_nodes(root, file)
             if too_many:
                 return [], [too_many]
             findings += _duplicate_keys(root, file)
-            data = loader.construct_document(root)
-            if data is not None:
-                documents.append(YamlDocument(file, data, position, root))
-            position += 1
+            roots.append((root, loader.construct_document(root)))
     finally:
         loader.dispose()
+    second = at_mark(file, roots[1][0].start_mark, "") if len(roots) > 1 else None
+    documents = [
+        YamlDocument(file, data, position, second, root)
+        for position, (root, data) in enumerate(roots)
+        if data is not None
+    ]
     return documents, findings
 
 
@@ -195,7 +213,7 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", _BASE.construct_scalar)
 def _decoded(content: bytes | str, file: str) -> str | Finding:
     size = len(content)
     if size > MAX_BYTES:
-        return HUGE_FILE.at(Where(file), f"the file has {size:,} bytes, more than {MAX_BYTES:,}")
+        return HUGE_FILE.at(Where(file, 1, 1), f"the file has {size:,} bytes, more than {MAX_BYTES:,}")
     if isinstance(content, str):
         return content.removeprefix("\ufeff")
     try:
@@ -217,32 +235,9 @@ def _too_deep(text: str, file: str) -> Finding | None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > _MAX_DEPTH:
-            where = _at(file, event.start_mark, "")
+            where = at_mark(file, event.start_mark, "")
             return TOO_DEEP.at(where, f"nested deeper than {_MAX_DEPTH} levels")
     return None
-
-
-def _at(file: str, mark: Any, path: str) -> Where:
-    """Where a mark of the parser, which counts from 0, stands."""
-    return Where(file, mark.line + 1, mark.column + 1, path) if mark else Where(file, path=path)
-
-
-def _syntax(error: yaml.YAMLError, file: str, text: str) -> Finding:
-    if isinstance(error, yaml.MarkedYAMLError):
-        where = _at(file, error.problem_mark or error.context_mark, "")
-        problem = error.problem or error.context or "cannot be read"
-        lines = text.splitlines()
-        line = lines[where.line - 1] if 0 < where.line <= len(lines) else ""
-        if line[: len(line) - len(line.lstrip())].find("\t") >= 0:
-            column = line.index("\t") + 1
-            return TAB.at(Where(file, where.line, column), "a tab stands where YAML indents")
-        return SYNTAX.at(where, f"this is not YAML: {problem}")
-    position = getattr(error, "position", None)
-    if isinstance(position, int):
-        before = text[:position]
-        where = Where(file, before.count("\n") + 1, position - before.rfind("\n"))
-        return SYNTAX.at(where, "a control character stands here, which YAML does not take")
-    return SYNTAX.at(Where(file), f"this is not YAML: {error}")
 
 
 def _too_many_nodes(root: yaml.Node, file: str) -> Finding | None:
@@ -262,7 +257,8 @@ def _too_many_nodes(root: yaml.Node, file: str) -> Finding | None:
 
     if size(root) <= _MAX_NODES:
         return None
-    return ALIASES.at(Where(file), f"written out, the aliases make more than {_MAX_NODES:,} values")
+    where = at_mark(file, root.start_mark, "")
+    return ALIASES.at(where, f"written out, the aliases make more than {_MAX_NODES:,} values")
 
 
 def _duplicate_keys(root: yaml.Node, file: str) -> list[Finding]:
@@ -278,7 +274,7 @@ def _duplicate_keys(root: yaml.Node, file: str) -> list[Finding]:
             for key, value in node.value:
                 name = key.value if isinstance(key, yaml.ScalarNode) else str(key.start_mark.index)
                 if name in first and name != "<<":
-                    where = _at(file, key.start_mark, shown_path((*path, name)))
+                    where = at_mark(file, key.start_mark, shown_path((*path, name)))
                     message = f"the key {name!r} is in this mapping twice; line {first[name]} has it too"
                     findings.append(DUPLICATE_KEY.at(where, message))
                 first.setdefault(name, key.start_mark.line + 1)
@@ -310,7 +306,12 @@ def _index(node: yaml.MappingNode) -> _Index:
     for key, value in node.value:
         if isinstance(key, yaml.ScalarNode):
             exact[key.value] = plain[_plain(key.value)] = (key, value)
+            if key.tag in _NOT_TEXT:
+                exact.setdefault(str(_Loader("").construct_document(key)), (key, value))
     return exact, plain
+
+
+_NOT_TEXT = {f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "null")}
 
 
 def _plain(key: str) -> str:

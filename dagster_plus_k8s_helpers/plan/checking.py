@@ -9,7 +9,7 @@ from dagster_plus_k8s_helpers.agent.kinds import FileKind, kind_of
 from dagster_plus_k8s_helpers.agent.pairing import check_queues
 from dagster_plus_k8s_helpers.agent.waivers import after_waivers
 from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument, read_yaml
-from dagster_plus_k8s_helpers.findings import Finding
+from dagster_plus_k8s_helpers.findings import Finding, not_too_many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,10 @@ def check_sources(sources: Sequence[Source]) -> list[Finding]:
     return [
         finding
         for name, found in findings.items()
-        for finding in sorted(after_waivers(texts[name], name, found), key=_position)
+        # Each document of a file says where the second one begins.
+        for finding in not_too_many(
+            sorted(after_waivers(texts[name], name, list(dict.fromkeys(found))), key=_position)
+        )
     ]
 
 

@@ -62,6 +62,7 @@ def as_sarif(findings: Sequence[Finding]) -> str:
                 "rules": [_sarif_rule(found[code]) for code in sorted(found)],
             }
         },
+        # A column of YAML counts characters, and not the units of UTF-16.
         "columnKind": "unicodeCodePoints",
         "results": [_sarif_result(finding) for finding in findings],
     }

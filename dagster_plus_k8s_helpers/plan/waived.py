@@ -193,6 +193,9 @@ def _in_source(function: Callable[..., Any]) -> Iterator[_Waiver]:
         waiver = read_waiver(token.string) if token.type == tokenize.COMMENT else None
         if waiver is not None:
             place = f"the waiver in line {first + token.start[0] - 1}"
+            if waiver.is_malformed:
+                yield _Waiver(mistakes=(f"{place} waives nothing as it is spelt",))
+                continue
             yield _judged(waiver.codes, place, has_reason=bool(waiver.reason))
 
 

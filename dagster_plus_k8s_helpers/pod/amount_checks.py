@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 
-from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.pod.quantity import Quantity
+from dagster_plus_k8s_helpers.errors import K8sConfigError, QuantityError
+from dagster_plus_k8s_helpers.pod.quantity import Quantity, QuantityLike
 
-__all__ = ["STEPS", "check_amount", "check_size"]
+__all__ = ["STEPS", "amount_of", "check_amount", "check_size"]
 
 STEPS = {"cpu": Quantity("1m"), "memory": Quantity(1), "ephemeral-storage": Quantity(1)}
 """The least difference between two amounts of each resource that Kubernetes divides."""
+
+_MILLIONS = ("M", "G", "T", "P", "E")
+"""Units that no number of cores needs."""
 
 _ONE = Quantity(1)
 _LEAST_MEMORY = Quantity("4Mi")
@@ -27,7 +30,27 @@ def check_amount(name: str, amount: Quantity) -> None:
     _CHECKS.get(name, _check_count if "/" in name else check_size)(amount)
 
 
+def amount_of(name: str, value: QuantityLike) -> Quantity:
+    """An amount of the resource ``name`` as it was written.
+
+    Raises:
+        QuantityError: It is no quantity.
+    """
+    try:
+        return Quantity(value)
+    except QuantityError:
+        # Of CPU there are thousandths, and no mebibytes.
+        meant = re.fullmatch(r"([0-9.]+)\s*mi?b?", str(value), re.IGNORECASE) if name == "cpu" else None
+        if meant is None:
+            raise
+        raise QuantityError(f"{value!r} is not a Kubernetes quantity; write '{meant[1]}m'") from None
+
+
 def _check_cpu(cpu: Quantity) -> None:
+    number, suffix = re.fullmatch(r"([+0-9.]*)(.*)", str(cpu), re.DOTALL).groups()  # type: ignore[union-attr] # matches any text
+    if suffix.endswith("i") or suffix in _MILLIONS:
+        meant = f"did you mean '{number}m'?" if suffix[0] == "M" else "write cores or thousandths of them"
+        raise K8sConfigError(f"{cpu} of CPU is {cpu.value:,f} cores; {meant}")
     step = STEPS["cpu"]
     if cpu and cpu < step:
         raise K8sConfigError(f"{cpu} is below 1m, the least CPU there is")

@@ -52,10 +52,12 @@ def check_unique(field: str, items: object) -> None:
     if field not in MERGE_KEYS or not isinstance(items, list) or len(items) == 1:
         return
     seen = set()
-    for item in items:
+    for index, item in enumerate(items):
         name = identity(field, item)
         if name in seen:
-            raise K8sConfigError(f"names {_shown(field, item)} twice; keep one of the two")
+            raise K8sConfigError(
+                f"names {_shown(field, item)} twice; keep one of the two", where=f"[{index}]"
+            )
         seen.add(name)
 
 

@@ -87,14 +87,20 @@ def check_label_value(value: str, key: str, what: str = "value of label") -> Non
 def check_labels(labels: Mapping[str, str], what: str = "label key") -> None:
     """Keys and values of labels or of a node selector."""
     for key, value in labels.items():
-        check_qualified_name(key, what)
-        check_label_value(value, key)
+        try:
+            check_qualified_name(key, what)
+            check_label_value(value, key)
+        except K8sConfigError as error:
+            raise error.within(f"[{key!r}]") from None
 
 
 def check_annotations(annotations: Mapping[str, str]) -> None:
     """Keys of annotations, and their size all together (256 KiB)."""
     for key in annotations:
-        check_qualified_name(key, "annotation key")
+        try:
+            check_qualified_name(key, "annotation key")
+        except K8sConfigError as error:
+            raise error.within(f"[{key!r}]") from None
     size = sum(len(part.encode(errors="replace")) for item in annotations.items() for part in item)
     if size > _MOST_ANNOTATION_BYTES:
         raise K8sConfigError(f"annotations take {size} bytes; Kubernetes takes {_MOST_ANNOTATION_BYTES}")

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import ClassVar, NamedTuple, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
-from dagster_plus_k8s_helpers.pod.amount_checks import STEPS, check_amount
+from dagster_plus_k8s_helpers.pod.amount_checks import STEPS, amount_of, check_amount
 from dagster_plus_k8s_helpers.pod.immutable import Checked, Immutable
 from dagster_plus_k8s_helpers.pod.names import check_qualified_name
 from dagster_plus_k8s_helpers.pod.quantity import Quantity, QuantityLike
@@ -246,7 +246,7 @@ def _mapping(extended: Mapping[str, AmountLike] | None) -> Mapping[str, AmountLi
 def _checked(field: str, name: str, value: AmountLike) -> Amount:
     """The amount of one resource, or an error that names the field."""
     try:
-        amount = _amount(value)
+        amount = _amount(name, value)
         if amount.request is not None:
             check_amount(name, amount.request)
         if amount.limit is not None:
@@ -258,12 +258,12 @@ def _checked(field: str, name: str, value: AmountLike) -> Amount:
     return amount
 
 
-def _amount(value: AmountLike) -> Amount:
+def _amount(name: str, value: AmountLike) -> Amount:
     if not isinstance(value, tuple | list):
-        return Amount(None, Quantity(value))
+        return Amount(None, amount_of(name, value))
     if len(value) != 2:
         raise K8sConfigError(f"{value!r} has {len(value)} parts; write one amount or (request, limit)")
-    request, limit = (None if side is None else Quantity(side) for side in value)
+    request, limit = (None if side is None else amount_of(name, side) for side in value)
     if request is None and limit is None:
         raise K8sConfigError("(None, None) says nothing; leave it out")
     return Amount(request, limit)

@@ -18,6 +18,7 @@ from importlib.resources import files
 from typing import Any, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
+from dagster_plus_k8s_helpers.pod.amount_checks import amount_of
 from dagster_plus_k8s_helpers.pod.immutable import Checked
 from dagster_plus_k8s_helpers.pod.merge_keys import check_unique
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
@@ -204,7 +205,8 @@ def _read_dict(field: FieldType, value: object, check: Check) -> dict[str, objec
         if not isinstance(key, str):
             raise K8sConfigError(f"the key {key!r} must be text; write {str(key)!r}")
         try:
-            result[key] = _read_value(field.of, item, check)
+            is_amount = field.of.kind == "quantity" and item is not None
+            result[key] = amount_of(key, item) if is_amount else _read_value(field.of, item, check)
         except K8sConfigError as error:
             raise error.within(f"[{key!r}]") from None
     return result

@@ -45,7 +45,7 @@ def test_values_of_a_module_are_printed() -> None:
 def test_a_name_that_is_not_there_is_refused_with_those_that_are() -> None:
     result = call("values", "--module", "cli_agent:VALUE")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output == "Error: cli_agent has no AgentValues called 'VALUE'; it has VALUES\n"
 
 

@@ -37,6 +37,30 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "cpu: the request 2 is above the limit 1; write a limit that is not below the request"
         ],
     ),
+    "requests and limits that do not fit when merged": (
+        LOCATIONS,
+        """\
+        defaults:
+          container_context:
+            k8s:
+              resources: {requests: {cpu: 2}, limits: {memory: 1Gi}}
+              run_k8s_config: {container_config: {resources: {requests: {memory: 2Gi}}}}
+        locations:
+          - location_name: a
+            container_context:
+              k8s:
+                resources: {limits: {cpu: 1}, requests: {memory: 2Gi}}
+                run_k8s_config: {container_config: {resources: {limits: {memory: 2Gi}}}}
+          - location_name: b
+            container_context: {k8s: {resources: {requests: {cpu: 1}, limits: {cpu: 1}}}}
+        """,
+        [
+            "dagster_cloud.yaml:10:35 locations[0].container_context.k8s.resources.limits.cpu: error DPK314: cpu: the "
+            "request 2 of the defaults is above the limit 1; write requests: {cpu: ...} beside it",
+            "dagster_cloud.yaml:10:58 locations[0].container_context.k8s.resources.requests.memory: error DPK314: "
+            "memory: the request 2Gi is above the limit 1Gi of the defaults; write limits: {memory: ...} beside it",
+        ],
+    ),
     "runs_k8s_config": (
         CONTEXT,
         """\
@@ -145,7 +169,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         LOCATIONS,
         "locations: [{location_name: a, 1: b}]",
         [
-            "dagster_cloud.yaml:1:13 locations[0]: error DPK105: the key 1 is not text; write it as '1'",
+            "dagster_cloud.yaml:1:32 locations[0].1: error DPK105: the key 1 is not text; write it as '1'",
         ],
     ),
     "wrong types": (
@@ -219,6 +243,44 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "an object stands; write {name: regcred}",
             "container_context.yaml:4:7 k8s.image_pull_secrets[1]: error DPK301: image_pull_secrets: is a name where "
             "an object stands; write {name: other}",
+        ],
+    ),
+    "mappings for texts": (
+        CONTEXT,
+        """\
+        k8s:
+          image_pull_policy: always
+          env_vars:
+            - A: 1
+          env_secrets: [{name: warehouse}]
+          resources: 5
+        """,
+        [
+            "container_context.yaml:2:22 k8s.image_pull_policy: error DPK301: image_pull_policy: 'always' is none of "
+            "Always, IfNotPresent, Never; did you mean 'Always'?; write 'Always'",
+            "container_context.yaml:4:7 k8s.env_vars[0]: error DPK301: env_vars: must be text, not a mapping; write "
+            "A=...",
+            "container_context.yaml:5:17 k8s.env_secrets[0]: error DPK301: env_secrets: must be text, not a mapping; "
+            "write warehouse",
+            "container_context.yaml:6:14 k8s.resources: error DPK301: resources: must be a mapping of "
+            "ResourceRequirements fields, not a number; write a mapping of ResourceRequirements fields",
+        ],
+    ),
+    "both spellings in a Kubernetes object": (
+        CONTEXT,
+        """\
+        k8s:
+          run_k8s_config:
+            pod_spec_config:
+              nodeSelector: {a: b}
+              node_selector: {a: b}
+              tolerations: {}
+        """,
+        [
+            "container_context.yaml:4:7 k8s.run_k8s_config.pod_spec_config.nodeSelector: error DPK104: "
+            "'node_selector' and 'nodeSelector' are one key in two spellings; keep 'node_selector'",
+            "container_context.yaml:6:20 k8s.run_k8s_config.pod_spec_config.tolerations: error DPK301: tolerations: "
+            "must be a list, not a mapping; write a list",
         ],
     ),
     "two code sources": (
@@ -425,7 +487,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "container_context.yaml:8:36 k8s.run_k8s_config.container_config.env[1].value: error DPK012: this looks "
             "like a credential, by the name 'API_TOKEN'; put it into a Kubernetes Secret, and name that here",
             "container_context.yaml:9:35 k8s.run_k8s_config.container_config.env[2].value: error DPK301: value: must "
-            "be text, not int; write text",
+            "be text, not a number; write text",
         ],
     ),
     "build.yaml": (
@@ -438,6 +500,30 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "build.yaml:1:11 registry: error DPK301: registry: must be text, not a number; write text",
             "build.yaml:2:1 directori: error DPK101: there is no key 'directori' here; did you mean 'directory'?; "
             "write 'directory'",
+        ],
+    ),
+    "a second document": (
+        LOCATIONS,
+        "locations: []\n---\nlocations: []\n",
+        [
+            "dagster_cloud.yaml:3:1: error DPK313: a second document begins here; put everything into one document, "
+            "or the other documents into files of their own"
+        ],
+    ),
+    "a second document, which is empty": (
+        CONTEXT,
+        "k8s: {}\n---\n",
+        [
+            "container_context.yaml:3:1: error DPK313: a second document begins here; put everything into one "
+            "document, or the other documents into files of their own"
+        ],
+    ),
+    "a second document of a build": (
+        BUILD,
+        "---\nregistry: a\n---\ndirectory: b\n",
+        [
+            "build.yaml:4:1: error DPK313: a second document begins here; put everything into one document, or the "
+            "other documents into files of their own"
         ],
     ),
     "a list where a mapping stands": (

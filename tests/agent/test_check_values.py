@@ -92,9 +92,54 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ),
     (
         "a key that is no text",
-        "dagsterCloud:\n  1: a\n",
+        "dagsterCloud:\n  2: a\n  yes: b\n  ~: c\n",
         [
-            "values.yaml:1:1 dagsterCloud: error DPK105: the key 1 is not text; write it as '1'",
+            "values.yaml:2:3 dagsterCloud.2: error DPK105: the key 2 is not text; write it as '2'",
+            "values.yaml:3:3 dagsterCloud.yes: error DPK105: the key yes is not text; write it as 'yes'",
+            "values.yaml:4:3 dagsterCloud['~']: error DPK105: the key ~ is not text; write it as '~'",
+        ],
+    ),
+    (
+        "wrong values below a key misspelt",
+        "workspce:\n  envVars: 1\n  resources: {limits: {cpu: 1Mi}}\n",
+        [
+            "values.yaml:1:1 workspce: error DPK101: there is no key 'workspce' here; did you mean 'workspace'?; write 'workspace'",
+            "values.yaml:2:12 workspce.envVars: error DPK201: must be a list, not a number; write a list, even of one item",
+            "values.yaml:3:29 workspce.resources.limits.cpu: error DPK201: 1Mi of CPU is 1,048,576 cores; did you mean '1m'?; write '1m'",
+        ],
+    ),
+    (
+        "labels, all of them",
+        "workspace:\n  labels: {a: '!', b: fine, c d: x}\ndagsterCloudAgent:\n  annotations: {'a b': x, 'c d': y}\n",
+        [
+            "values.yaml:2:15 workspace.labels.a: error DPK201: the value of label 'a', '!', must be empty or at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and start and end with a letter or digit; longer text belongs in an annotation; write a value that they take",
+            "values.yaml:2:34 workspace.labels['c d']: error DPK201: label key 'c d': the name must be at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and start and end with a letter or digit; write a value that they take",
+            "values.yaml:4:24 dagsterCloudAgent.annotations['a b']: error DPK201: annotation key 'a b': the name must be at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and start and end with a letter or digit; write a value that they take",
+            "values.yaml:4:34 dagsterCloudAgent.annotations['c d']: error DPK201: annotation key 'c d': the name must be at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and start and end with a letter or digit; write a value that they take",
+        ],
+    ),
+    (
+        "variables of the agent, all of them",
+        "dagsterCloudAgent:\n  env: {'': x, é: y, A: 1, B: fine}\n",
+        [
+            "values.yaml:2:13 dagsterCloudAgent.env['']: error DPK201: '' cannot name an environment variable; use printable ASCII without '='",
+            "values.yaml:2:19 dagsterCloudAgent.env.é: error DPK201: 'é' cannot name an environment variable; use printable ASCII without '='",
+            "values.yaml:2:25 dagsterCloudAgent.env.A: error DPK201: must be text, not a number; put it in quotation marks",
+        ],
+    ),
+    (
+        "a log manager with a key misspelt",
+        "computeLogs:\n  custom: {modul: m, class: M, config: {}}\n",
+        [
+            "values.yaml:2:12 computeLogs.custom.modul: error DPK101: there is no key 'modul' here; did you mean 'module'?; write 'module'",
+        ],
+    ),
+    (
+        "CPU in mebibytes",
+        "dagsterCloudAgent:\n  resources: {limits: {cpu: 500Mi, memory: 500Mi}, requests: {cpu: 500mi}}\n",
+        [
+            "values.yaml:2:29 dagsterCloudAgent.resources.limits.cpu: error DPK201: 500Mi of CPU is 524,288,000 cores; did you mean '500m'?; write '500m'",
+            "values.yaml:2:68 dagsterCloudAgent.resources.requests.cpu: error DPK202: '500mi' is not a Kubernetes quantity; write '500m'",
         ],
     ),
     (
@@ -182,6 +227,30 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         ],
     ),
     (
+        "a number for a switch",
+        "agentReplicas: 2\nagentMetrics: off\n",
+        [
+            "values.yaml:1:16 agentReplicas: error DPK201: must be a mapping, not a number; write dagsterCloudAgent: {replicas: 2}",
+            "values.yaml:2:15 agentMetrics: error DPK201: must be a mapping, not true or false; write agentMetrics: {enabled: false}",
+        ],
+    ),
+    (
+        "text for a mapping",
+        "computeLogs: {custom: x}\ndagsterCloudAgent: {image: repo:tag}\nworkspace: {resources: x}\n",
+        [
+            "values.yaml:1:23 computeLogs.custom: error DPK201: must be a mapping, not text; write custom: {module: ..., class: ..., config: {}}",
+            "values.yaml:2:28 dagsterCloudAgent.image: error DPK201: must be a mapping, not text; write image: {repository: ..., tag: ...}",
+            "values.yaml:3:24 workspace.resources: error DPK201: must be a mapping of ResourceRequirements fields, not text; write a mapping",
+        ],
+    ),
+    (
+        "null for text",
+        "computeLogs: {custom: {module: m, class: null, config: {}}}\n",
+        [
+            "values.yaml:1:42 computeLogs.custom.class: error DPK201: must be text, not null; write text",
+        ],
+    ),
+    (
         "names instead of objects",
         "imagePullSecrets: [regcred]\n",
         [
@@ -255,7 +324,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "a truth value in labels",
         "workspace:\n  labels: {spot: true}\n",
         [
-            "values.yaml:2:18 workspace.labels.spot: error DPK201: must be text, not bool; write 'true'",
+            "values.yaml:2:18 workspace.labels.spot: error DPK201: must be text, not true or false; write 'true'",
         ],
     ),
     (
@@ -366,6 +435,13 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         ],
     ),
     (
+        "a token value in a token's form",
+        "dagsterCloud:\n  agentTokenValue: agent:acme:0123456789abcdef0123456789abcdef\n",
+        [
+            "values.yaml:2:20 dagsterCloud.agentTokenValue: error DPK012: this looks like a Dagster+ token; put it into a Kubernetes Secret, and name that here",
+        ],
+    ),
+    (
         "literal credentials",
         "dagsterCloudAgent:\n  env: {DB_PASSWORD: hunter22, LEVEL: info}\nworkspace:\n  envVars: [API_TOKEN=x1y2]\n"
         "  runK8sConfig:\n    containerConfig:\n      env: [{name: A, value: AKIAIOSFODNN7EXAMPLE}]\n",
@@ -386,7 +462,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "a deployment twice",
         "dagsterCloud:\n  deployments: [prod, prod]\n",
         [
-            "values.yaml:2:23 dagsterCloud.deployments[1]: error DPK201: names 'prod' twice; keep one of the two",
+            "values.yaml:2:23 dagsterCloud.deployments[1]: error DPK201: names 'prod' twice, first on line 2; keep one of the two",
         ],
     ),
     (
@@ -400,7 +476,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "an env var twice in a pod config",
         "workspace:\n  runK8sConfig:\n    containerConfig:\n      env:\n        - {name: A, value: x}\n        - {name: A, value: y}\n",
         [
-            "values.yaml:4:7 workspace.runK8sConfig.containerConfig.env: error DPK209: names 'A' twice; keep one of the two",
+            "values.yaml:6:11 workspace.runK8sConfig.containerConfig.env[1]: error DPK209: names 'A' twice, first on line 5; keep one of the two",
         ],
     ),
     (

@@ -249,6 +249,10 @@ def check_within_a_second(content: str | bytes) -> None:
     assert time.process_time() - start < 1
 
 
+READ_ALL_THE_SAME = {"DPK012", "DPK210"}
+"""Literal credentials, and variables without a value: mistakes that values can hold."""
+
+
 def check(content: str | bytes) -> None:
     _, findings = check_values_file(content, "values.yaml")
     errors = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from location_files import anything, cloud_configs
 
+from dagster_plus_k8s_helpers import K8sConfig
 from dagster_plus_k8s_helpers.agent.check_locations import check_locations
 from dagster_plus_k8s_helpers.agent.container_context import ContainerContext, K8sContainerContext
 from dagster_plus_k8s_helpers.agent.dg_project import merge_builds, merge_container_contexts, project_location
@@ -158,8 +161,97 @@ def test_a_container_context_has_the_fields_that_dagster_reads() -> None:
     assert set(SERVER_KEYS) == set(schema["server_k8s_config"].config_type.fields)
 
 
+DEFAULTS = """\
+defaults:
+  image: shared:1
+  agent_queue: eu
+  build: {directory: ., registry: r}
+  container_context:
+    k8s:
+      env_vars: [LEVEL=info, REGION=eu]
+      env_secrets: [common]
+      labels: {team: data, tier: a}
+      resources: {limits: {cpu: 1, memory: 1Gi}}
+      run_k8s_config:
+        container_config: {env: [{name: A, value: x}]}
+        pod_spec_config: {node_selector: {pool: runs}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("location", "merged"),
+    [
+        (
+            {},
+            {
+                "image": "shared:1",
+                "agent_queue": "eu",
+                "build": {"directory": ".", "registry": "r"},
+                "container_context": {
+                    "k8s": {
+                        "env_vars": ["LEVEL=info", "REGION=eu"],
+                        "env_secrets": ["common"],
+                        "labels": {"team": "data", "tier": "a"},
+                        "resources": {"limits": {"cpu": "1", "memory": "1Gi"}},
+                        "run_k8s_config": {
+                            "container_config": {"env": [{"name": "A", "value": "x"}]},
+                            "pod_spec_config": {"node_selector": {"pool": "runs"}},
+                        },
+                    }
+                },
+            },
+        ),
+        (
+            {
+                "image": "own:1",
+                "build": {"directory": "docker"},
+                "container_context": {
+                    "k8s": {
+                        "env_vars": ["LEVEL=debug"],
+                        "env_secrets": ["own"],
+                        "labels": {"team": "ml"},
+                        "resources": {"limits": {"memory": "2Gi"}},
+                        "run_k8s_config": {"container_config": {"env": [{"name": "B", "value": "y"}]}},
+                    }
+                },
+            },
+            {
+                "image": "own:1",
+                "agent_queue": "eu",
+                "build": {"directory": "docker", "registry": "r"},
+                "container_context": {
+                    "k8s": {
+                        "env_vars": ["REGION=eu", "LEVEL=debug"],
+                        "env_secrets": ["common", "own"],
+                        "labels": {"team": "ml", "tier": "a"},
+                        "resources": {"limits": {"cpu": "1", "memory": "2Gi"}},
+                        "run_k8s_config": {
+                            "container_config": {
+                                "env": [{"name": "A", "value": "x"}, {"name": "B", "value": "y"}]
+                            },
+                            "pod_spec_config": {"node_selector": {"pool": "runs"}},
+                        },
+                    }
+                },
+            },
+        ),
+    ],
+    ids=["nothing of its own", "something of everything"],
+)
+def test_defaults_are_merged_as_dagster_plus_does_it(
+    location: dict[str, object], merged: dict[str, object]
+) -> None:
+    text = f"{DEFAULTS}locations: {json.dumps([{'location_name': 'a', **location}])}\n"
+
+    found = DagsterCloudConfig.from_yaml(text).merged()
+
+    assert found.to_dict() == {"locations": [{"location_name": "a", **merged}]}
+    (theirs,) = DagsterCloudConfigDefaultsMerger().process(load_dagster_cloud_yaml(text)).locations
+    assert CodeLocation.from_dict(theirs.model_dump(exclude_none=True)) == found.locations[0]
+
+
 @given(cloud_configs())
-def test_defaults_are_merged_as_dagster_plus_does_it(config: DagsterCloudConfig) -> None:
+def test_what_merges_is_equal_to_what_dagster_plus_makes_of_it(config: DagsterCloudConfig) -> None:
     try:
         expected = DagsterCloudConfigDefaultsMerger().process(load_dagster_cloud_yaml(config.to_yaml()))
     except ValueError:
@@ -168,8 +260,9 @@ def test_defaults_are_merged_as_dagster_plus_does_it(config: DagsterCloudConfig)
         return
     try:
         merged = config.merged()
-    except K8sConfigError:
-        return  # what does not fit together is refused here, and by Kubernetes
+    except K8sConfigError as refusal:
+        assert re.search(r"names .* twice; keep one of the two|is above the limit", str(refusal))
+        return
     assert merged.defaults is None
     assert merged.to_dict() == {
         "locations": [location.model_dump(exclude_none=True) for location in expected.locations]
@@ -193,11 +286,12 @@ def test_a_default_variable_with_an_equals_sign_cannot_be_merged() -> None:
 
 
 def test_a_variable_doubled_by_the_merge_is_refused() -> None:
-    config = DagsterCloudConfig.from_yaml(
-        "defaults: {container_context: {k8s: {run_k8s_config: {container_config: {env: [{name: A, value: x}]}}}}}\n"
-        "locations:\n"
-        "  - location_name: a\n"
-        "    container_context: {k8s: {run_k8s_config: {container_config: {env: [{name: A, value: y}]}}}}\n"
+    def context(value: str) -> K8sContainerContext:
+        return K8sContainerContext(run_k8s_config=K8sConfig(env={"A": value}))
+
+    config = DagsterCloudConfig(
+        defaults=LocationDefaults(container_context=context("x")),
+        locations=[CodeLocation(location_name="a", container_context=context("y"))],
     )
 
     with pytest.raises(K8sConfigError, match="names 'A' twice; keep one of the two"):
@@ -234,7 +328,7 @@ def test_files_of_a_workspace_and_a_project_are_merged_as_dg_does_it(tmp_path: P
     (tmp_path / "build.yaml").write_text("registry: r\ndirectory: .\n")
     (tmp_path / "container_context.yaml").write_text("k8s: {env_vars: [A=1, B=1], namespace: n}\n")
     (project / "build.yaml").write_text("directory: docker\n")
-    (project / "container_context.yaml").write_text("k8s: {env_vars: [A=2]}\n")
+    (project / "container_context.yaml").write_text("k8s: {env_vars: [C=2]}\n")
     (project / "pyproject.toml").write_text(
         "[tool.dg.project]\nroot_module = 'etl'\nagent_queue = 'eu'\nimage = 'etl:1'\n"
     )
@@ -245,7 +339,7 @@ def test_files_of_a_workspace_and_a_project_are_merged_as_dg_does_it(tmp_path: P
         location_name="etl",
         code_source="etl.definitions",
         build=Build(registry="r", directory=str(project / "docker")),
-        container_context=K8sContainerContext(env_vars=["A=1", "B=1", "A=2"], namespace="n"),
+        container_context=K8sContainerContext(env_vars=["A=1", "B=1", "C=2"], namespace="n"),
         agent_queue="eu",
         image="etl:1",
     )
@@ -292,6 +386,16 @@ def test_builds_and_contexts_are_merged_field_by_field() -> None:
     )
     both = merge_container_contexts(ContainerContext(ecs={"a": 1}), ContainerContext(ecs={"b": 2}))
     assert both == ContainerContext(ecs={"a": 1, "b": 2})
+
+
+def test_a_variable_doubled_by_merging_contexts_is_refused() -> None:
+    workspace = ContainerContext(k8s=K8sContainerContext(env_vars={"A": "1", "B": "1"}))
+    project = ContainerContext(k8s=K8sContainerContext(env_vars={"A": "2"}))
+
+    with pytest.raises(K8sConfigError) as refusal:
+        merge_container_contexts(workspace, project)
+
+    assert str(refusal.value) == "k8s.env_vars[2]: names 'A' twice; keep one of the two"
 
 
 def test_the_extra_is_named_when_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,15 +118,48 @@ def test_a_task_is_said_in_python_and_in_yaml_alike(said: dict[str, Any], writte
     assert check_locations(document) == []
 
 
+# Where Dagster has each key of a container context, and how it writes what the key holds.
+IN_CONTAINER = {
+    "image_pull_policy": ("image_pull_policy", lambda said: said),
+    "env_secrets": ("env_from", lambda said: [{"secret_ref": {"name": name}} for name in said]),
+    "env_config_maps": ("env_from", lambda said: [{"config_map_ref": {"name": name}} for name in said]),
+    "env_vars": (
+        "env",
+        lambda said: [dict(zip(("name", "value"), text.split("="), strict=True)) for text in said],
+    ),
+    "env": ("env", lambda said: said),
+    "resources": ("resources", lambda said: said),
+    "security_context": ("security_context", lambda said: said),
+    "volume_mounts": ("volume_mounts", lambda said: said),
+}
+IN_POD = ("image_pull_secrets", "service_account_name", "scheduler_name", "volumes")
+
+
 @pytest.mark.parametrize(
     ("said", "written"),
     CONTEXTS,
     ids=lambda item: "" if isinstance(item, dict) else "-".join(item.model_fields_set),
 )
-def test_dagster_takes_a_container_context(said: K8sContainerContext, written: dict[str, Any]) -> None:
+def test_dagster_has_what_a_container_context_says(
+    said: K8sContainerContext, written: dict[str, Any]
+) -> None:
     context = DagstersOwn.create_from_config({"k8s": said.to_dict()})
 
-    assert context != DagstersOwn()
+    for key, value in written.items():
+        if key in {"run_k8s_config", "server_k8s_config"}:
+            config = getattr(context, key).to_dict()
+            assert {section: config[section] for section in value} == value
+        elif key in {"namespace", "server_replica_count"}:
+            assert getattr(context, key) == value
+        else:
+            for pods in (context.run_k8s_config, context.server_k8s_config):
+                if key in IN_CONTAINER:
+                    field, expected = IN_CONTAINER[key]
+                    assert pods.container_config[field] == expected(value)
+                elif key in IN_POD:
+                    assert pods.pod_spec_config[key] == value
+                else:
+                    assert pods.pod_template_spec_metadata[key] == value
 
 
 def test_what_was_said_reaches_the_pods_of_runs_and_of_code_servers_apart() -> None:

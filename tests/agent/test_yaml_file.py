@@ -22,7 +22,7 @@ WRONG: dict[str, tuple[bytes | str, str]] = {
     "a Jinja template": (
         "locations:\n{% for x in y %}\n",
         "f:2:2: error DPK001: this is not YAML: found character that cannot start any token; mend the YAML at this "
-        "place",
+        "place, or, if this is a template, fill it in and check what comes out",
     ),
     "a tab": (
         "locations:\n\t- a\n",
@@ -39,7 +39,7 @@ WRONG: dict[str, tuple[bytes | str, str]] = {
     ),
     "huge": (
         b"a" * (MAX_BYTES + 1),
-        "f: error DPK005: the file has 1,048,577 bytes, more than 1,048,576; split the file",
+        "f:1:1: error DPK005: the file has 1,048,577 bytes, more than 1,048,576; split the file",
     ),
     "not UTF-8": (
         b"a: 1\nb: \xff\n",
@@ -52,11 +52,11 @@ WRONG: dict[str, tuple[bytes | str, str]] = {
     "brackets": ("[" * 100_000, "f:1:65: error DPK007: nested deeper than 64 levels; nest less deep"),
     "an alias bomb": (
         BOMB,
-        "f: error DPK008: written out, the aliases make more than 200,000 values; write out what the aliases repeat",
+        "f:1:1: error DPK008: written out, the aliases make more than 200,000 values; write out what the aliases repeat",
     ),
     "an alias in itself": (
         "a: &a [*a]\n",
-        "f: error DPK008: written out, the aliases make more than 200,000 values; write out what the aliases repeat",
+        "f:1:1: error DPK008: written out, the aliases make more than 200,000 values; write out what the aliases repeat",
     ),
     "a control character": (
         "a: \x00",
@@ -155,6 +155,22 @@ def test_a_waiver_counts_for_its_line_and_its_codes() -> None:
                 "f:1:7: warning DPK010: nothing on this line is found by DPK999; delete the comment",
             ],
         ),
+        *(
+            (
+                f"a: 1  # {comment}\n",
+                [
+                    "f:1:1: error DPK101: wrong; mend it",
+                    "f:1:7: error DPK013: this comment waives nothing as it is spelt; write # dagster-plus-k8s: "
+                    "ignore[CODE] and the reason",
+                ],
+            )
+            for comment in (
+                "dagster-plus-k8s: ignore DPK101 why",
+                "dagster-plus-k8s ignore[DPK101] why",
+                "dagster-plus-k8s: ignore[DPK101 why",
+            )
+        ),
+        ("a: 1  # dagster-plus-k8s checks this file\n", ["f:1:1: error DPK101: wrong; mend it"]),
     ],
 )
 def test_a_waiver_that_waives_nothing_is_found(text: str, messages: list[str]) -> None:

@@ -83,8 +83,8 @@ SARIF_SCHEMA = {
                         }
                     },
                 },
-                "results": {"type": "array", "items": {"$ref": "#/definitions/result"}},
                 "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                "results": {"type": "array", "items": {"$ref": "#/definitions/result"}},
             },
         },
         "result": {
@@ -226,6 +226,8 @@ def test_what_a_file_holds_cannot_pass_for_another_line_of_the_report() -> None:
 @pytest.mark.parametrize("findings", [[], [ERROR], [ERROR, ERROR, WARNING, HOSTILE]])
 def test_sarif_is_as_its_schema_says(findings: list[Finding]) -> None:
     written = json.loads(as_sarif(findings))
+
+    assert written["runs"][0]["columnKind"] == "unicodeCodePoints"
 
     jsonschema.validate(written, SARIF_SCHEMA)
     run = written["runs"][0]

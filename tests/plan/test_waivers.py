@@ -66,6 +66,22 @@ def test_a_comment_waives(contents: dict[str, Any]) -> None:
     assert found(dg.Definitions(**contents, executor=k8s_executor(max_concurrent=4))) == []
 
 
+@dg.asset(op_tags=SHORT)
+def misspelt() -> None:
+    """It has a comment that is no waiver."""
+    # dagster-plus-k8s: ignore DPK521 it is read at once
+
+
+def test_a_comment_that_is_misspelt_waives_nothing_and_is_found() -> None:
+    line = misspelt.op.compute_fn.decorated_fn.__code__.co_firstlineno + 3
+    defs = dg.Definitions(assets=[misspelt], executor=k8s_executor(max_concurrent=4))
+
+    said = found(defs)
+
+    assert [code for code, _ in said] == ["DPK530", "DPK521"]
+    assert said[0][1] == f"step 'misspelt': the waiver in line {line} waives nothing as it is spelt"
+
+
 def test_a_text_that_reads_like_one_waives_nothing() -> None:
     defs = dg.Definitions(assets=[in_a_text], executor=k8s_executor(max_concurrent=4))
 

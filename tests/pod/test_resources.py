@@ -62,6 +62,11 @@ def test_equality_is_that_of_the_amounts() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"cpu": "500Mi"}, "cpu: 500Mi of CPU is 524,288,000 cores; did you mean '500m'?"),
+        ({"cpu": "2G"}, "cpu: 2G of CPU is 2,000,000,000 cores; write cores or thousandths of them"),
+        ({"cpu": "500mi"}, "cpu: '500mi' is not a Kubernetes quantity; write '500m'"),
+        ({"cpu": ("0.5mib", 1)}, "cpu: '0.5mib' is not a Kubernetes quantity; write '0.5m'"),
+        ({"cpu": "x1mi"}, "cpu: 'x1mi' is not a Kubernetes quantity; write a number"),
         ({"memory": "4GB"}, "memory: '4GB' is not a Kubernetes quantity; write '4Gi' or '4G'"),
         (
             {"memory": "512m"},

@@ -26,8 +26,8 @@ _for_servers = configs().filter(
 )
 
 _k8s: dict[str, st.SearchStrategy[Any]] = {
-    "env_vars": st.dictionaries(_names, _texts, max_size=3),
-    "env": st.dictionaries(_names, _texts, max_size=3),
+    "env_vars": st.dictionaries(st.sampled_from(["LEVEL", "REGION", "A"]), _texts, max_size=3),
+    "env": st.dictionaries(st.sampled_from(["a", "b", "c"]), _texts, max_size=3),
     "env_secrets": st.lists(_names, max_size=3),
     "env_config_maps": st.lists(_names, max_size=2),
     "image_pull_policy": st.sampled_from(["Always", "IfNotPresent", "Never"]),
@@ -39,7 +39,9 @@ _k8s: dict[str, st.SearchStrategy[Any]] = {
     "scheduler_name": _names,
     "security_context": st.just({"run_as_user": 1}),
     "volumes": st.lists(
-        st.builds(lambda name: {"name": name}, _names), max_size=2, unique_by=lambda v: v["name"]
+        st.builds(lambda name: {"name": name, "empty_dir": {}}, _names),
+        max_size=2,
+        unique_by=lambda v: v["name"],
     ),
     "volume_mounts": st.just([{"name": "a", "mount_path": "/a"}]),
     "run_k8s_config": configs(),
