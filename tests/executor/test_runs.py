@@ -4,46 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from api_server import Fault
-from dagster._core.test_utils import instance_for_test
 from plays import Play
 from recordings import FOLDER as RECORDINGS
-from step_runs import StepRun, eventually, launcher
+from step_runs import StepRun, eventually, kinds, memory
 
 from dagster_plus_k8s_helpers import MemoryLadder
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from api_server import ApiServer
-
 OURS: dict[str, Any] = {}
-
-
-@pytest.fixture
-def run(running_api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StepRun]:
-    overrides = launcher(running_api_server, tmp_path)
-    with instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
-        run = StepRun(instance, running_api_server, tmp_path, monkeypatch)
-        yield run
-        run.abandon()
-        assert run.said("could not be looked after") == [], "the executor itself was in trouble"
-
-
-def kinds(run: StepRun, step: str) -> list[str]:
-    """What became of a step's attempts."""
-    ends = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}
-    return [event.event_type_value for event in run.events(step=step) if event.event_type_value in ends]
-
-
-def memory(run: StepRun, step: str) -> list[str]:
-    """The memory limit of each Job of a step."""
-    jobs = [job.body["spec"]["template"]["spec"]["containers"][0] for job in run.server.of_step(step)]
-    return [container["resources"]["limits"]["memory"] for container in jobs]
 
 
 def refused(step: str, recorded: str) -> Fault:

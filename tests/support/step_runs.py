@@ -49,6 +49,18 @@ def eventually(condition: Callable[[], object], what: str = "") -> None:
         time.sleep(0.02)
 
 
+def kinds(run: StepRun, step: str) -> list[str]:
+    """What became of a step's attempts."""
+    ends = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}
+    return [event.event_type_value for event in run.events(step=step) if event.event_type_value in ends]
+
+
+def memory(run: StepRun, step: str) -> list[str]:
+    """The memory limit of each Job of a step."""
+    jobs = [job.body["spec"]["template"]["spec"]["containers"][0] for job in run.server.of_step(step)]
+    return [container.get("resources", {}).get("limits", {}).get("memory", "") for container in jobs]
+
+
 class StepRun:
     """A run of steps, and what its event log says.
 
