@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.credential_forms import literal_credentials
 from dagster_plus_k8s_helpers.executor.api_json import integer, items, mapping, text
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
 
@@ -17,6 +18,7 @@ __all__ = [
     "container_specs",
     "ended_while_others_run",
     "has_started",
+    "hidden_literals",
     "is_sidecar",
     "main_container",
     "memory_limit",
@@ -44,6 +46,17 @@ def main_container(job: ApiObject | None, pod: ApiObject | None) -> str:
         return text(templated, "name")
     names = [text(container, "name") for container in items(pod, "spec", "containers")]
     return names[0] if names and _STOCK not in names else _STOCK
+
+
+def hidden_literals(job: ApiObject | None) -> tuple[str, ...]:
+    """The values of environment variables in a Job's template that are credentials by their names."""
+    literals = {
+        text(variable, "name"): text(variable, "value")
+        for part in ("containers", "initContainers")
+        for container in items(job, "spec", "template", "spec", part)
+        for variable in items(container, "env")
+    }
+    return literal_credentials(literals)
 
 
 def statuses(pod: ApiObject, main: str) -> Iterator[tuple[ApiObject, bool]]:

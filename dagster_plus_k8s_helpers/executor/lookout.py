@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers.executor.api_json import integer, name_of, text
+from dagster_plus_k8s_helpers.executor.api_json import integer, name_of, text, value
 from dagster_plus_k8s_helpers.executor.containers import (
     ended_while_others_run,
     has_started,
@@ -18,7 +18,7 @@ from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, Diagnosi
 from dagster_plus_k8s_helpers.executor.failed_pod import ENDED
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
 from dagster_plus_k8s_helpers.executor.nodes import NodeReader, Nodes
-from dagster_plus_k8s_helpers.executor.questions import EventReader, LogReader, WantedLog
+from dagster_plus_k8s_helpers.executor.questions import EventReader, LogReader, WantedLog, without_credentials
 from dagster_plus_k8s_helpers.executor.sweep import Snapshot, sweep
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ class Lookout:
         silent = [job for job in watched if self._is_silent(job, snapshots[job.namespace])]
         self._events.read((job.namespace, job.job_name, self._seen[job.job_name].pod) for job in silent)
         found = {job.job_name: self._observe(job, snapshots[job.namespace]) for job in watched}
-        self._logs.read([log for job in watched if (log := self._log(job, found[job.job_name])) is not None])
+        wanted = (self._log(job, found[job.job_name], snapshots[job.namespace]) for job in watched)
+        self._logs.read([log for log in wanted if log is not None])
         found = {name: replace(seen, log=self._logs.of(name)) for name, seen in found.items()}
         for what, reader in (("events", self._events), ("logs", self._logs)):
             if reader.refused:
@@ -148,6 +149,10 @@ class Lookout:
             ended = ended_while_others_run(pod, main)
         diagnosis = diagnose(job, pods, self._events.of(name) or ())
         if diagnosis is not None and diagnosis.failed:
+            if diagnosis.kind is DiagnosisKind.ERROR:
+                # A container's message may be the end of its log.
+                said = without_credentials(diagnosis.summary, _hidden(job))
+                diagnosis = replace(diagnosis, summary=said)
             diagnosis = seen.cause_of(diagnosis)
             if blind and diagnosis.kind is DiagnosisKind.POD_DELETED:
                 # Not gone, only out of sight.
@@ -197,13 +202,14 @@ class Lookout:
         is_pull = diagnosis.kind is DiagnosisKind.IMAGE_PULL_BACK_OFF
         return is_pull and self._events.of(watched.job_name) is None
 
-    def _log(self, watched: Watched, seen: Observation) -> WantedLog | None:
+    def _log(self, watched: Watched, seen: Observation, snapshot: Snapshot) -> WantedLog | None:
         if not seen.over or seen.diagnosis is None or seen.diagnosis.kind not in _LEAVE_A_LOG:
             return None
         container = str(seen.diagnosis.details.get("container", ""))
         if not container:
             return None
-        return WantedLog(watched.namespace, watched.job_name, seen.pod, container)
+        hidden = _hidden(snapshot.jobs.get(watched.job_name))
+        return WantedLog(watched.namespace, watched.job_name, seen.pod, container, hidden)
 
     def _look_at_nodes(self, found: dict[str, Observation]) -> Nodes:
         matters = any(seen.diagnosis and seen.diagnosis.kind in _NODES_MATTER for seen in found.values())
@@ -241,6 +247,11 @@ class _Seen:
 
 def _namespaces(watched: Sequence[Watched]) -> set[str]:
     return {job.namespace for job in watched}
+
+
+def _hidden(job: ApiObject | None) -> tuple[str, ...]:
+    found = value(job, "spec", "hidden")
+    return found if isinstance(found, tuple) else ()
 
 
 def _phase(pod: ApiObject) -> str:

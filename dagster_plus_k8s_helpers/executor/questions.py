@@ -6,10 +6,12 @@ its event.
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.credential_forms import literal_credentials, mask_credentials
 from dagster_plus_k8s_helpers.executor.call_errors import CallError
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.api_json import ApiObject
     from dagster_plus_k8s_helpers.executor.cluster import Cluster
 
-__all__ = ["EventReader", "LogReader", "WantedLog"]
+__all__ = ["EventReader", "LogReader", "WantedLog", "without_credentials"]
 
 # What a look may ask one after the other, so that a thousand waiting steps do not make a thousand calls.
 _QUESTIONS = 20
@@ -108,12 +110,14 @@ class WantedLog:
         job_name: Of the Job.
         pod: The pod's name.
         container: The container's.
+        hidden: Literals in its Job that are credentials.
     """
 
     namespace: str
     job_name: str
     pod: str
     container: str
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
 
 class LogReader:
@@ -136,7 +140,7 @@ class LogReader:
         return self._refusal.said
 
     def of(self, job_name: str) -> str:
-        """What was read of a Job."""
+        """What was read of a Job, without what looks like a credential."""
         return self._logs.get(job_name, "")
 
     def read(self, wanted: Sequence[WantedLog]) -> None:
@@ -157,7 +161,8 @@ class LogReader:
         self._logs = {name: log for name, log in self._logs.items() if name in job_names}
 
     def _tail(self, log: WantedLog) -> str:
-        return self._cluster.log_tail(log.namespace, log.pod, log.container, self._lines)
+        tail = self._cluster.log_tail(log.namespace, log.pod, log.container, self._lines)
+        return without_credentials(tail, log.hidden)
 
     def _take(self, log: WantedLog, future: Future[str]) -> None:
         try:
@@ -166,3 +171,17 @@ class LogReader:
             # A log goes with its pod; that it cannot be read must not hide that the step failed.
             if error.status == _FORBIDDEN:
                 self._refusal.take(error)
+
+
+def without_credentials(text: str, hidden: Sequence[str]) -> str:
+    """What a container wrote, fit for the event log, which in Dagster+ is outside the cluster.
+
+    A step fetches its secrets in its own process, so their values are not known here: they go by what they
+    look like, by the names that stand before them, and by what this process and the step's Job have in their
+    environments.
+
+    Args:
+        text: What it wrote.
+        hidden: Literals in its Job that are credentials.
+    """
+    return mask_credentials(text, [*hidden, *literal_credentials(os.environ)])

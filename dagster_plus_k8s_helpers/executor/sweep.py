@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.executor.api_json import items, mapping, name_of, text, value
 from dagster_plus_k8s_helpers.executor.call_errors import CallError
+from dagster_plus_k8s_helpers.executor.containers import hidden_literals
 from dagster_plus_k8s_helpers.executor.diagnosis import job_failure, job_succeeded
 from dagster_plus_k8s_helpers.executor.failed_pod import ENDED
 
@@ -179,6 +180,8 @@ def _slim(item: ApiObject) -> ApiObject:
     template = mapping(item, "spec", "template", "spec")
     if template:
         spec["template"] = {"spec": _slim_spec(template)}
+        # All that is kept of a Job's environment is what must not be shown of its log.
+        spec["hidden"] = hidden_literals(item)
     return {
         "metadata": {key: found for key in _METADATA if (found := value(item, "metadata", key)) is not None},
         "spec": spec,

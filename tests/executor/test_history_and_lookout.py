@@ -281,6 +281,17 @@ def test_a_log_that_does_not_come_holds_up_no_look_and_is_not_asked_for_again(
     assert api_server.count("GET pods") == 3
 
 
+def test_a_containers_message_is_masked_as_its_log_is(api_server: ApiServer, lookout: Lookout) -> None:
+    created(api_server, Play("exit-3", runs=False))
+    pod = api_server.played["a"]._recorded["pods"][0]  # type: ignore[index]
+    pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"] = "API_TOKEN=abcdef\nboom"
+
+    found = seen(lookout).diagnosis
+
+    assert found is not None
+    assert found.summary == "The container 'dagster' ended with exit code 3: API_TOKEN=********\nboom."
+
+
 def test_no_log_is_read_when_none_is_wanted(api_server: ApiServer) -> None:
     cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 5.0)
     created(api_server, Play("exit-3", runs=False))

@@ -177,3 +177,38 @@ def test_an_owner_that_cannot_be_found_out_costs_no_step(
     assert run.start({"a": {}}, {}).finish()
 
     assert len(run.said("which could not be read: TypeError: no context. Grant")) == 1
+
+
+LOG = """connect postgresql://svc:hunter2@db/x
+Authorization: Bearer abcdef0123456789
+AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI
+the job's correct-horse, the worker's battery-staple
+Segmentation fault"""
+
+
+def test_credentials_in_the_end_of_a_log_stay_in_the_cluster(
+    run: StepRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_PASSWORD", "battery-staple")
+    run.server.play("train", Play(log=LOG))
+    literal = {"container_config": {"env": [{"name": "DB_PASSWORD", "value": "correct-horse"}]}}
+
+    run.start({"train": {"does": "exit", "tags": {"dagster-k8s/config": literal}}}, {}).finish()
+
+    (failure,) = run.events("STEP_FAILURE")
+    masked = (
+        "connect postgresql://********@db/x\nAuthorization: ********\nAWS_SECRET_ACCESS_KEY=********\n"
+        "the job's ********, the worker's ********\nSegmentation fault"
+    )
+    assert run.metadata(failure)["log"] == masked
+    assert failure.step_failure_data.error is not None
+    assert masked in failure.step_failure_data.error.message
+
+
+def test_a_log_of_no_lines_is_not_shown(run: StepRun) -> None:
+    run.server.play("train", Play(log=LOG))
+
+    run.start({"train": {"does": "exit"}}, {"log_lines": 0}).finish()
+
+    (failure,) = run.events("STEP_FAILURE")
+    assert "log" not in run.metadata(failure)
