@@ -62,7 +62,7 @@ def test_fault_1_an_oom_is_named_and_gets_more_memory(run: StepRun, executor: An
 @pytest.mark.parametrize("executor", ["stock", OURS], ids=["stock", "ours"])
 def test_fault_2_a_pod_that_waits_says_why(run: StepRun, executor: Any) -> None:
     run.server.play("train", Play("unschedulable-gpu", runs=False))
-    run.start({"train": {}}, executor)
+    run.start({"train": {"does": "hold"}}, executor)
 
     def waits_for_long() -> bool:
         looked = run.server.count("GET jobs") if executor == "stock" else run.server.count("LIST jobs")
@@ -71,6 +71,9 @@ def test_fault_2_a_pod_that_waits_says_why(run: StepRun, executor: Any) -> None:
     eventually(waits_for_long, "five looks")
     waiting = run.said(" waits: ")
     run.server.of_step("train")[0].release(Play())
+    if executor != "stock":
+        eventually(lambda: run.said("has started after all"), "its start is told")
+    run.go("train")
     assert run.finish()
 
     if executor == "stock":
@@ -361,9 +364,11 @@ def test_a_conflict_with_a_job_of_its_own_is_a_launch(run: StepRun) -> None:
         (created(*given), (500, {"message": "lost"}))[1] if not run.server.played else created(*given)
     )
 
-    assert run.start({"a": {}}, OURS).finish(), run.messages()
+    run.start({"a": {"does": "hold"}}, OURS)
+    eventually(lambda: run.server.count("POST jobs") == 2, "it is created again")
+    run.go("a")
 
-    assert run.server.count("POST jobs") == 2
+    assert run.finish(), run.messages()
     assert kinds(run, "a") == ["STEP_SUCCESS"]
 
 

@@ -17,19 +17,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def nothing(_server: ApiServer) -> None: ...
+def nothing(_server: ApiServer, _folder: Path) -> None: ...
 
 
-def ooms(server: ApiServer) -> None:
+def ooms(server: ApiServer, folder: Path) -> None:
+    """The first two processes are killed when they have taken their memory."""
     for attempt in range(2):
-        server.play("train", Play("oom-killed", runs=False), attempt=attempt)
+        (folder / f"train.doomed.{attempt}").touch()
+        play = Play("oom-killed", killed_at=folder / f"train.allocated.{attempt}")
+        server.play("train", play, attempt=attempt)
 
 
 def playing(recorded: str) -> object:
-    return lambda server: server.play("train", Play(recorded, runs=False))
+    return lambda server, _folder: server.play("train", Play(recorded, runs=False))
 
 
-def refusing(server: ApiServer) -> None:
+def refusing(server: ApiServer, _folder: Path) -> None:
     body = json.loads((FOLDER / "rejected-requests-over-limits.json").read_text())
     server.faults.append(
         Fault(
@@ -55,7 +58,7 @@ PREPARED = {
 def test_scenario(
     name: str, running_api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    PREPARED[name](running_api_server)  # type: ignore[operator]
+    PREPARED[name](running_api_server, tmp_path)  # type: ignore[operator]
     overrides = launcher(running_api_server, tmp_path)
     with instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
         SCENARIOS[name](StepRun(instance, running_api_server, tmp_path, monkeypatch))

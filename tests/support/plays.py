@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from recordings import recording
+from step_processes import StepProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +50,7 @@ class PlayedJob:
         self.name: str = body["metadata"]["name"]
         self.uid = f"uid-{number}"
         self.created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: StepProcess | None = None
         self._recorded = recording(play.recorded) if play.recorded else None
         if play.runs:
             self._start()
@@ -132,10 +131,7 @@ class PlayedJob:
         (container, *_others) = self.body["spec"]["template"]["spec"]["containers"]
         environment = {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
         # The image's `dagster` is the one of this interpreter.
-        command = [sys.executable, "-m", *container["args"]]
-        self.process = subprocess.Popen(
-            command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self.process = StepProcess(container["args"], {**os.environ, **environment})
 
     def _metadata(self, name: str) -> dict[str, Any]:
         return {

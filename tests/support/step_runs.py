@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import step_jobs
 from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
+from step_processes import StepProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +79,7 @@ class StepRun:
         self.instance, self.server, self.folder, self._environment = instance, server, folder, environment
         self.run_id = ""
         self._thread: threading.Thread | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: StepProcess | None = None
 
     def describe(self, steps: dict[str, dict[str, Any]], executor: dict[str, Any] | str) -> None:
         """Say what the job is made of."""
@@ -136,16 +135,11 @@ class StepRun:
             ).run_id
         kind = ResumeRunArgs if resume else ExecuteRunArgs
         arguments = kind(job.get_python_origin(), self.run_id, self.instance.get_ref())
-        command = [sys.executable, "-m", *arguments.get_command_args()]
-        self._process = subprocess.Popen(
-            [part for part in command if part],
-            env={**os.environ},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        command = [part for part in arguments.get_command_args() if part]
+        self._process = StepProcess(command, os.environ)
 
     @property
-    def worker(self) -> subprocess.Popen[bytes]:
+    def worker(self) -> StepProcess:
         assert self._process is not None
         return self._process
 
