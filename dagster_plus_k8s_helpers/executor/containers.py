@@ -81,10 +81,10 @@ def ended_while_others_run(pod: ApiObject, main: str) -> int | None:
     """The exit code of a step's container that ended for good in a pod that others keep alive.
 
     A pod stays ``Running`` until all its containers have ended: a proxy that was injected beside the step's
-    never does.
+    never does. Native sidecars end by themselves when the step's container has.
 
     Returns:
-        ``None`` when that is not so: the container runs, or it is restarted, or the pod has ended too.
+        ``None`` when that is not so: the container runs, or it is restarted, or the pod ends too.
     """
     if text(pod, "status", "phase") in {"Failed", "Succeeded"}:
         return None
@@ -92,10 +92,12 @@ def ended_while_others_run(pod: ApiObject, main: str) -> int | None:
     policy = text(spec, "restartPolicy") or text(pod, "spec", "restartPolicy")
     if policy not in {"", "Never"} or "restartPolicyRules" in spec:
         return None
-    for status in items(pod, "status", "containerStatuses"):
-        if text(status, "name") == main:
-            return integer(status, "state", "terminated", "exitCode")
-    return None
+    states = {
+        text(status, "name"): mapping(status, "state") for status in items(pod, "status", "containerStatuses")
+    }
+    own = states.pop(main, {})
+    others_run = any(mapping(state, "running") for state in states.values())
+    return integer(own, "terminated", "exitCode") if others_run else None
 
 
 def container_specs(pod: ApiObject) -> dict[str, ApiObject]:

@@ -31,6 +31,7 @@ __all__ = ["Look", "Lookout", "Nodes", "Observation", "Watched"]
 
 # How long after its grace period a pod may be seen ending before its node is taken for lost.
 _ENDING_SECONDS = 30.0
+_LAST_CODE_OF_ITS_OWN = 127
 # A pod is created and its images are looked at within seconds; only then is silence worth a question.
 _SILENCE_SECONDS = 5.0
 
@@ -160,7 +161,7 @@ class Lookout:
         complete = job is not None and job_succeeded(job) and (pod is None or _phase(pod) in ENDED)
         return Observation(
             diagnosis,
-            over=self._is_over(seen, pod, diagnosis, ended=ended is not None),
+            over=self._is_over(seen, pod, diagnosis, ended),
             lingers=ended is not None and not text(pod, "metadata", "deletionTimestamp"),
             succeeded=complete or ended == 0,
             # A pod that cannot be seen must not be taken for one that does not start.
@@ -172,12 +173,16 @@ class Lookout:
         )
 
     def _is_over(
-        self, seen: _Seen, pod: ApiObject | None, diagnosis: Diagnosis | None, *, ended: bool
+        self, seen: _Seen, pod: ApiObject | None, diagnosis: Diagnosis | None, ended: int | None
     ) -> bool:
         """Whether the step's process has ended, so that all it had to say is in the event log."""
         if diagnosis is None or not diagnosis.failed:
             return False
-        if pod is None or ended or _phase(pod) in ENDED:
+        if pod is None or _phase(pod) in ENDED:
+            return True
+        # A pod that is evicted says so only when its last container has ended: a signal may mean that.
+        by_itself = ended is not None and ended <= _LAST_CODE_OF_ITS_OWN
+        if by_itself or (ended is not None and diagnosis.kind is DiagnosisKind.OOM_KILLED):
             return True
         grace = integer(pod, "metadata", "deletionGracePeriodSeconds") or 0
         if seen.ending_since is None:

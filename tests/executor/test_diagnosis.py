@@ -185,6 +185,7 @@ SHAPES: list[tuple[str, dict[str, Any] | None, list[Any], list[Any], DiagnosisKi
     ("an OOM beside a step that failed itself", FAILED_JOB, [beside({"exitCode": 3, "reason": "Error"}, {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "Failed")], [], DiagnosisKind.ERROR, "The container 'dagster' ended with exit code 3."),
     ("an OOM that a proxy outlives", JOB, [beside({"exitCode": 137, "reason": "OOMKilled"}, RUNNING)], [], DiagnosisKind.OOM_KILLED, "The container 'dagster' was killed: the node ran out of memory; it has no limit."),
     ("an end that a proxy outlives", JOB, [beside({"exitCode": 0, "reason": "Completed"}, RUNNING)], [], None, ""),
+    ("an end that the pod is about to follow", JOB, [beside({"exitCode": 3, "reason": "Error"}, {"terminated": {"exitCode": 143}})], [], None, ""),
     ("a process that is restarted beside a proxy", JOB, [beside({"exitCode": 3, "reason": "Error"}, RUNNING, restartPolicy="OnFailure")], [], None, ""),
     ("a kubelet that lost sight", FAILED_JOB, [ended("ContainerStatusUnknown", 137)], [], DiagnosisKind.NODE_LOST, "What became of the container 'dagster' is not known: its node node1 was restarted or lost."),
     ("a failure that nothing explains", FAILED_JOB, [pod({"phase": "Failed"})], [], DiagnosisKind.ERROR, "The pod failed, and no container of it says why."),

@@ -157,7 +157,6 @@ def test_a_pod_that_ends_is_not_over_before_it_has_ended(
     created(api_server, play)
     pod = api_server.played["a"]._recorded["pods"][0]  # type: ignore[index]
     pod["status"]["phase"] = "Running"
-    pod["status"]["containerStatuses"][0]["state"] = {"running": {}}
 
     assert not seen(lookout).over
     clock.now = 31
@@ -202,6 +201,18 @@ def test_a_container_that_is_injected_is_not_the_step(api_server: ApiServer, loo
     assert (killed.over, killed.lingers, killed.memory) == (True, True, Memory("300Mi", "200Mi"))
     assert killed.diagnosis is not None
     assert (killed.diagnosis.kind, killed.diagnosis.details.get("beside")) == (DiagnosisKind.OOM_KILLED, None)
+
+
+def test_a_signal_beside_a_proxy_may_be_an_eviction_that_says_so_later(
+    api_server: ApiServer, lookout: Lookout, clock: Clock
+) -> None:
+    created(api_server, Play("sigterm-143", runs=False, injected=("istio-proxy",)))
+    created(api_server, Play("exit-3", runs=False, injected=("istio-proxy",)), "b")
+    watched = [Watched(name, "default", 0.0) for name in "ab"]
+
+    assert [lookout.look(watched).observations[name].over for name in "ab"] == [False, True]
+    clock.now = 31
+    assert seen(lookout).over
 
 
 @pytest.mark.parametrize(
