@@ -301,6 +301,18 @@ def test_a_large_sweep_is_two_lists_in_pages(
     ]
 
 
+def test_a_cache_that_misses_a_job_is_not_asked_for_its_pod(cluster: Cluster, api_server: ApiServer) -> None:
+    api_server.freeze_cache()
+    api_server.play("a", Play("running", runs=False))
+    api_server.create(job("a"))
+
+    snapshot = sweep(cluster, "default", "run", ["a"])
+
+    assert (list(snapshot.jobs), list(snapshot.pods)) == (["a"], ["a"])
+    asked = [(what, query.get("resourceVersion")) for what, query in api_server.queries]
+    assert asked == [("LIST jobs", "0"), ("LIST jobs", None), ("LIST pods", None)]
+
+
 def test_a_pod_whose_end_the_cache_does_not_show_is_listed_past_it(
     cluster: Cluster, api_server: ApiServer
 ) -> None:
