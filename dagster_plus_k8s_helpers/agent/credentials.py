@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.agent.file_rules import CREDENTIAL
+from dagster_plus_k8s_helpers.credential_forms import FORMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,31 +25,6 @@ __all__ = [
     "find_credentials",
     "looks_like_credential",
 ]
-
-_FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("a private key", re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----")),
-    ("an AWS access key id", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
-    ("a JSON web token", re.compile(r"\beyJ[\w-]{8,300}\.eyJ[\w-]{8,4000}\.[\w-]{8}")),
-    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})")),
-    ("a GitLab token", re.compile(r"\bglpat-[\w-]{16,}")),
-    ("a Slack token", re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}")),
-    ("a Slack webhook", re.compile(r"hooks\.slack\.com/services/T\w+/B\w+/\w{10,}")),
-    ("a Google API key", re.compile(r"\bAIza[\w-]{35}\b")),
-    ("a Stripe key", re.compile(r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}")),
-    ("an API key", re.compile(r"\bsk-(?:[a-z]+-)*[A-Za-z0-9_-]{24,}")),
-    ("a Databricks token", re.compile(r"\bdapi[0-9a-f]{32}\b")),
-    ("a Vault token", re.compile(r"\bhvs\.[\w-]{20,}")),
-    ("a Slack token", re.compile(r"\bxapp-\d-[A-Za-z0-9-]{10,}")),
-    ("a Hugging Face token", re.compile(r"\bhf_[A-Za-z0-9]{20,}")),
-    ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{30,}")),
-    ("an Azure key", re.compile(r"\b(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[\w+/%-]{16,}")),
-    # A word that somebody wrote has no digit, and no capital after a small letter.
-    (
-        "the value of an Authorization header",
-        re.compile(r"\b(?:Bearer|Basic)\s{1,5}(?=\S{0,200}(?:\d|[a-z][A-Z]))[\w.~+/-]{8,}"),
-    ),
-    ("a Dagster+ token", re.compile(r"\b(?:agent|user):[\w-]+:[0-9a-f]{24,}\b")),
-)
 
 _URL = re.compile(
     r"\b[a-z][a-z0-9+.-]{1,30}://([^\s/:@'\"]{0,200}):([^\s@/'\"]{1,200})@[^\s/]", re.IGNORECASE
@@ -116,7 +92,7 @@ def looks_like_credential(name: str, value: str) -> str:
 def credential_by_form(value: str) -> str:
     """The same by the value alone: keys and tokens of known forms, and URLs with a password in them."""
     value = value[:_MOST_CHARACTERS]
-    for kind, form in _FORMS:
+    for kind, form in FORMS:
         if form.search(value):
             return kind
     if any(not _says_nothing(url[2]) for url in _URL.finditer(value)):

@@ -12,11 +12,13 @@ from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.names import check_annotations, check_dns_label, check_dns_subdomain
 
 __all__ = [
+    "LIST_NODES",
     "OWNER_REFERENCES",
     "START_PODS",
     "START_STEPS",
     "Manifest",
     "PolicyRule",
+    "cluster_role",
     "irsa",
     "role",
     "service_account",
@@ -41,7 +43,16 @@ START_STEPS: tuple[PolicyRule, ...] = (
 """What the pod of a run needs so that each of its steps gets a Job of its own."""
 
 OWNER_REFERENCES: tuple[PolicyRule, ...] = ({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},)
-"""What it needs besides for ``enable_owner_references``: it looks itself up, to own the Jobs of its steps."""
+"""What it needs besides for ``enable_owner_references``: it looks itself up, to own the Jobs of its steps.
+
+It does so in its own namespace; steps in another one get no owner.
+"""
+
+LIST_NODES: tuple[PolicyRule, ...] = ({"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]},)
+"""What it needs in a ClusterRole so that a memory ladder knows the largest node.
+
+With ``autoscaler=False`` the executor also looks there which devices exist.
+"""
 
 START_PODS: tuple[PolicyRule, ...] = (
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "delete", "get", "list", "watch"]},
@@ -125,28 +136,53 @@ def role(
     Raises:
         K8sConfigError: A name that Kubernetes refuses, or no rule.
     """
-    check_dns_subdomain(service_account, "service account")
+    return _bound("Role", "START_STEPS", _metadata(name, namespace), rules, (service_account, namespace))
+
+
+def cluster_role(
+    name: str, *rules: PolicyRule, service_account: str, namespace: str
+) -> tuple[Manifest, Manifest]:
+    """A ClusterRole, for what is in no namespace, and the binding that gives it to a ServiceAccount.
+
+    Args:
+        name: The name of both.
+        *rules: What it allows: those of `LIST_NODES`, or any other.
+        service_account: Who gets it.
+        namespace: Where that service account is.
+
+    Raises:
+        K8sConfigError: A name that Kubernetes refuses, or no rule.
+    """
+    check_dns_label(namespace, "namespace")
+    return _bound("ClusterRole", "LIST_NODES", _metadata(name, None), rules, (service_account, namespace))
+
+
+_API_GROUP = "rbac.authorization.k8s.io"
+
+
+def _bound(
+    kind: str,
+    example: str,
+    metadata: dict[str, Any],
+    rules: Sequence[PolicyRule],
+    account: tuple[str, str | None],
+) -> tuple[Manifest, Manifest]:
+    """A role of a kind, and its binding to a service account."""
+    name, namespace = account
+    check_dns_subdomain(name, "service account")
     if not rules:
         raise K8sConfigError(
-            "a Role without rules allows nothing; write START_STEPS or others", where="rules"
+            f"a {kind} without rules allows nothing; write {example} or others", where="rules"
         )
-    metadata = _metadata(name, namespace)
     allowed = [{key: list(words) for key, words in rule.items()} for rule in rules]
-    subject = {"kind": "ServiceAccount", "name": service_account}
-    if namespace:
-        subject["namespace"] = namespace
+    subject = {"kind": "ServiceAccount", "name": name, **({"namespace": namespace} if namespace else {})}
     return (
+        {"apiVersion": f"{_API_GROUP}/v1", "kind": kind, "metadata": metadata, "rules": allowed},
         {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "Role",
-            "metadata": metadata,
-            "rules": allowed,
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
+            "apiVersion": f"{_API_GROUP}/v1",
+            "kind": f"{kind}Binding",
             "metadata": dict(metadata),
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+            "roleRef": {"apiGroup": _API_GROUP, "kind": kind, "name": metadata["name"]},
             "subjects": [subject],
         },
     )

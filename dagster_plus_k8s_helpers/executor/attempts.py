@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import DISRUPTIONS, DiagnosisKind
+from dagster_plus_k8s_helpers.executor.memory_ladder import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,10 +138,10 @@ def _climb(
     assert ladder is not None  # noqa: S101  (`_climbs` said so)
     if not memory.limit:
         return Decision(retry=False, said="It has no memory limit that could be raised.")
-    tried = _listed(_with(attempts.sizes, memory.limit))
+    tried = listed(_with(attempts.sizes, memory.limit))
     following = ladder.next(memory, largest_node)
     if following is None:
-        of_node = f" (the largest node has {largest_node})" if largest_node else ""
+        of_node = f" (the largest node has {largest_node}, a tenth for daemonsets)" if largest_node else ""
         return Decision(
             retry=False, said=f"Tried with {tried}; the cap is {ladder.maximum}{of_node}, so it fails."
         )
@@ -183,7 +184,3 @@ def _policy_is_over(rules: Rules) -> str:
 
 def _with(sizes: Sequence[str], last: str) -> list[str]:
     return [*(size for size in sizes if size != last), last]
-
-
-def _listed(sizes: Sequence[str]) -> str:
-    return sizes[0] if len(sizes) == 1 else f"{', '.join(sizes[:-1])} and {sizes[-1]}"

@@ -42,6 +42,11 @@ class CallError(Exception):
         """Whether the API is there and asks for patience."""
         return self.status == 429
 
+    @property
+    def is_unauthorized(self) -> bool:
+        """Whether the API is there and does not know who asks: a token has expired, or was revoked."""
+        return self.status == 401
+
     def __str__(self) -> str:
         if self.status == 0:
             return self.reason

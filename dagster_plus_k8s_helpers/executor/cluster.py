@@ -23,6 +23,8 @@ __all__ = ["PAGE", "Cluster"]
 PAGE = 500
 """Objects in a page of a LIST, as kubectl asks for them."""
 
+# What is good to know must not hold up what has to be known: a kubelet that is dead answers no log.
+_QUESTION_SECONDS = 5.0
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 Body: TypeAlias = dict[str, Any]
@@ -46,6 +48,7 @@ class Cluster:
         configuration.retries = False
         self._client = ApiClient(configuration)
         self._timeout = timeout
+        self._hasty = min(timeout, _QUESTION_SECONDS)
 
     def create_job(self, namespace: str, job: object) -> None:
         """Create a Job."""
@@ -74,18 +77,18 @@ class Cluster:
                 raise
 
     def jobs(self, namespace: str, selector: str, *, consistent: bool = False) -> Iterator[ApiObject]:
-        """The Jobs with these labels; from the API server's cache unless they must be ``consistent``."""
+        """The Jobs with these labels: from the API server's cache, or ``consistent`` and in pages."""
         return self._list(f"/apis/batch/v1/namespaces/{namespace}/jobs", selector, consistent=consistent)
 
     def pods(self, namespace: str, selector: str, *, consistent: bool = False) -> Iterator[ApiObject]:
-        """The pods with these labels; from the API server's cache unless they must be ``consistent``."""
+        """The pods with these labels: from the API server's cache, or ``consistent`` and in pages."""
         return self._list(f"/api/v1/namespaces/{namespace}/pods", selector, consistent=consistent)
 
     def events(self, namespace: str, name: str) -> list[ApiObject]:
         """The events of an object, oldest first."""
         query = [("fieldSelector", f"involvedObject.name={name}"), ("limit", str(PAGE))]
-        found = items(self._json("GET", f"/api/v1/namespaces/{namespace}/events", query), "items")
-        return sorted(found, key=_time_of)
+        path = f"/api/v1/namespaces/{namespace}/events"
+        return sorted(items(self._json("GET", path, query, self._hasty), "items"), key=_time_of)
 
     def pod(self, namespace: str, name: str) -> ApiObject:
         """A pod."""
@@ -112,13 +115,16 @@ class Cluster:
         """The last lines that a container wrote."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
         query = [("container", container), ("tailLines", str(lines)), ("limitBytes", "65536")]
-        return self._call("GET", path, query).decode(errors="replace")
+        return self._call("GET", path, query, timeout=self._hasty).decode(errors="replace")
 
     def _list(self, path: str, selector: str, *, consistent: bool) -> Iterator[ApiObject]:
-        query = [("labelSelector", selector), ("limit", str(PAGE))]
-        # Any version the cache has will do: https://kubernetes.io/docs/reference/using-api/api-concepts/
-        first = query if consistent else [*query, ("resourceVersion", "0")]
-        page = self._json("GET", path, first)
+        query = [("labelSelector", selector)]
+        if not consistent:
+            # Any version the cache has will do; it knows no pages, and comes whole whatever the limit.
+            yield from items(self._json("GET", path, [*query, ("resourceVersion", "0")]), "items")
+            return
+        query.append(("limit", str(PAGE)))
+        page = self._json("GET", path, query)
         while True:
             yield from items(page, "items")
             following = text(page, "metadata", "continue")
@@ -126,8 +132,14 @@ class Cluster:
                 return
             page = self._json("GET", path, [*query, ("continue", following)])
 
-    def _json(self, method: str, path: str, query: list[tuple[str, str]] | None = None) -> ApiObject:
-        content = self._call(method, path, query)
+    def _json(
+        self,
+        method: str,
+        path: str,
+        query: list[tuple[str, str]] | None = None,
+        timeout: float | None = None,
+    ) -> ApiObject:
+        content = self._call(method, path, query, timeout=timeout)
         try:
             found = json.loads(content)
         except ValueError:
@@ -142,8 +154,10 @@ class Cluster:
         body: Body | None = None,
         *,
         accept: str = "*/*",
+        timeout: float | None = None,
     ) -> bytes:
         from kubernetes.client import ApiException
+        from kubernetes.config import ConfigException
 
         try:
             response = self._client.call_api(
@@ -155,7 +169,7 @@ class Cluster:
                 auth_settings=["BearerToken"],
                 _return_http_data_only=True,
                 _preload_content=False,
-                _request_timeout=self._timeout,
+                _request_timeout=timeout or self._timeout,
             )
             content: bytes = response.data
         except ApiException as error:
@@ -164,6 +178,9 @@ class Cluster:
             raise answered(error.status, error.reason, said, headers.get("Retry-After")) from None
         except (HTTPError, OSError) as error:
             raise unreachable(error) from None
+        # A credential plugin asks a service of its own, which may be away as well.
+        except ConfigException as error:
+            raise CallError(0, f"no credentials: {error}") from None
         return content
 
 

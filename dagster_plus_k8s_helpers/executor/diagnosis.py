@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.executor import absent_pod, failed_pod, waiting_pod
 from dagster_plus_k8s_helpers.executor.api_json import integer, items, mapping, text
+from dagster_plus_k8s_helpers.executor.containers import main_container
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
 
 if TYPE_CHECKING:
@@ -49,10 +50,11 @@ def diagnose(
         return _past_deadline(job)
     if pod is None:
         return absent_pod.diagnose(job, failure, events)
+    main = main_container(job, pod)
     return (
-        failed_pod.diagnose(pod, events)
+        failed_pod.diagnose(pod, events, main)
         or (_failed_without_a_reason(failure, events) if failure is not None else None)
-        or waiting_pod.diagnose(pod, events)
+        or waiting_pod.diagnose(pod, events, main)
     )
 
 

@@ -6,72 +6,41 @@ import re
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.executor.api_json import integer, items, mapping, name_of, text
+from dagster_plus_k8s_helpers.executor.containers import (
+    ended_while_others_run,
+    is_sidecar,
+    memory_limit,
+    statuses,
+)
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from dagster_plus_k8s_helpers.executor.api_json import ApiObject
 
-__all__ = ["ENDED", "container_specs", "diagnose", "disrupted", "is_sidecar", "memory_limit", "statuses"]
+__all__ = ["ENDED", "diagnose", "disrupted"]
 
 ENDED = frozenset({"Failed", "Succeeded"})
 
-# A value of `memory` as some kubelets report "no limit": 2**63 bytes, rounded to pages.
-_NO_LIMIT = re.compile(r"9[0-9]{15}Ki|9[0-9]{18}")
 
-
-def diagnose(pod: ApiObject, events: Sequence[ApiObject]) -> Diagnosis | None:
+def diagnose(pod: ApiObject, events: Sequence[ApiObject], main: str) -> Diagnosis | None:
     """Why a pod failed; ``None`` when it has not, or does not say.
 
     Args:
         pod: The pod.
         events: Its events, which tell apart what the pod itself does not.
+        main: Name of the step's own container.
     """
     going = text(pod, "metadata", "deletionTimestamp") != ""
     if text(pod, "status", "phase") != "Failed" and not going:
-        return None
+        return _by_container(pod, main) if ended_while_others_run(pod, main) else None
     return (
-        _by_status_reason(pod) or disrupted(pod) or _by_container(pod) or _deleted(pod, events, going=going)
+        _by_status_reason(pod)
+        or disrupted(pod)
+        or _by_container(pod, main)
+        or _deleted(pod, events, going=going)
     )
-
-
-def statuses(pod: ApiObject) -> Iterator[tuple[ApiObject, bool]]:
-    """The container statuses, each with whether it is an init container's; the step's own come first."""
-    for status in items(pod, "status", "containerStatuses"):
-        yield status, False
-    for status in items(pod, "status", "initContainerStatuses"):
-        yield status, True
-
-
-def container_specs(pod: ApiObject) -> dict[str, ApiObject]:
-    """Containers and init containers of a pod by name."""
-    return {
-        text(container, "name"): container
-        for part in ("initContainers", "containers")
-        for container in items(pod, "spec", part)
-    }
-
-
-def is_sidecar(pod: ApiObject, container: str) -> bool:
-    """Whether a container is a native sidecar (1.28): an init container that is always restarted."""
-    return any(
-        text(spec, "name") == container and text(spec, "restartPolicy") == "Always"
-        for spec in items(pod, "spec", "initContainers")
-    )
-
-
-def memory_limit(pod: ApiObject, status: ApiObject) -> str:
-    """The limit a container had: its own, after a resize what the kubelet reports, else the pod's (1.34)."""
-    spec = container_specs(pod).get(text(status, "name"), {})
-    for limit in (
-        text(status, "resources", "limits", "memory"),
-        text(spec, "resources", "limits", "memory"),
-        text(pod, "spec", "resources", "limits", "memory"),
-    ):
-        if limit and not _NO_LIMIT.fullmatch(limit):
-            return limit
-    return ""
 
 
 def disrupted(pod: ApiObject) -> Diagnosis | None:
@@ -198,27 +167,29 @@ def _evicted(message: str, details: dict[str, str | int]) -> Diagnosis:
     )
 
 
-def _by_container(pod: ApiObject) -> Diagnosis | None:
-    """The first container that ended badly and was not to be restarted; an OOM before any other."""
+def _by_container(pod: ApiObject, main: str) -> Diagnosis | None:
+    """The container that ended badly for good: the step's own before others, and of those an OOM first."""
     ended = [
         (status, mapping(status, "state", "terminated"), is_init)
-        for status, is_init in statuses(pod)
+        for status, is_init in statuses(pod, main)
         if (integer(status, "state", "terminated", "exitCode") or 0) != 0
         and not (is_init and is_sidecar(pod, text(status, "name")))
     ]
     # A sidecar that is killed takes nothing with it, unless nothing else explains the end.
-    ended.sort(key=lambda end: text(end[1], "reason") != "OOMKilled")
+    ended.sort(key=lambda end: (text(end[0], "name") != main, text(end[1], "reason") != "OOMKilled"))
     if not ended:
         return None
     status, end, is_init = ended[0]
-    return _ended(pod, status, end, is_init=is_init)
+    return _ended(pod, status, end, main, is_init=is_init)
 
 
-def _ended(pod: ApiObject, status: ApiObject, end: ApiObject, *, is_init: bool) -> Diagnosis:
+def _ended(pod: ApiObject, status: ApiObject, end: ApiObject, main: str, *, is_init: bool) -> Diagnosis:
     container, reason = text(status, "name"), text(end, "reason")
     code, node = integer(end, "exitCode") or 0, text(pod, "spec", "nodeName")
     what = f"{'init container' if is_init else 'container'} {container!r}"
     details: dict[str, str | int] = {"container": container, "exit_code": code, "node": node}
+    if container != main:
+        details["beside"] = main
     message = text(end, "message")
     if reason == "OOMKilled":
         limit = memory_limit(pod, status)
@@ -227,7 +198,7 @@ def _ended(pod: ApiObject, status: ApiObject, end: ApiObject, *, is_init: bool) 
             DiagnosisKind.OOM_KILLED,
             f"The {what} was killed: {over}.",
             {**details, "limit": limit},
-            hint="Give the step more memory, or let memory_ladder=MemoryLadder() of k8s_executor do it.",
+            hint=_OOM_BESIDE if container != main else _OOM_HINT if limit else _OOM_WITHOUT_LIMIT,
         )
     # "ContainerCannotRun" is what other runtimes than containerd call it.
     if reason in {"StartError", "ContainerCannotRun", "RunContainerError"}:
@@ -254,6 +225,11 @@ def _ended(pod: ApiObject, status: ApiObject, end: ApiObject, *, is_init: bool) 
     )
 
 
+_OOM_HINT = "Give the step more memory, or let memory_ladder=MemoryLadder() of k8s_executor do it."
+_OOM_WITHOUT_LIMIT = "Give the step the memory it uses, so that it goes to a node that has it."
+_OOM_BESIDE = (
+    "Give that container more memory where it is configured: a memory ladder raises the step's own only."
+)
 _SIGNALS = {
     137: " (SIGKILL)",
     143: " (SIGTERM)",

@@ -46,7 +46,7 @@ def k8s_executor(
     namespace: str | None = None,
     image: str | None = None,
     service_account_name: str | None = None,
-    retries: Literal["enabled", "disabled", "deferred"] = "enabled",
+    retries: Literal["enabled", "disabled"] = "enabled",
     owner_references: bool = True,
     require_upstream_step_success: bool = True,
     memory_ladder: MemoryLadder | None = None,
@@ -60,6 +60,7 @@ def k8s_executor(
     call_timeout: float = 20.0,
     launch_qps: float = 50.0,
     launch_burst: int = 100,
+    log_lines: int = 50,
     load_incluster_config: bool | None = None,
     kubeconfig_file: str | None = None,
     name: str = "k8s",
@@ -83,7 +84,7 @@ def k8s_executor(
         namespace: Namespace of the Jobs; the run's own when left out.
         image: Image of the steps; the code location's when left out.
         service_account_name: Service account of the step pods.
-        retries: Whether ops may be retried, or only by a parent run (``deferred``).
+        retries: Whether steps are launched again at all.
         owner_references: Whether step Jobs go when the run pod goes; its service account then needs
             ``get`` on pods.
         require_upstream_step_success: Whether a step waits for the whole upstream step, instead of for
@@ -106,6 +107,8 @@ def k8s_executor(
         call_timeout: Seconds one call to the API may take.
         launch_qps: Jobs created a second in the long run. The default is the kubelet's towards the API.
         launch_burst: Jobs created at once before ``launch_qps`` applies.
+        log_lines: How many of the last lines of its log the failure of a step shows that died without a word;
+            0 for none. What looks like a credential in them is masked.
         load_incluster_config: Whether to use the pod's service account; the run launcher's setting when
             left out.
         kubeconfig_file: Path of a kubeconfig file, instead of the service account.
@@ -154,12 +157,13 @@ def k8s_executor(
         memory_ladder=memory_ladder,
         launch_qps=launch_qps,
         launch_burst=launch_burst,
+        log_lines=log_lines,
     )
     defaults = {key: value for key, value in settings.items() if value is not None}
     return _dagster.LateExecutorDefinition(name, lambda: _with_defaults(name, defaults, beyond))
 
 
-_RETRY_MODES = ("enabled", "disabled", "deferred")
+_RETRY_MODES = ("enabled", "disabled")
 
 
 def _with_defaults(name: str, defaults: Mapping[str, Any], beyond: ExecutorSettings) -> dg.ExecutorDefinition:

@@ -17,12 +17,15 @@ from dagster_plus_k8s_helpers.executor.outage import Backoff
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from dagster_plus_k8s_helpers.executor.api_json import ApiObject
     from dagster_plus_k8s_helpers.executor.cluster import Cluster
     from dagster_plus_k8s_helpers.executor.outage import Outage
 
 __all__ = ["Launch", "LaunchQueue", "Launched", "RateLimit"]
 
 _THREADS = 8
+_CONFLICT = 409
+_TRIES_AT_A_CONFLICT = 3
 
 
 @dataclass(frozen=True)
@@ -174,40 +177,47 @@ class LaunchQueue:
     def _attempt(self, launch: Launch) -> tuple[Diagnosis | None, float | None]:
         """The problem, if any, and in how many seconds to try again; ``None`` when it is decided."""
         try:
-            self._cluster.create_job(launch.namespace, launch.build())
+            self._create(launch)
         except CallError as error:
-            try:
-                return self._answer(launch, error)
-            except CallError as second:
-                return self._later(launch, second)
+            if error.is_passing:
+                return self._later(launch, error)
+            self._answered()
+            return refusal(error, launch.job_name), None
         # What the Job is built from is the user's: it fails the step, not the run.
         except Exception as error:  # noqa: BLE001
             return not_built(f"{type(error).__name__}: {error}"), None
         self._answered()
         return None, None
 
-    def _answer(self, launch: Launch, error: CallError) -> tuple[Diagnosis | None, float | None]:
-        if error.is_passing:
-            return self._later(launch, error)
-        self._answered()
-        if error.status == 409 and self._is_ours(launch):
-            return None, None
-        return refusal(error, launch.job_name), None
+    def _create(self, launch: Launch) -> None:
+        """Create a Job, or find that it is there by an attempt that got no answer.
 
-    def _is_ours(self, launch: Launch) -> bool:
-        """Whether the Job of this name is the one that was asked for, by an attempt that got no answer."""
-        job = self._cluster.read_job(launch.namespace, launch.job_name)
-        labels = mapping(job, "metadata", "labels")
-        return bool(launch.labels) and all(labels.get(key) == text for key, text in launch.labels.items())
+        Raises:
+            CallError: It is not there.
+        """
+        job = launch.build()
+        for tries_left in reversed(range(_TRIES_AT_A_CONFLICT)):
+            try:
+                return self._cluster.create_job(launch.namespace, job)
+            except CallError as error:
+                if error.status != _CONFLICT:
+                    raise
+                found = self._cluster.read_job(launch.namespace, launch.job_name)
+                if found is not None and _is_of(launch, found):
+                    return None
+                # One that is gone a moment later was in its deletion: the name is free now.
+                if found is not None or not tries_left:
+                    raise
+        return None
 
     def _answered(self) -> None:
-        self._outage.succeeded()
+        self._outage.succeeded("write")
         with self._condition:
             self._backoff.succeeded()
             self._paused_until = 0.0
 
     def _later(self, launch: Launch, error: CallError) -> tuple[Diagnosis | None, float | None]:
-        self._outage.failed(error)
+        self._outage.failed(error, "write")
         now = time.monotonic()
         with self._condition:
             first = self._first_failure.setdefault(launch.job_name, now)
@@ -221,3 +231,9 @@ class LaunchQueue:
             {"http_status": error.status},
             hint="Raise api_outage_tolerance if the API server can be away for longer.",
         ), None
+
+
+def _is_of(launch: Launch, job: ApiObject) -> bool:
+    """Whether the Job of this name is the one that was asked for."""
+    labels = mapping(job, "metadata", "labels")
+    return bool(launch.labels) and all(labels.get(key) == text for key, text in launch.labels.items())

@@ -6,16 +6,20 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.executor.api_json import integer, items, mapping, name_of, text
-from dagster_plus_k8s_helpers.executor.call_errors import CallError
+from dagster_plus_k8s_helpers.executor.api_json import integer, name_of, text, value
+from dagster_plus_k8s_helpers.executor.containers import (
+    ended_while_others_run,
+    has_started,
+    main_container,
+    memory_of,
+)
 from dagster_plus_k8s_helpers.executor.diagnosis import diagnose, job_failure, job_succeeded, newest_pod
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
 from dagster_plus_k8s_helpers.executor.failed_pod import ENDED
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
+from dagster_plus_k8s_helpers.executor.nodes import NodeReader, Nodes
+from dagster_plus_k8s_helpers.executor.questions import EventReader, LogReader, WantedLog, without_credentials
 from dagster_plus_k8s_helpers.executor.sweep import Snapshot, sweep
-from dagster_plus_k8s_helpers.executor.waiting_pod import has_started
-from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,11 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Look", "Lookout", "Nodes", "Observation", "Watched"]
 
-# What a sweep may ask beyond its two LISTs, so that a thousand waiting steps do not make a thousand calls.
-_QUESTIONS = 20
-_LOG_LINES = 50
 # How long after its grace period a pod may be seen ending before its node is taken for lost.
 _ENDING_SECONDS = 30.0
+_LAST_CODE_OF_ITS_OWN = 127
 # A pod is created and its images are looked at within seconds; only then is silence worth a question.
 _SILENCE_SECONDS = 5.0
 
@@ -56,7 +58,8 @@ class Observation:
     Args:
         diagnosis: What is wrong; ``None`` when nothing is.
         over: Whether no process of the step runs any more.
-        succeeded: Whether the Job says that it is complete.
+        lingers: Whether its pod runs on all the same, kept alive by a container beside the step's.
+        succeeded: Whether the Job says that it is complete, or the step's process ended well.
         started: Whether the step's container runs or has run.
         pod: Name of its pod.
         memory: What the step's container had.
@@ -65,20 +68,12 @@ class Observation:
 
     diagnosis: Diagnosis | None
     over: bool = False
+    lingers: bool = False
     succeeded: bool = False
     started: bool = False
     pod: str = ""
     memory: Memory = field(default_factory=Memory)
     log: str = ""
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """What is known of the nodes; nothing when they may not be listed."""
-
-    largest_memory: str = ""
-    resources: frozenset[str] = frozenset()
-    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +92,7 @@ class Lookout:
         cluster: Where the Jobs are.
         run_id: Of which run.
         wants_nodes: Whether it matters what the nodes have.
+        log_lines: How many of the last lines of a failed container are read.
         clock: Seconds that only go forward.
     """
 
@@ -106,18 +102,13 @@ class Lookout:
         run_id: str,
         *,
         wants_nodes: bool = False,
+        log_lines: int = 50,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster, self._run_id, self._wants_nodes, self._clock = cluster, run_id, wants_nodes, clock
-        self._events: dict[str, list[ApiObject]] = {}
-        self._asked: dict[str, float] = {}
-        self._pod_names: dict[str, str] = {}
-        self._ending: dict[str, float] = {}
-        self._last_seen: dict[str, Diagnosis] = {}
-        self._logs: dict[str, str] = {}
-        self._memory: dict[str, Memory] = {}
-        self._nodes: Nodes | None = None
-        self._refused: dict[str, str] = {}
+        self._events, self._logs = EventReader(cluster, clock), LogReader(cluster, log_lines, clock)
+        self._nodes = NodeReader(cluster, clock)
+        self._seen: dict[str, _Seen] = {}
 
     def look(self, watched: Sequence[Watched]) -> Look:
         """Look at these Jobs.
@@ -125,173 +116,148 @@ class Lookout:
         Raises:
             CallError: The API could not be asked.
         """
-        snapshots = {
-            namespace: sweep(
-                self._cluster,
-                namespace,
-                self._run_id,
-                {job.job_name for job in watched if job.namespace == namespace},
-            )
-            for namespace in {job.namespace for job in watched}
-        }
-        for snapshot in snapshots.values():
-            if snapshot.pods_refused:
-                self._refused["pods"] = snapshot.pods_refused
-        doubtful = self._look_for_the_missing(watched, snapshots)
-        watched = [job for job in watched if job.job_name not in doubtful]
-        self._ask_about_the_silent(watched, snapshots)
+        self._keep_only({job.job_name for job in watched})
+        snapshots = {namespace: self._sweep(namespace, watched) for namespace in _namespaces(watched)}
+        refused = {what: said for snapshot in snapshots.values() for what, said in snapshot.refused.items()}
+        watched = [job for job in watched if job.job_name not in snapshots[job.namespace].unknown]
+        silent = [job for job in watched if self._is_silent(job, snapshots[job.namespace])]
+        self._events.read((job.namespace, job.job_name, self._seen[job.job_name].pod) for job in silent)
         found = {job.job_name: self._observe(job, snapshots[job.namespace]) for job in watched}
-        return Look(found, self._look_at_nodes(found), dict(self._refused))
+        wanted = (self._log(job, found[job.job_name], snapshots[job.namespace]) for job in watched)
+        self._logs.read([log for log in wanted if log is not None])
+        found = {name: replace(seen, log=self._logs.of(name)) for name, seen in found.items()}
+        for what, reader in (("events", self._events), ("logs", self._logs)):
+            if reader.refused:
+                refused[what] = reader.refused
+        return Look(found, self._look_at_nodes(found), refused)
+
+    def _sweep(self, namespace: str, watched: Sequence[Watched]) -> Snapshot:
+        names = [job.job_name for job in watched if job.namespace == namespace]
+        names.sort(key=lambda name: self._seen[name].read_at)
+        snapshot = sweep(self._cluster, namespace, self._run_id, names)
+        for name in snapshot.read:
+            self._seen[name].read_at = self._clock()
+        return snapshot
 
     def _observe(self, watched: Watched, snapshot: Snapshot) -> Observation:
-        name = watched.job_name
+        name, seen = watched.job_name, self._seen[watched.job_name]
         job, pods = snapshot.jobs.get(name), snapshot.pods.get(name, [])
-        pod = newest_pod(pods)
+        pod, blind = newest_pod(pods), "pods" in snapshot.refused
+        main = main_container(job, pod)
+        ended = None
         if pod is not None:
-            self._pod_names[name] = name_of(pod)
-            self._memory[name] = _memory_of(pod)
-        diagnosis = diagnose(job, pods, self._events.get(name, []))
+            seen.pod, seen.memory = name_of(pod), memory_of(pod, main)
+            ended = ended_while_others_run(pod, main)
+        diagnosis = diagnose(job, pods, self._events.of(name) or ())
         if diagnosis is not None and diagnosis.failed:
-            diagnosis = self._with_what_was_seen_before(name, diagnosis, pod)
-            if snapshot.pods_refused and diagnosis.kind is DiagnosisKind.POD_DELETED:
+            if diagnosis.kind is DiagnosisKind.ERROR:
+                # A container's message may be the end of its log.
+                said = without_credentials(diagnosis.summary, _hidden(job))
+                diagnosis = replace(diagnosis, summary=said)
+            diagnosis = seen.cause_of(diagnosis)
+            if blind and diagnosis.kind is DiagnosisKind.POD_DELETED:
                 # Not gone, only out of sight.
                 diagnosis = Diagnosis(DiagnosisKind.JOB_FAILED, "The Job failed; its pod may not be read.")
-        over = self._is_over(name, pod, diagnosis)
+        complete = job is not None and job_succeeded(job) and (pod is None or _phase(pod) in ENDED)
         return Observation(
             diagnosis,
-            over=over,
-            succeeded=job is not None and job_succeeded(job) and (pod is None or _phase(pod) in ENDED),
+            over=self._is_over(seen, pod, diagnosis, ended),
+            lingers=ended is not None and not text(pod, "metadata", "deletionTimestamp"),
+            succeeded=complete or ended == 0,
             # A pod that cannot be seen must not be taken for one that does not start.
-            started=bool(snapshot.pods_refused)
+            started=blind
             or (integer(job, "status", "ready") or 0) > 0
-            or (pod is not None and has_started(pod)),
-            pod=self._pod_names.get(name, ""),
-            memory=self._memory.get(name, Memory()),
-            log=self._log_of(watched, diagnosis) if over and diagnosis is not None else "",
+            or (pod is not None and has_started(pod, main)),
+            pod=seen.pod,
+            memory=seen.memory,
         )
 
-    def _with_what_was_seen_before(self, name: str, diagnosis: Diagnosis, pod: ApiObject | None) -> Diagnosis:
-        """A pod that is gone took its cause with it; an earlier look may have seen it."""
-        if diagnosis.kind in {DiagnosisKind.POD_DELETED, DiagnosisKind.JOB_DELETED, DiagnosisKind.JOB_FAILED}:
-            return self._last_seen.get(name, diagnosis)
-        if pod is not None:
-            main = next((text(container, "name") for container in items(pod, "spec", "containers")), "")
-            container = diagnosis.details.get("container", main)
-            if main and container != main:
-                diagnosis = replace(diagnosis, details={**diagnosis.details, "beside": main})
-            self._last_seen[name] = diagnosis
-        return diagnosis
-
-    def _is_over(self, name: str, pod: ApiObject | None, diagnosis: Diagnosis | None) -> bool:
+    def _is_over(
+        self, seen: _Seen, pod: ApiObject | None, diagnosis: Diagnosis | None, ended: int | None
+    ) -> bool:
         """Whether the step's process has ended, so that all it had to say is in the event log."""
         if diagnosis is None or not diagnosis.failed:
             return False
         if pod is None or _phase(pod) in ENDED:
             return True
+        # A pod that is evicted says so only when its last container has ended: a signal may mean that.
+        by_itself = ended is not None and ended <= _LAST_CODE_OF_ITS_OWN
+        if by_itself or (ended is not None and diagnosis.kind is DiagnosisKind.OOM_KILLED):
+            return True
         grace = integer(pod, "metadata", "deletionGracePeriodSeconds") or 0
-        first = self._ending.setdefault(name, self._clock())
-        return self._clock() - first > grace + _ENDING_SECONDS
-
-    def _look_for_the_missing(self, watched: Sequence[Watched], snapshots: dict[str, Snapshot]) -> set[str]:
-        """Ask for Jobs that no list had, by name: that one is gone must be certain.
-
-        Returns:
-            Those that are left for another look.
-        """
-        missing = [job for job in watched if job.job_name not in snapshots[job.namespace].jobs]
-        for job in missing[:_QUESTIONS]:
-            found = self._cluster.read_job(job.namespace, job.job_name)
-            if found is not None:
-                snapshots[job.namespace].jobs[job.job_name] = found
-        return {job.job_name for job in missing[_QUESTIONS:]}
-
-    def _ask_about_the_silent(self, watched: Sequence[Watched], snapshots: dict[str, Snapshot]) -> None:
-        """Read the events of what neither runs nor says why not; a few a sweep, in turn."""
-        silent = [job for job in watched if self._is_silent(job, snapshots[job.namespace])]
-        silent.sort(key=lambda job: self._asked.get(job.job_name, 0.0))
-        for job in silent[:_QUESTIONS]:
-            if "events" in self._refused:
-                return
-            self._asked[job.job_name] = self._clock()
-            names = [job.job_name, self._pod_names.get(job.job_name, "")]
-            try:
-                self._events[job.job_name] = [
-                    event for name in names if name for event in self._cluster.events(job.namespace, name)
-                ]
-            except CallError as error:
-                if error.is_passing:
-                    raise
-                self._refused["events"] = str(error)
+        if seen.ending_since is None:
+            seen.ending_since = self._clock()
+        return self._clock() - seen.ending_since > grace + _ENDING_SECONDS
 
     def _is_silent(self, watched: Watched, snapshot: Snapshot) -> bool:
-        job = snapshot.jobs.get(watched.job_name)
+        """Whether a Job neither runs nor says why not, so that its events are worth a question."""
+        job, seen = snapshot.jobs.get(watched.job_name), self._seen[watched.job_name]
         if job is None or job_succeeded(job):
             return False
+        waits_for_long = self._clock() - watched.since > _SILENCE_SECONDS
         pod = newest_pod(snapshot.pods.get(watched.job_name, []))
         if pod is None:
-            failed = job_failure(job) is not None and watched.job_name not in self._last_seen
-            return failed or self._clock() - watched.since > _SILENCE_SECONDS
-        self._pod_names[watched.job_name] = name_of(pod)
-        if has_started(pod) or _phase(pod) in ENDED:
+            return (job_failure(job) is not None and seen.failure is None) or waits_for_long
+        seen.pod = name_of(pod)
+        if has_started(pod, main_container(job, pod)) or _phase(pod) in ENDED:
             return False
         diagnosis = diagnose(job, [pod])
         if diagnosis is None:
-            return self._clock() - watched.since > _SILENCE_SECONDS
-        return diagnosis.kind is DiagnosisKind.IMAGE_PULL_BACK_OFF and watched.job_name not in self._events
+            return waits_for_long
+        is_pull = diagnosis.kind is DiagnosisKind.IMAGE_PULL_BACK_OFF
+        return is_pull and self._events.of(watched.job_name) is None
 
-    def _log_of(self, watched: Watched, diagnosis: Diagnosis) -> str:
-        name, container = watched.job_name, str(diagnosis.details.get("container", ""))
-        wanted = diagnosis.kind in {DiagnosisKind.ERROR, DiagnosisKind.OOM_KILLED} and container
-        if name in self._logs or not wanted or "logs" in self._refused or len(self._logs) >= 10 * _QUESTIONS:
-            return self._logs.get(name, "")
-        try:
-            self._logs[name] = self._cluster.log_tail(
-                watched.namespace, self._pod_names.get(name, ""), container, _LOG_LINES
-            )
-        except CallError as error:
-            # A log goes with its pod; that it cannot be read must not hide that the step failed.
-            self._logs[name] = ""
-            if error.status == 403:
-                self._refused["logs"] = str(error)
-        return self._logs[name]
+    def _log(self, watched: Watched, seen: Observation, snapshot: Snapshot) -> WantedLog | None:
+        if not seen.over or seen.diagnosis is None or seen.diagnosis.kind not in _LEAVE_A_LOG:
+            return None
+        container = str(seen.diagnosis.details.get("container", ""))
+        if not container:
+            return None
+        hidden = _hidden(snapshot.jobs.get(watched.job_name))
+        return WantedLog(watched.namespace, watched.job_name, seen.pod, container, hidden)
 
     def _look_at_nodes(self, found: dict[str, Observation]) -> Nodes:
-        matters = {DiagnosisKind.OOM_KILLED, DiagnosisKind.UNSCHEDULABLE}
-        if self._nodes is None and self._wants_nodes:
-            if not any(seen.diagnosis and seen.diagnosis.kind in matters for seen in found.values()):
-                return Nodes()
-            try:
-                self._nodes = _nodes(self._cluster.nodes())
-            except CallError as error:
-                if error.is_passing:
-                    return Nodes()
-                self._nodes = Nodes()
-        return self._nodes or Nodes()
+        matters = any(seen.diagnosis and seen.diagnosis.kind in _NODES_MATTER for seen in found.values())
+        return self._nodes.read() if self._wants_nodes and matters else Nodes()
+
+    def _keep_only(self, job_names: set[str]) -> None:
+        """Forget what is no longer watched: each attempt of a step has a Job of its own."""
+        self._seen = {name: self._seen.get(name) or _Seen() for name in job_names}
+        self._events.forget_all_but(job_names)
+        self._logs.forget_all_but(job_names)
+
+
+_LEAVE_A_LOG = frozenset({DiagnosisKind.ERROR, DiagnosisKind.OOM_KILLED})
+_NODES_MATTER = frozenset({DiagnosisKind.OOM_KILLED, DiagnosisKind.UNSCHEDULABLE})
+_CAUSE_IS_GONE = frozenset({DiagnosisKind.POD_DELETED, DiagnosisKind.JOB_DELETED, DiagnosisKind.JOB_FAILED})
+
+
+@dataclass
+class _Seen:
+    """What earlier looks have seen of a Job."""
+
+    pod: str = ""
+    memory: Memory = field(default_factory=Memory)
+    failure: Diagnosis | None = None
+    ending_since: float | None = None
+    read_at: float = 0.0
+
+    def cause_of(self, diagnosis: Diagnosis) -> Diagnosis:
+        """A pod that is gone took its cause with it; an earlier look may have seen it."""
+        if diagnosis.kind in _CAUSE_IS_GONE:
+            return self.failure or diagnosis
+        self.failure = diagnosis
+        return diagnosis
+
+
+def _namespaces(watched: Sequence[Watched]) -> set[str]:
+    return {job.namespace for job in watched}
+
+
+def _hidden(job: ApiObject | None) -> tuple[str, ...]:
+    found = value(job, "spec", "hidden")
+    return found if isinstance(found, tuple) else ()
 
 
 def _phase(pod: ApiObject) -> str:
     return text(pod, "status", "phase")
-
-
-def _memory_of(pod: ApiObject) -> Memory:
-    container = next(items(pod, "spec", "containers"), {})
-    return Memory(
-        text(container, "resources", "limits", "memory"), text(container, "resources", "requests", "memory")
-    )
-
-
-def _nodes(nodes: Sequence[ApiObject]) -> Nodes:
-    amounts = [text(node, "status", "allocatable", "memory") for node in nodes]
-    readable: list[Quantity] = []
-    for amount in amounts:
-        try:
-            readable.append(Quantity(amount))
-        except K8sConfigError:
-            continue
-    resources = {
-        name
-        for node in nodes
-        for name, amount in mapping(node, "status", "allocatable").items()
-        if str(amount) not in {"", "0"}
-    }
-    return Nodes(max(readable).canonical if readable else "", frozenset(resources), known=True)

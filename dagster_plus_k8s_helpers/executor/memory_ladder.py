@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.pod.quantity import QuantityLike
 
-__all__ = ["MEMORY_LADDER_TAG", "Memory", "MemoryLadder", "ladder_of_step"]
+__all__ = ["MEMORY_LADDER_TAG", "Memory", "MemoryLadder", "ladder_of_step", "listed", "tried_with"]
 
 MEMORY_LADDER_TAG = "dagster-plus-k8s/memory-ladder"
 """Op tag that gives one step its ladder: ``MemoryLadder(...).tags``, ``"on"``, or ``"off"``."""
 
 _REASONS = ("OOMKilled",)
 _MI = Quantity("1Mi")
+_SHARE_OF_A_NODE = 0.9
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class MemoryLadder:
 
     Args:
         factor: How many times as much each attempt gets; above 1.
-        maximum: The most a step may get. The allocatable memory of the largest node is a cap as well, where
-            the run's service account may list nodes.
+        maximum: The most a step may get. Nine tenths of the allocatable memory of the largest node are a cap
+            as well, where the run's service account may list nodes.
         retries: How many times, for an op without a RetryPolicy.
         on: For which of Kubernetes' reasons; ``OOMKilled`` is the only one so far.
         learn: Whether the next run of the step, for the same partition, starts at the size that last worked.
@@ -121,20 +122,53 @@ class MemoryLadder:
 
         Args:
             memory: The size that was too small.
-            largest_node: Allocatable memory of the largest node, when it is known.
+            largest_node: Allocatable memory of the largest node, when it is known. A tenth of it is left to
+                the pods of daemonsets, which are there already.
         """
         if not memory.limit:
             return None
-        caps = [Quantity(self.maximum), *([Quantity(largest_node)] if largest_node else [])]
-        limit = self._raised(memory.limit, min(caps))
+        cap = Quantity(self.maximum)
+        if largest_node:
+            cap = min(cap, Quantity(f"{math.floor(Quantity(largest_node) * _SHARE_OF_A_NODE / _MI)}Mi"))
+        limit = self._raised(memory.limit, cap)
         if limit <= Quantity(memory.limit):
             return None
-        request = min(self._raised(memory.request, min(caps)), limit) if memory.request else None
+        request = min(self._raised(memory.request, cap), limit) if memory.request else None
         return Memory(limit.canonical, request.canonical if request is not None else "")
+
+    def capped(self, memory: Memory) -> Memory:
+        """A size that was learned, no larger than the ladder's maximum now."""
+        cap = Quantity(self.maximum)
+        limit, request = (
+            min(Quantity(amount), cap).canonical if amount else ""
+            for amount in (memory.limit, memory.request)
+        )
+        return Memory(limit, request)
 
     def _raised(self, amount: str, cap: Quantity) -> Quantity:
         raised = Quantity(f"{math.ceil(Quantity(amount) * self.factor / _MI)}Mi")
         return min(raised, cap)
+
+
+def tried_with(sizes: Sequence[str], memory: Memory | None) -> str:
+    """What was given to a step whose memory was raised, for a failure that may come of it.
+
+    Args:
+        sizes: Limits that were too small.
+        memory: What it had last instead of its config's.
+
+    Returns:
+        A sentence; empty for a step whose memory was not raised.
+    """
+    if memory is None or not sizes:
+        return ""
+    tried = [*(size for size in sizes if size != memory.limit), memory.limit]
+    return f"Its memory was raised: it was tried with {listed(tried)}."
+
+
+def listed(sizes: Sequence[str]) -> str:
+    """Sizes as text."""
+    return sizes[0] if len(sizes) == 1 else f"{', '.join(sizes[:-1])} and {sizes[-1]}"
 
 
 def ladder_of_step(tags: Mapping[str, str], default: MemoryLadder | None) -> MemoryLadder | None:

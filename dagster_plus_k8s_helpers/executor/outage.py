@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dagster_plus_k8s_helpers.executor.call_errors import CallError
 
-__all__ = ["Backoff", "Outage", "OutageNews"]
+__all__ = ["Backoff", "CallKind", "Outage", "OutageNews"]
+
+CallKind: TypeAlias = Literal["read", "write"]
+"""Looks read; launches and deletions write."""
 
 # One failed call is an accident: it is the second without a success between that makes an outage.
 _CALLS_THAT_MAKE_AN_OUTAGE = 2
@@ -23,14 +26,19 @@ class OutageNews(NamedTuple):
     Attributes:
         reason: What the last call that failed said; empty when it is over.
         seconds: How long it lasted, when it is over.
+        is_refusal: Whether the API server is there, and does not take the run's credentials.
     """
 
     reason: str
     seconds: float
+    is_refusal: bool = False
 
 
 class Outage:
     """What the calls of all threads say about the API server.
+
+    Reads and writes can fail apart: an outage ends when whichever of them had failed goes through again. What
+    got no answer at all is over with any answer.
 
     Args:
         clock: Seconds that only go forward.
@@ -39,31 +47,36 @@ class Outage:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._failures = 0
+        self._failures: dict[CallKind, _Failures] = {}
         self._since: float | None = None
         self._told = False
         self._news: OutageNews | None = None
 
-    def succeeded(self) -> None:
+    def succeeded(self, kind: CallKind = "read") -> None:
         """A call was answered, whatever the answer."""
         with self._lock:
-            if self._told and self._since is not None:
-                # An outage that ended before it was told needs no telling.
-                self._news = OutageNews("", self._clock() - self._since)
-                self._told = False
-            elif self._since is not None:
-                self._news = None
-            self._failures, self._since = 0, None
+            self._failures = {
+                other: failures
+                for other, failures in self._failures.items()
+                if other != kind and failures.last.status
+            }
+            if self._failures or self._since is None:
+                return
+            # An outage that ended before it was told needs no telling.
+            self._news = OutageNews("", self._clock() - self._since) if self._told else None
+            self._told, self._since = False, None
 
-    def failed(self, error: CallError) -> None:
+    def failed(self, error: CallError, kind: CallKind = "read") -> None:
         """A call was not answered, or answered with a server's error. Throttling is no outage."""
         if error.is_throttling:
             return
         with self._lock:
-            self._failures += 1
+            before = self._failures.get(kind)
+            failures = _Failures((before.in_a_row if before else 0) + 1, error)
+            self._failures[kind] = failures
             self._since = self._since if self._since is not None else self._clock()
-            if self._failures >= _CALLS_THAT_MAKE_AN_OUTAGE and not self._told:
-                self._news = OutageNews(str(error), 0.0)
+            if failures.in_a_row >= _CALLS_THAT_MAKE_AN_OUTAGE and not self._told:
+                self._news = OutageNews(str(error), 0.0, is_refusal=error.is_unauthorized)
 
     def news(self) -> OutageNews | None:
         """What has not been told yet."""
@@ -72,6 +85,13 @@ class Outage:
             if news is not None and news.reason:
                 self._told = True
             return news
+
+
+class _Failures(NamedTuple):
+    """Calls of a kind that failed in a row."""
+
+    in_a_row: int
+    last: CallError
 
 
 class Backoff:

@@ -71,8 +71,9 @@ class Reports:
     def outage(self, news: OutageNews, tolerance: float) -> None:
         """The API server cannot be reached, or can be again."""
         if news.reason:
+            what = "refuses the run's credentials" if news.is_refusal else "cannot be reached"
             self._about_the_run(
-                f"The Kubernetes API cannot be reached: {news.reason}. Steps that run go on; launches are "
+                f"The Kubernetes API {what}: {news.reason}. Steps that run go on; launches are "
                 f"tried again for up to {tolerance:g} s."
             )
         else:

@@ -35,6 +35,7 @@ class ExecutorSettings:
     memory_ladder: MemoryLadder | None = None
     launch_qps: float = 50.0
     launch_burst: int = 100
+    log_lines: int = 50
 
     def __post_init__(self) -> None:
         for name in ("health_check_interval", "call_timeout", "launch_qps"):
@@ -45,6 +46,7 @@ class ExecutorSettings:
             _check_number("start_timeout", self.start_timeout, above_zero=True)
         _check_whole("disruption_retries", self.disruption_retries, 0)
         _check_whole("launch_burst", self.launch_burst, 1)
+        _check_whole("log_lines", self.log_lines, 0)
         for name in ("fail_at_once", "autoscaler"):
             if not isinstance(getattr(self, name), bool):
                 raise K8sConfigError(f"must be True or False, not {getattr(self, name)!r}", where=name)
@@ -67,6 +69,7 @@ class ExecutorSettings:
             "disruption_retries": (int, "How often a step starts again that the cluster took down."),
             "launch_qps": (float, "Jobs created a second in the long run."),
             "launch_burst": (int, "Jobs created at once."),
+            "log_lines": (int, "Last lines of a failed step's log that its failure shows; 0 for none."),
         }
         fields = {
             name: dg.Field(

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         SerializableErrorInfo,
         StepHandlerContext,
     )
-    from dagster_plus_k8s_helpers.executor.memory_ladder import MemoryLadder
+    from dagster_plus_k8s_helpers.executor.memory_ladder import Memory, MemoryLadder
 
 __all__ = ["SupervisedExecutor"]
 
@@ -177,14 +177,13 @@ class SupervisedExecutor(StepDelegatingExecutor):
         step = TrackedStep(step_context, job_name, namespace, rules, timeout, time.monotonic())
         step.problem = problem
         if problem is None:
-            self._start_at_what_was_learned(context, key, rules)
+            step.learned = self._learned(context, key, rules)
         return step
 
-    def _start_at_what_was_learned(self, context: StepHandlerContext, key: str, rules: Rules) -> None:
-        attempts = self._history.attempts[key]
-        if rules.ladder is None or not rules.ladder.learn or attempts.made or attempts.memory is not None:
-            return
+    def _learned(self, context: StepHandlerContext, key: str, rules: Rules) -> tuple[Memory, str] | None:
+        attempts, ladder = self._history.attempts[key], rules.ladder
+        if ladder is None or not ladder.learn or attempts.made or attempts.memory is not None:
+            return None
         found = learned_memory(context.instance, context.dagster_run, self._plan_steps[key])
-        if found is not None:
-            attempts.memory = found[0]
-            self._reports.learned(context.get_step_context(key), *found)
+        # The maximum may have been lowered since.
+        return (ladder.capped(found[0]), found[1]) if found is not None else None

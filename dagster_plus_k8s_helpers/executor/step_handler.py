@@ -5,10 +5,12 @@ Imported when a job uses the executor, not before: what it derives from comes wi
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from dagster_k8s.executor import K8sStepHandler  # noqa: TID253  (see above)
+from dagster_k8s.utils import detect_current_namespace  # noqa: TID253
 from kubernetes.client import V1OwnerReference  # noqa: TID253
 
 from dagster_plus_k8s_helpers._dagster.execution import CheckStepHealthResult, DagsterEvent, EngineEventData
@@ -16,6 +18,7 @@ from dagster_plus_k8s_helpers.executor.api_json import name_of, text
 from dagster_plus_k8s_helpers.executor.call_errors import CallError, not_built
 from dagster_plus_k8s_helpers.executor.cluster import Cluster
 from dagster_plus_k8s_helpers.executor.launches import Launch
+from dagster_plus_k8s_helpers.executor.step_memory import memory_in, raise_memory
 from dagster_plus_k8s_helpers.executor.sweep import selector_of
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from kubernetes.client import V1Job
 
     from dagster_plus_k8s_helpers._dagster.execution import StepHandlerContext
-    from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
     from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
     from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep
@@ -37,6 +39,12 @@ _DELETION_SECONDS = 20.0
 _CANNOT_OWN = (
     "Step Jobs get no owner reference, so they will not go with the run's pod, which could not be read: "
     "{said}. Grant its service account get on pods, or write k8s_executor(owner_references=False)."
+)
+# Kubernetes looks for an owner in the namespace of what is owned, and removes what has none.
+_OWNER_ELSEWHERE = (
+    "Step Jobs get no owner reference, so they will not go with the run's pod: it is in the namespace "
+    "{here!r} and they are in {there!r}, where it can own nothing. k8s_executor(owner_references=False) says "
+    "that this is meant."
 )
 _PRIORITY_TAG = "dagster/priority"
 
@@ -82,10 +90,10 @@ class SupervisedStepHandler(K8sStepHandler):
             return
         try:
             step.namespace = self._namespace(step_handler_context)
-            memory = self.supervisor.history.attempts[key].memory
             yield from super().launch_step(step_handler_context)
             job = self._api_client.take()
-            self.supervisor.launch(step, self._launch(key, step, job, memory, step_handler_context))
+            self._set_memory(key, step, job)
+            self.supervisor.launch(step, self._launch(key, step, job, step_handler_context))
         # One step's config must not end the run: it fails that step.
         except Exception as error:  # noqa: BLE001
             said = f"{type(error).__name__}: {error}"
@@ -135,37 +143,59 @@ class SupervisedStepHandler(K8sStepHandler):
     def _namespace(self, step_handler_context: StepHandlerContext) -> str:
         return str(self._get_container_context(step_handler_context).namespace or "default")
 
-    def _launch(
-        self, key: str, step: TrackedStep, job: V1Job, memory: Memory | None, context: StepHandlerContext
-    ) -> Launch:
-        if memory is not None:
-            _set_memory(job, memory)
+    def _set_memory(self, key: str, step: TrackedStep, job: V1Job) -> None:
+        """Give the Job what its attempt is to have, and note what it really gets."""
+        attempts, before = self.supervisor.history.attempts[key], memory_in(job)
+        if attempts.memory is not None:
+            attempts.memory = raise_memory(job, attempts.memory)
+        elif step.learned is not None:
+            memory, run_id = step.learned
+            # Who has raised the config since gets what it says.
+            if not before.limit or Quantity(before.limit) < Quantity(memory.limit):
+                attempts.memory = raise_memory(job, memory)
+                self.supervisor.launch_with_learned(step, attempts.memory, run_id)
+
+    def _launch(self, key: str, step: TrackedStep, job: V1Job, context: StepHandlerContext) -> Launch:
         labels = job.metadata.labels
         return Launch(
             step_key=key,
             namespace=step.namespace,
             job_name=step.job_name,
-            build=lambda: self._with_owner(job),
+            build=lambda: self._with_owner(job, step.namespace),
             labels={name: labels[name] for name in ("dagster/run-id", "dagster/op")},
             priority=_priority(context.step_tags[key].get(_PRIORITY_TAG)),
         )
 
-    def _with_owner(self, job: V1Job) -> V1Job:
+    def _with_owner(self, job: V1Job, namespace: str) -> V1Job:
         """The Job, to go when the run's pod goes."""
-        if not self._wants_owner:
-            return job
+        owner = self._owner(namespace) if self._wants_owner else None
+        if owner is not None:
+            name, uid = owner
+            others = [other for other in job.metadata.owner_references or () if other.uid != uid]
+            reference = V1OwnerReference(api_version="v1", kind="Pod", name=name, uid=uid)
+            job.metadata.owner_references = [reference, *others]
+        return job
+
+    def _owner(self, namespace: str) -> tuple[str, str] | None:
+        """Name and uid of the run's pod, if it can own what is in a namespace."""
         try:
-            owner = self._detect_current_name_and_uid()
+            here = detect_current_namespace(self._kubeconfig_file) if os.environ.get("HOSTNAME") else None
+            if here and here != namespace:
+                self.supervisor.note(_OWNER_ELSEWHERE.format(here=here, there=namespace))
+                return None
+            found: tuple[str, str] | None = self._detect_current_name_and_uid() if here else None
         except CallError as error:
             if error.is_passing:
                 raise
-            self._wants_owner = False
-            self.supervisor.note(_CANNOT_OWN.format(said=error))
-            return job
-        if owner is not None:
-            reference = V1OwnerReference(api_version="v1", kind="Pod", name=owner[0], uid=owner[1])
-            job.metadata.owner_references = [reference]
-        return job
+            said = str(error)
+        # A step can do without an owner, whatever is wrong with where it is looked for.
+        except Exception as error:  # noqa: BLE001
+            said = f"{type(error).__name__}: {error}"
+        else:
+            return found
+        self._wants_owner = False
+        self.supervisor.note(_CANNOT_OWN.format(said=said))
+        return None
 
 
 class _Captured:
@@ -185,16 +215,6 @@ class _Captured:
     def get_pod_by_name(self, pod_name: str, namespace: str) -> Any:
         pod = self._cluster.pod(namespace, pod_name)
         return SimpleNamespace(metadata=SimpleNamespace(name=name_of(pod), uid=text(pod, "metadata", "uid")))
-
-
-def _set_memory(job: V1Job, memory: Memory) -> None:
-    resources = job.spec.template.spec.containers[0].resources
-    if resources is None:
-        return
-    for amounts, amount in ((resources.limits, memory.limit), (resources.requests, memory.request)):
-        # What was learned is a floor: who has raised the config since gets what it says.
-        if amount and amounts and "memory" in amounts and Quantity(str(amounts["memory"])) < Quantity(amount):
-            amounts["memory"] = amount
 
 
 def _priority(written: str | None) -> int:

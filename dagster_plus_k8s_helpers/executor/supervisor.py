@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.executor.attempts import decide
@@ -14,7 +15,7 @@ from dagster_plus_k8s_helpers.executor.call_errors import CallError
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
 from dagster_plus_k8s_helpers.executor.launches import LaunchQueue, RateLimit
 from dagster_plus_k8s_helpers.executor.lookout import Look, Lookout, Nodes, Watched
-from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
+from dagster_plus_k8s_helpers.executor.memory_ladder import Memory, tried_with
 from dagster_plus_k8s_helpers.executor.outage import Backoff, Outage
 from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep, end_of_wait
 
@@ -51,7 +52,7 @@ class Supervisor:
         self._outage = Outage()
         limit = RateLimit(settings.launch_qps, settings.launch_burst)
         self._launches = LaunchQueue(cluster, self._outage, limit, settings.api_outage_tolerance)
-        self._lookout = Lookout(cluster, run_id, wants_nodes=True)
+        self._lookout = Lookout(cluster, run_id, wants_nodes=True, log_lines=settings.log_lines)
         self._steps: dict[str, TrackedStep] = {}
         self._looking: Future[Look] | None = None
         self._look_at = time.monotonic() + settings.health_check_interval
@@ -65,6 +66,10 @@ class Supervisor:
         """Create the Job of a step as soon as may be."""
         self._steps[launch.step_key] = step
         self._launches.submit(launch)
+
+    def launch_with_learned(self, step: TrackedStep, memory: Memory, run_id: str) -> None:
+        """Tell that a step starts at the size that an earlier run needed."""
+        self._reports.learned(step.context, memory, run_id)
 
     def adopt(self, step_key: str, step: TrackedStep) -> None:
         """Watch over a step whose Job a run worker before this one has created."""
@@ -86,7 +91,10 @@ class Supervisor:
             try:
                 look = looking.result()
             except CallError as error:
-                self._outage.failed(error)
+                if not error.is_passing:
+                    self.note(_trouble(error))
+                else:
+                    self._outage.failed(error)
                 interval = min(self._backoff.failed(error.retry_after), interval)
             # A look that fails in any other way must not end a run whose steps are well.
             except Exception as error:  # noqa: BLE001
@@ -166,7 +174,10 @@ class Supervisor:
         step.last = seen
         diagnosis, now = seen.diagnosis, time.monotonic()
         if diagnosis is not None and diagnosis.failed:
-            if seen.over:
+            if seen.over and seen.lingers:
+                # What keeps its pod alive beside it has to go, or the next attempt runs next to it.
+                step.ending = diagnosis
+            elif seen.over:
                 self._end(key, step, diagnosis)
             return
         if seen.succeeded:
@@ -209,7 +220,7 @@ class Supervisor:
                 continue
             error = step.deletion.exception()
             if isinstance(error, CallError) and error.is_passing:
-                self._outage.failed(error)
+                self._outage.failed(error, "write")
                 step.deletion = self._delete(step)
                 continue
             if error is not None:
@@ -227,6 +238,9 @@ class Supervisor:
         if diagnosis.kind is DiagnosisKind.OOM_KILLED and step.rules.ladder is not None and memory.limit:
             tried = [*(size for size in tried if size != memory.limit), memory.limit]
         if not decision.retry:
+            if diagnosis.kind is not DiagnosisKind.OOM_KILLED:
+                sizes = tried_with(attempts.sizes, attempts.memory)
+                decision = replace(decision, said=f"{decision.said} {sizes}".strip())
             self._reports.failed(step.context, diagnosis, decision, step.place, log=log, tried=tried)
             return
         # A run worker that was killed between the two has announced the retry already.
@@ -273,6 +287,8 @@ class Supervisor:
 
 
 _LIMITATIONS = {
+    "jobs": "The run's service account may not list jobs, so they are read one by one, a few a look, and "
+    "what becomes of a step is noticed later: {said}",
     "pods": "The run's service account may not list pods, so only what their Jobs say is known of steps: "
     "{said}",
     "events": "The run's service account may not list events, so some causes remain unknown: {said}",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.errors import K8sConfigError
     from dagster_plus_k8s_helpers.executor.attempts import Rules
     from dagster_plus_k8s_helpers.executor.lookout import Nodes, Observation
+    from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 
 __all__ = ["TrackedStep", "end_of_wait"]
@@ -42,6 +43,7 @@ class TrackedStep:
         ending: Why it is being ended.
         last: What the last look found out.
         problem: What is wrong with its tags.
+        learned: The size that an earlier run needed, and which run.
     """
 
     context: IStepContext
@@ -60,6 +62,7 @@ class TrackedStep:
     ending: Diagnosis | None = None
     last: Observation | None = None
     problem: K8sConfigError | None = None
+    learned: tuple[Memory, str] | None = None
 
     @property
     def place(self) -> Place:

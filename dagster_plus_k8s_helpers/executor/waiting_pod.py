@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers.executor.api_json import integer, items, mapping, text
+from dagster_plus_k8s_helpers.executor.api_json import integer, mapping, text
+from dagster_plus_k8s_helpers.executor.containers import has_started, is_sidecar, statuses
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
-from dagster_plus_k8s_helpers.executor.failed_pod import is_sidecar, statuses
 from dagster_plus_k8s_helpers.executor.unschedulable import unschedulable
 
 if TYPE_CHECKING:
@@ -15,30 +15,23 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.executor.api_json import ApiObject
 
-__all__ = ["diagnose", "event_message", "has_started"]
+__all__ = ["diagnose", "event_message"]
 
 _RESTARTS_THAT_MAKE_A_LOOP = 2
 
 
-def diagnose(pod: ApiObject, events: Sequence[ApiObject]) -> Diagnosis | None:
+def diagnose(pod: ApiObject, events: Sequence[ApiObject], main: str) -> Diagnosis | None:
     """Why a pod has not started, or which container of it keeps crashing.
 
     Args:
         pod: The pod.
         events: Its events, for volumes and for the causes that releases before 1.31 leave out.
+        main: Name of the step's own container.
     """
     return (
         unschedulable(pod)
-        or _by_container(pod, events)
-        or (None if has_started(pod) else _volumes(pod, events))
-    )
-
-
-def has_started(pod: ApiObject) -> bool:
-    """Whether a container of the step itself runs or has run."""
-    return any(
-        mapping(status, "state", "running") or mapping(status, "state", "terminated")
-        for status in items(pod, "status", "containerStatuses")
+        or _by_container(pod, events, main)
+        or (None if has_started(pod, main) else _volumes(pod, events))
     )
 
 
@@ -53,8 +46,8 @@ def event_message(events: Sequence[ApiObject], *reasons: str, containing: str = 
     return found[-1] if found else ""
 
 
-def _by_container(pod: ApiObject, events: Sequence[ApiObject]) -> Diagnosis | None:
-    for status, is_init in statuses(pod):
+def _by_container(pod: ApiObject, events: Sequence[ApiObject], main: str) -> Diagnosis | None:
+    for status, is_init in statuses(pod, main):
         found = _waiting(pod, status, events, is_init=is_init) or _crashing(pod, status)
         if found is not None:
             return found

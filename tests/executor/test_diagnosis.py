@@ -131,6 +131,18 @@ def ended(reason: str, code: int, **others: Any) -> dict[str, Any]:
     return pod({"phase": "Failed", "containerStatuses": [terminated]})
 
 
+def beside(end: dict[str, Any], proxy: dict[str, Any], phase: str = "Running", **spec: Any) -> dict[str, Any]:
+    """A pod in which a webhook has put a proxy in front of the step's container, which has ended."""
+    made = pod(
+        {
+            "phase": phase,
+            "containerStatuses": [container(proxy, name="proxy"), container({"terminated": end})],
+        }
+    )
+    made["spec"] = {**made["spec"], "containers": [{"name": "proxy"}, {"name": "dagster"}], **spec}
+    return made
+
+
 def event(reason: str, message: str) -> dict[str, Any]:
     return {"type": "Warning", "reason": reason, "message": message}
 
@@ -169,7 +181,12 @@ SHAPES: list[tuple[str, dict[str, Any] | None, list[Any], list[Any], DiagnosisKi
     ("OOM by a limit at pod level (1.34)", FAILED_JOB, [{**ended("OOMKilled", 137), "spec": {"resources": {"limits": {"memory": "1Gi"}}}}], [], DiagnosisKind.OOM_KILLED, "The container 'dagster' was killed: over its memory limit of 1Gi."),
     ("OOM after a resize in place (1.33)", FAILED_JOB, [ended("OOMKilled", 137, resources={"limits": {"memory": "2Gi"}})], [], DiagnosisKind.OOM_KILLED, "The container 'dagster' was killed: over its memory limit of 2Gi."),
     ("OOM of the node", FAILED_JOB, [ended("OOMKilled", 137)], [], DiagnosisKind.OOM_KILLED, "The container 'dagster' was killed: the node ran out of memory; it has no limit."),
-    ("an OOM in a container beside", FAILED_JOB, [pod({"phase": "Failed", "containerStatuses": [container({"terminated": {"exitCode": 1, "reason": "Error"}}), container({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, name="proxy")]})], [], DiagnosisKind.OOM_KILLED, "The container 'proxy' was killed: the node ran out of memory; it has no limit."),
+    ("an OOM in a container beside", FAILED_JOB, [beside({"exitCode": 0, "reason": "Completed"}, {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "Failed")], [], DiagnosisKind.OOM_KILLED, "The container 'proxy' was killed: the node ran out of memory; it has no limit."),
+    ("an OOM beside a step that failed itself", FAILED_JOB, [beside({"exitCode": 3, "reason": "Error"}, {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "Failed")], [], DiagnosisKind.ERROR, "The container 'dagster' ended with exit code 3."),
+    ("an OOM that a proxy outlives", JOB, [beside({"exitCode": 137, "reason": "OOMKilled"}, RUNNING)], [], DiagnosisKind.OOM_KILLED, "The container 'dagster' was killed: the node ran out of memory; it has no limit."),
+    ("an end that a proxy outlives", JOB, [beside({"exitCode": 0, "reason": "Completed"}, RUNNING)], [], None, ""),
+    ("an end that the pod is about to follow", JOB, [beside({"exitCode": 3, "reason": "Error"}, {"terminated": {"exitCode": 143}})], [], None, ""),
+    ("a process that is restarted beside a proxy", JOB, [beside({"exitCode": 3, "reason": "Error"}, RUNNING, restartPolicy="OnFailure")], [], None, ""),
     ("a kubelet that lost sight", FAILED_JOB, [ended("ContainerStatusUnknown", 137)], [], DiagnosisKind.NODE_LOST, "What became of the container 'dagster' is not known: its node node1 was restarted or lost."),
     ("a failure that nothing explains", FAILED_JOB, [pod({"phase": "Failed"})], [], DiagnosisKind.ERROR, "The pod failed, and no container of it says why."),
     ("a node that stopped answering", FAILED_JOB, [pod({"phase": "Running", "conditions": [{"type": "Ready", "status": "Unknown"}]}, deletionTimestamp="2026-01-01T00:00:00Z")], [], DiagnosisKind.NODE_LOST, "The node node1 no longer answers, and its pods are being deleted."),
@@ -202,6 +219,39 @@ def test_shapes_of_every_release(
     diagnosis = diagnose(job, pods, events)
 
     assert (diagnosis and diagnosis.kind, diagnosis.summary if diagnosis else "") == (kind, summary)
+
+
+OOM = {"exitCode": 137, "reason": "OOMKilled"}
+
+
+@pytest.mark.parametrize(
+    ("found", "hint"),
+    [
+        (ended("OOMKilled", 137, resources={"limits": {"memory": "2Gi"}}), "Give the step more memory, or let memory_ladder=MemoryLadder() of k8s_executor do it."),
+        (ended("OOMKilled", 137), "Give the step the memory it uses, so that it goes to a node that has it."),
+        (beside({"exitCode": 0}, {"terminated": OOM}, "Failed"), "Give that container more memory where it is configured: a memory ladder raises the step's own only."),
+    ],
+)  # fmt: skip
+def test_what_to_do_about_an_oom_depends_on_what_was_killed(found: dict[str, Any], hint: str) -> None:
+    diagnosis = diagnose(FAILED_JOB, [found])
+
+    assert diagnosis is not None
+    assert diagnosis.hint == hint
+
+
+def test_the_steps_own_container_is_the_first_of_its_job_whatever_stands_before_it_in_the_pod() -> None:
+    job = {**FAILED_JOB, "spec": {"template": {"spec": {"containers": [{"name": "mine"}]}}}}
+    theirs = beside({"exitCode": 0}, {"terminated": OOM}, "Failed")
+    diagnosis = diagnose(job, [theirs])
+    assert diagnosis is not None
+    assert diagnosis.details["beside"] == "mine"
+
+    unnamed = diagnose(
+        None,
+        [{**theirs, "status": {"phase": "Failed", "containerStatuses": [container({"terminated": OOM})]}}],
+    )
+    assert unnamed is not None
+    assert "beside" not in unnamed.details
 
 
 def test_a_diagnosis_can_be_pickled_and_not_changed() -> None:

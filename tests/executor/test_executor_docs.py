@@ -13,6 +13,8 @@ from dagster_plus_k8s_helpers import MemoryLadder, diagnose, k8s_executor
 from dagster_plus_k8s_helpers.executor.attempts import Attempts, Rules, decide
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
 from dagster_plus_k8s_helpers.executor.reports import _said
+from dagster_plus_k8s_helpers.executor.step_handler import _OWNER_ELSEWHERE
+from dagster_plus_k8s_helpers.executor.supervisor import _LIMITATIONS
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers import Diagnosis
@@ -56,6 +58,31 @@ def test_the_guide_quotes_the_event_of(name: str, ladder: MemoryLadder | None) -
 
     assert diagnosis is not None
     assert told(diagnosis, ladder) in GUIDE.splitlines()
+
+
+def killed(container: str, limit: str = "") -> Diagnosis:
+    """An OOM in a container of a pod that failed."""
+    spec = {"name": container, "resources": {"limits": {"memory": limit}} if limit else {}}
+    status = {"name": container, "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}
+    pod = {
+        "spec": {"containers": [{"name": "dagster"}, spec] if container != "dagster" else [spec]},
+        "status": {"phase": "Failed", "containerStatuses": [status]},
+    }
+    diagnosis = diagnose({"status": {"failed": 1}}, [pod])
+    assert diagnosis is not None
+    return diagnosis
+
+
+@pytest.mark.parametrize("diagnosis", [killed("dagster"), killed("istio-proxy", "64Mi")], ids=str)
+def test_the_guide_quotes_ooms_that_no_ladder_helps(diagnosis: Diagnosis) -> None:
+    assert told(diagnosis) in GUIDE.splitlines()
+
+
+def test_the_guide_quotes_what_the_executor_goes_on_without() -> None:
+    lines = GUIDE.splitlines()
+
+    assert _LIMITATIONS["jobs"].format(said="HTTP 403 jobs.batch is forbidden") in lines
+    assert _OWNER_ELSEWHERE.format(here="dagster", there="etl") in lines
 
 
 def test_the_guide_lists_every_setting() -> None:

@@ -12,6 +12,7 @@ from dagster._core.execution.plan.objects import StepRetryData, StepSuccessData
 from dagster_shared.error import SerializableErrorInfo
 from kubernetes.config import new_client_from_config
 from plays import Play
+from step_runs import eventually
 
 from dagster_plus_k8s_helpers import DiagnosisKind, K8sConfigError
 from dagster_plus_k8s_helpers.executor.cluster import Cluster
@@ -185,6 +186,35 @@ def test_an_oom_beside_the_steps_container_is_told_apart(api_server: ApiServer, 
     assert last.diagnosis.details["beside"] == "main"
 
 
+def test_a_container_that_is_injected_is_not_the_step(api_server: ApiServer, lookout: Lookout) -> None:
+    created(api_server, Play("image-name", runs=False, injected=("istio-proxy",)))
+    created(api_server, Play("oom-killed", runs=False, injected=("istio-proxy",)), "b")
+    limits = {"resources": {"limits": {"memory": "300Mi"}, "requests": {"memory": "200Mi"}}}
+    api_server.played["b"].body["spec"]["template"]["spec"]["containers"][0].update(limits)
+
+    look = lookout.look([Watched(name, "default", 0.0) for name in "ab"])
+    waits, killed = (look.observations[name] for name in "ab")
+
+    assert (waits.started, waits.over) == (False, False)
+    assert waits.diagnosis is not None
+    assert waits.diagnosis.kind is DiagnosisKind.INVALID_IMAGE_NAME
+    assert (killed.over, killed.lingers, killed.memory) == (True, True, Memory("300Mi", "200Mi"))
+    assert killed.diagnosis is not None
+    assert (killed.diagnosis.kind, killed.diagnosis.details.get("beside")) == (DiagnosisKind.OOM_KILLED, None)
+
+
+def test_a_signal_beside_a_proxy_may_be_an_eviction_that_says_so_later(
+    api_server: ApiServer, lookout: Lookout, clock: Clock
+) -> None:
+    created(api_server, Play("sigterm-143", runs=False, injected=("istio-proxy",)))
+    created(api_server, Play("exit-3", runs=False, injected=("istio-proxy",)), "b")
+    watched = [Watched(name, "default", 0.0) for name in "ab"]
+
+    assert [lookout.look(watched).observations[name].over for name in "ab"] == [False, True]
+    clock.now = 31
+    assert seen(lookout).over
+
+
 @pytest.mark.parametrize(
     ("fault", "refused"),
     [(Fault("GET", "events", 403, body={"message": "no"}), {"events": "HTTP 403 no"}), (None, {})],
@@ -205,16 +235,85 @@ def test_events_are_asked_for_only_of_what_is_silent(
     assert api_server.count("LIST events") == 1
 
 
+def test_events_that_cannot_be_read_hold_up_no_look(
+    api_server: ApiServer, lookout: Lookout, clock: Clock
+) -> None:
+    created(api_server, Play("missing-sa", runs=False))
+    created(api_server, Play("missing-sa", runs=False), "b")
+    created(api_server, Play("exit-3", runs=False), "c")
+    watched = [Watched(name, "default", 0.0) for name in "abc"]
+    clock.now = 10
+    first = lookout.look(watched).observations
+    assert first["a"].diagnosis == first["b"].diagnosis is not None
+    before = api_server.count("LIST events")
+    api_server.faults.append(Fault("GET", "events", 500))
+
+    look = lookout.look(watched)
+
+    assert look.observations["c"].over
+    assert look.observations["a"].diagnosis == first["a"].diagnosis, "what was read before still holds"
+    assert (api_server.count("LIST events"), look.refused) == (before + 1, {}), "it is not asked on and on"
+
+
+def test_a_refusal_is_asked_about_again_after_a_while(
+    api_server: ApiServer, lookout: Lookout, clock: Clock
+) -> None:
+    api_server.faults.append(Fault("GET", "events", 403, times=1))
+    created(api_server, Play("missing-sa", runs=False))
+    watched = [Watched("a", "default", 0.0)]
+    clock.now = 10
+    assert lookout.look(watched).refused == {"events": "HTTP 403 injected 403"}
+    clock.now = 309
+    assert lookout.look(watched).observations["a"].diagnosis is None
+
+    clock.now = 311
+    look = lookout.look(watched)
+
+    assert (look.refused, look.observations["a"].diagnosis is not None) == ({}, True)
+
+
+def test_a_log_that_does_not_come_holds_up_no_look_and_is_not_asked_for_again(
+    api_server: ApiServer, lookout: Lookout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.questions._LOGS_SECONDS", 0.05)
+    fault = Fault("GET", "pods", 0, hangs=True, times=1, asks=lambda query: "container" in query)
+    api_server.faults.append(fault)
+    names = [f"s{number}" for number in range(3)]
+    for name in names:
+        created(api_server, Play("exit-3", runs=False, log=f"the end of {name}"), name)
+    watched = [Watched(name, "default", 0.0) for name in names]
+
+    for _ in range(2):
+        found = lookout.look(watched).observations
+
+    assert all(seen.over for seen in found.values())
+    assert "" in {seen.log for seen in found.values()}
+    eventually(lambda: api_server.count("GET pods") >= 3)
+    assert api_server.count("GET pods") == 3
+
+
+def test_a_containers_message_is_masked_as_its_log_is(api_server: ApiServer, lookout: Lookout) -> None:
+    created(api_server, Play("exit-3", runs=False))
+    pod = api_server.played["a"]._recorded["pods"][0]  # type: ignore[index]
+    pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"] = "API_TOKEN=abcdef\nboom"
+
+    found = seen(lookout).diagnosis
+
+    assert found is not None
+    assert found.summary == "The container 'dagster' ended with exit code 3: API_TOKEN=********\nboom."
+
+
+def test_no_log_is_read_when_none_is_wanted(api_server: ApiServer) -> None:
+    cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 5.0)
+    created(api_server, Play("exit-3", runs=False))
+
+    assert seen(Lookout(cluster, "run", log_lines=0)).over
+    assert api_server.count("GET pods") == 0
+
+
 def test_a_log_that_may_not_be_read_hides_no_failure(api_server: ApiServer, lookout: Lookout) -> None:
     created(api_server, Play("exit-3", runs=False))
-    api_server.faults.append(
-        Fault(
-            "GET",
-            "pods",
-            403,
-            matches=lambda _body: api_server.count("LIST pods") > 0 and api_server.count("GET pods") > 0,
-        )
-    )
+    api_server.faults.append(Fault("GET", "pods", 403, asks=lambda query: "container" in query))
 
     look = lookout.look([Watched("a", "default", 0.0)])
 
@@ -222,13 +321,19 @@ def test_a_log_that_may_not_be_read_hides_no_failure(api_server: ApiServer, look
     assert "logs" in look.refused
 
 
-def test_the_nodes_are_asked_for_once_and_only_when_they_matter(
-    api_server: ApiServer, lookout: Lookout
+def node(memory: str, spec: Any = None, conditions: Any = ()) -> dict[str, Any]:
+    allocatable = {"memory": memory, "nvidia.com/gpu": "0", "cpu": "4"}
+    return {"spec": spec or {}, "status": {"allocatable": allocatable, "conditions": list(conditions)}}
+
+
+def test_the_nodes_are_asked_for_once_a_minute_and_only_when_they_matter(
+    api_server: ApiServer, lookout: Lookout, clock: Clock
 ) -> None:
     for memory in ("8Gi", "32Gi", "lots"):
-        api_server.nodes.append(
-            {"status": {"allocatable": {"memory": memory, "nvidia.com/gpu": "0", "cpu": "4"}}}
-        )
+        api_server.nodes.append(node(memory))
+    api_server.nodes.append(node("64Gi", spec={"unschedulable": True}))
+    api_server.nodes.append(node("64Gi", spec={"taints": [{"key": "node-role.kubernetes.io/control-plane"}]}))
+    api_server.nodes.append(node("64Gi", conditions=[{"type": "Ready", "status": "Unknown"}]))
     created(api_server, Play("running", runs=False), "b")
     assert lookout.look([Watched("b", "default", 0.0)]).nodes == Nodes()
     created(api_server, Play("oom-killed", runs=False))
@@ -238,6 +343,9 @@ def test_the_nodes_are_asked_for_once_and_only_when_they_matter(
 
     assert nodes == Nodes("32Gi", frozenset({"memory", "cpu"}), known=True)
     assert api_server.count("LIST nodes") == 1
+    api_server.nodes.append(node("128Gi"))
+    clock.now = 61
+    assert lookout.look([Watched("a", "default", 0.0)]).nodes.largest_memory == "128Gi"
 
 
 def test_nodes_that_may_not_be_listed_are_not_known(api_server: ApiServer, lookout: Lookout) -> None:

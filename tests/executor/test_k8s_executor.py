@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 import pytest
@@ -103,6 +103,11 @@ def test_without_settings_it_is_the_stock_executor_with_owner_references() -> No
     assert resolved(k8s_executor(kubeconfig_file="/x"))["load_incluster_config"] is False
 
 
+@pytest.mark.parametrize("mode", ["enabled", "disabled"])
+def test_each_way_to_retry_is_one_that_the_stock_executor_has(mode: Literal["enabled", "disabled"]) -> None:
+    assert resolved(k8s_executor(retries=mode))["retries"] == {mode: {}}
+
+
 def test_a_launch_can_override_each_default_and_keeps_the_others() -> None:
     config = resolved(
         k8s_executor(max_concurrent=20, namespace="etl", step_config=SMALL),
@@ -135,6 +140,7 @@ def test_what_it_does_beyond_the_stock_executor_can_be_set_at_launch_too() -> No
         "memory_ladder": MemoryLadder(factor=1.5, maximum="8Gi", learn=True),
         "launch_qps": 5.0,
         "launch_burst": 10,
+        "log_lines": 0,
     }
     assert sorted(settings) == sorted(BEYOND)
 
@@ -167,12 +173,14 @@ def test_it_asks_of_a_run_what_the_stock_executor_asks() -> None:
         ({"per_step_config": {5: SMALL}}, "per_step_config: the key 5 must be an op name or asset key, not int"),
         ({"tag_concurrency_limits": [{"key": "a", "limit": 1, "valu": "b"}]}, "tag_concurrency_limits[0]: TagConcurrencyLimit has no field 'valu'; did you mean 'value'?"),
         ({"tag_concurrency_limits": [{"key": "a", "limit": 0}]}, "tag_concurrency_limits[0].limit: 0 is below 1"),
-        ({"retries": "sometimes"}, "retries: 'sometimes' is none of enabled, disabled, deferred"),
+        ({"retries": "sometimes"}, "retries: 'sometimes' is none of enabled, disabled"),
         ({"start_timeout": 0}, "start_timeout: 0 must be above 0 and finite"),
         ({"start_timeout": "10m"}, "start_timeout: must be a number of seconds, not '10m'"),
         ({"health_check_interval": float("inf")}, "health_check_interval: inf must be above 0 and finite"),
         ({"disruption_retries": -1}, "disruption_retries: -1 is below 0"),
         ({"launch_burst": 1.5}, "launch_burst: must be a whole number, not 1.5"),
+        ({"log_lines": -1}, "log_lines: -1 is below 0"),
+        ({"retries": "deferred"}, "retries: 'deferred' is none of enabled, disabled"),
         ({"autoscaler": "no"}, "autoscaler: must be True or False, not 'no'"),
         ({"memory_ladder": {"factor": 2}}, "memory_ladder: must be a MemoryLadder, not dict"),
         ({"tag_concurrency_limits": [{"key": "a"}]}, "tag_concurrency_limits[0]: must have a key and a limit"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from api_server import ApiServer, Fault
-from kubernetes.config import new_client_from_config
+from kubernetes.config import ConfigException, new_client_from_config
 from plays import Play
 from recordings import FOLDER
 from step_runs import eventually
@@ -17,7 +17,7 @@ from dagster_plus_k8s_helpers import DiagnosisKind
 from dagster_plus_k8s_helpers.executor.call_errors import CallError, answered, refusal
 from dagster_plus_k8s_helpers.executor.cluster import Cluster
 from dagster_plus_k8s_helpers.executor.launches import Launch, LaunchQueue, RateLimit
-from dagster_plus_k8s_helpers.executor.outage import Backoff, Outage
+from dagster_plus_k8s_helpers.executor.outage import Backoff, Outage, OutageNews
 from dagster_plus_k8s_helpers.executor.sweep import sweep
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def test_an_outage_is_told_once_and_its_end_once() -> None:
     clock.now = 3
     outage.failed(DOWN)
     outage.failed(DOWN)
-    assert outage.news() == ("Connection refused", 0.0)
+    assert outage.news() == OutageNews("Connection refused", 0.0)
     outage.failed(DOWN)
     assert outage.news() is None
     clock.now = 30
     outage.succeeded()
-    assert outage.news() == ("", 30.0)
+    assert outage.news() == OutageNews("", 30.0)
     outage.succeeded()
     assert outage.news() is None
 
@@ -60,6 +60,38 @@ def test_an_outage_that_is_over_before_it_was_told_is_not_told() -> None:
     outage.succeeded()
 
     assert outage.news() is None
+
+
+def test_writes_that_fail_while_reads_go_through_are_one_outage() -> None:
+    outage, broken = Outage(Clock()), CallError(500, "etcdserver: no leader")
+    for _ in range(2):
+        outage.failed(broken, "write")
+        outage.succeeded("read")
+    assert outage.news() == OutageNews("HTTP 500 etcdserver: no leader", 0.0)
+    outage.failed(broken, "write")
+    outage.succeeded("read")
+    assert outage.news() is None, "it neither ends nor begins anew"
+
+    outage.succeeded("write")
+    assert outage.news() == OutageNews("", 0.0)
+
+
+def test_any_answer_ends_an_outage_in_which_there_was_none() -> None:
+    outage = Outage(Clock())
+    for _ in range(2):
+        outage.failed(DOWN, "write")
+    outage.news()
+    outage.succeeded("read")
+
+    assert outage.news() == OutageNews("", 0.0)
+
+
+def test_credentials_that_are_refused_are_no_connection_that_fails() -> None:
+    outage = Outage(Clock())
+    for _ in range(2):
+        outage.failed(CallError(401, "Unauthorized"))
+
+    assert outage.news() == OutageNews("HTTP 401 Unauthorized", 0.0, is_refusal=True)
 
 
 def test_throttling_is_no_outage() -> None:
@@ -165,6 +197,43 @@ def test_higher_priorities_go_first(cluster: Cluster, api_server: ApiServer) -> 
     assert api_server.created == ["first", "p9", "p5", "p2"]
 
 
+def test_a_conflict_with_a_job_that_is_being_deleted_is_no_refusal(
+    queue: LaunchQueue, api_server: ApiServer
+) -> None:
+    gone = {"kind": "Status", "reason": "AlreadyExists", "message": "it exists", "code": 409}
+    api_server.faults.append(Fault("POST", "jobs", 409, times=2, body=gone))
+    queue.submit(launch("a"))
+    done: list[Any] = []
+    eventually(lambda: done.extend(queue.done()) or done)
+
+    assert done[0].problem is None
+    assert api_server.created == ["a"]
+
+
+def test_a_pause_that_the_api_asks_for_is_heeded(cluster: Cluster, api_server: ApiServer) -> None:
+    api_server.faults.append(Fault("GET", "jobs", 429, times=1, retry_after=7))
+
+    with pytest.raises(CallError) as error:
+        cluster.read_job("default", "a")
+
+    assert (error.value.is_throttling, error.value.retry_after) == (True, 7.0)
+
+
+def test_a_credential_plugin_that_fails_is_no_fault_of_the_job(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_configuration: object) -> None:
+        raise ConfigException("exec: process returned 1")
+
+    monkeypatch.setattr(cluster._client.configuration, "refresh_api_key_hook", broken)
+    monkeypatch.setattr(cluster._client.configuration, "api_key", {"authorization": "x"})
+
+    with pytest.raises(CallError) as error:
+        cluster.read_job("default", "a")
+
+    assert (error.value.is_passing, str(error.value)) == (True, "no credentials: exec: process returned 1")
+
+
 def test_a_job_of_another_run_is_not_taken_for_ours(queue: LaunchQueue, api_server: ApiServer) -> None:
     api_server.create(job("a", run="another"))
     queue.submit(launch("a"))
@@ -201,33 +270,102 @@ def test_a_job_that_cannot_be_built_fails_alone(queue: LaunchQueue) -> None:
     assert done[0].problem.summary == "The Job of the step could not be built: ValueError: no such volume."
 
 
-def test_a_sweep_is_two_lists_in_pages(cluster: Cluster, api_server: ApiServer) -> None:
-    api_server.page = 4
-    for number in range(10):
-        api_server.play(f"s{number}", Play("running", runs=False))
-        api_server.create(job(f"s{number}"))
-    api_server.create(job("other", run="another"))
+def ten_jobs(server: ApiServer) -> list[str]:
+    names = [f"s{number}" for number in range(10)]
+    for name in names:
+        server.play(name, Play("running", runs=False))
+        server.create(job(name))
+    server.create(job("other", run="another"))
+    return names
 
-    snapshot = sweep(cluster, "default", "run", {f"s{number}" for number in range(10)})
+
+def test_a_sweep_is_two_lists_from_the_cache(cluster: Cluster, api_server: ApiServer) -> None:
+    snapshot = sweep(cluster, "default", "run", ten_jobs(api_server))
 
     assert len(snapshot.jobs) == len(snapshot.pods) == 10
-    assert api_server.calls == {"LIST jobs": 3, "LIST pods": 3}
+    cached = {"labelSelector": "dagster/run-id=run", "resourceVersion": "0", "namespace": "default"}
+    assert api_server.queries == [("LIST jobs", cached), ("LIST pods", cached)]
+
+
+def test_a_large_sweep_is_two_lists_in_pages(
+    cluster: Cluster, api_server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.sweep._MANY", 9)
+    names, api_server.page = ten_jobs(api_server), 4
+
+    snapshot = sweep(cluster, "default", "run", names)
+
+    assert len(snapshot.jobs) == len(snapshot.pods) == 10
+    assert [(what, query["limit"], query.get("continue")) for what, query in api_server.queries] == [
+        (what, "500", page) for what in ("LIST jobs", "LIST pods") for page in (None, "4", "8")
+    ]
+
+
+def test_a_cache_that_misses_a_job_is_not_asked_for_its_pod(cluster: Cluster, api_server: ApiServer) -> None:
+    api_server.freeze_cache()
+    api_server.play("a", Play("running", runs=False))
+    api_server.create(job("a"))
+
+    snapshot = sweep(cluster, "default", "run", ["a"])
+
+    assert (list(snapshot.jobs), list(snapshot.pods)) == (["a"], ["a"])
+    asked = [(what, query.get("resourceVersion")) for what, query in api_server.queries]
+    assert asked == [("LIST jobs", "0"), ("LIST jobs", None), ("LIST pods", None)]
+
+
+def test_a_pod_whose_end_the_cache_does_not_show_is_listed_past_it(
+    cluster: Cluster, api_server: ApiServer
+) -> None:
+    api_server.play("a", Play("running", runs=False))
+    api_server.create(job("a"))
+    api_server.freeze_cache()
+    api_server.played["a"].release(Play("exit-3", runs=False))
+    jobs, _old_pods = api_server._cache  # type: ignore[misc]
+    jobs[:] = [api_server.played["a"].job()]
+
+    snapshot = sweep(cluster, "default", "run", ["a"])
+
+    assert snapshot.pods["a"][0]["status"]["phase"] == "Failed"  # type: ignore[index]
+    assert [query.get("resourceVersion") for _what, query in api_server.queries] == ["0", "0", None]
 
 
 def test_a_sweep_without_the_permission_for_pods_says_so(cluster: Cluster, api_server: ApiServer) -> None:
     api_server.faults.append(Fault("GET", "pods", 403, body={"message": "pods is forbidden"}))
     api_server.create(job("a"))
 
-    snapshot = sweep(cluster, "default", "run", {"a"})
+    snapshot = sweep(cluster, "default", "run", ["a"])
 
-    assert (list(snapshot.jobs), snapshot.pods_refused) == (["a"], "HTTP 403 pods is forbidden")
+    assert (list(snapshot.jobs), snapshot.refused) == (["a"], {"pods": "HTTP 403 pods is forbidden"})
 
 
-def test_pages_that_expired_are_listed_again(cluster: Cluster, api_server: ApiServer) -> None:
-    api_server.create(job("a"))
-    api_server.faults.append(Fault("GET", "jobs", 410, times=1))
+def test_jobs_that_may_not_be_listed_are_read_a_few_at_a_time_the_ended_first(
+    cluster: Cluster, api_server: ApiServer
+) -> None:
+    names = [f"s{number}" for number in range(30)]
+    for name in names:
+        api_server.play(name, Play("running", runs=False))
+        api_server.create(job(name))
+    api_server.played["s29"].release(Play("exit-3", runs=False))
+    api_server.faults.append(Fault("LIST", "jobs", 403, body={"message": "jobs is forbidden"}))
 
-    assert list(sweep(cluster, "default", "run", {"a"}).jobs) == ["a"]
+    snapshot = sweep(cluster, "default", "run", names)
+
+    assert snapshot.refused == {"jobs": "HTTP 403 jobs is forbidden"}
+    assert snapshot.read == {"s29", *names[:19]} == set(snapshot.jobs)
+    assert snapshot.unknown == frozenset(), "the others run, which their pods show"
+    api_server.faults.append(Fault("LIST", "pods", 403))
+    assert sweep(cluster, "default", "run", names).unknown == set(names[20:])
+
+
+def test_pages_that_expired_are_listed_again(
+    cluster: Cluster, api_server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.sweep._MANY", 9)
+    names, api_server.page = ten_jobs(api_server), 4
+    api_server.faults.append(Fault("GET", "jobs", 410, times=1, asks=lambda query: "continue" in query))
+
+    assert sorted(sweep(cluster, "default", "run", names).jobs) == names
+    assert api_server.count("LIST jobs") == 5
 
 
 def test_a_call_that_takes_too_long_is_a_call_that_failed(api_server: ApiServer) -> None:

@@ -4,46 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from api_server import Fault
-from dagster._core.test_utils import instance_for_test
 from plays import Play
 from recordings import FOLDER as RECORDINGS
-from step_runs import StepRun, eventually, launcher
+from step_runs import StepRun, eventually, kinds, memory
 
 from dagster_plus_k8s_helpers import MemoryLadder
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from api_server import ApiServer
-
 OURS: dict[str, Any] = {}
-
-
-@pytest.fixture
-def run(running_api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StepRun]:
-    overrides = launcher(running_api_server, tmp_path)
-    with instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
-        run = StepRun(instance, running_api_server, tmp_path, monkeypatch)
-        yield run
-        run.abandon()
-        assert run.said("could not be looked after") == [], "the executor itself was in trouble"
-
-
-def kinds(run: StepRun, step: str) -> list[str]:
-    """What became of a step's attempts."""
-    ends = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}
-    return [event.event_type_value for event in run.events(step=step) if event.event_type_value in ends]
-
-
-def memory(run: StepRun, step: str) -> list[str]:
-    """The memory limit of each Job of a step."""
-    jobs = [job.body["spec"]["template"]["spec"]["containers"][0] for job in run.server.of_step(step)]
-    return [container["resources"]["limits"]["memory"] for container in jobs]
 
 
 def refused(step: str, recorded: str) -> Fault:
@@ -91,7 +62,7 @@ def test_fault_1_an_oom_is_named_and_gets_more_memory(run: StepRun, executor: An
 @pytest.mark.parametrize("executor", ["stock", OURS], ids=["stock", "ours"])
 def test_fault_2_a_pod_that_waits_says_why(run: StepRun, executor: Any) -> None:
     run.server.play("train", Play("unschedulable-gpu", runs=False))
-    run.start({"train": {}}, executor)
+    run.start({"train": {"does": "hold"}}, executor)
 
     def waits_for_long() -> bool:
         looked = run.server.count("GET jobs") if executor == "stock" else run.server.count("LIST jobs")
@@ -100,6 +71,9 @@ def test_fault_2_a_pod_that_waits_says_why(run: StepRun, executor: Any) -> None:
     eventually(waits_for_long, "five looks")
     waiting = run.said(" waits: ")
     run.server.of_step("train")[0].release(Play())
+    if executor != "stock":
+        eventually(lambda: run.said("has started after all"), "its start is told")
+    run.go("train")
     assert run.finish()
 
     if executor == "stock":
@@ -390,9 +364,11 @@ def test_a_conflict_with_a_job_of_its_own_is_a_launch(run: StepRun) -> None:
         (created(*given), (500, {"message": "lost"}))[1] if not run.server.played else created(*given)
     )
 
-    assert run.start({"a": {}}, OURS).finish(), run.messages()
+    run.start({"a": {"does": "hold"}}, OURS)
+    eventually(lambda: run.server.count("POST jobs") == 2, "it is created again")
+    run.go("a")
 
-    assert run.server.count("POST jobs") == 2
+    assert run.finish(), run.messages()
     assert kinds(run, "a") == ["STEP_SUCCESS"]
 
 

@@ -51,19 +51,22 @@ class ProxiedRun(StepRun):
         return str(self.api.kubeconfig)
 
 
-def nothing(_server: ApiServer) -> None: ...
+def nothing(_server: ApiServer, _folder: Path) -> None: ...
 
 
-def ooms(server: ApiServer) -> None:
+def ooms(server: ApiServer, folder: Path) -> None:
+    """The first two processes are killed when they have taken their memory."""
     for attempt in range(2):
-        server.play("train", Play("oom-killed", runs=False), attempt=attempt)
+        (folder / f"train.doomed.{attempt}").touch()
+        play = Play("oom-killed", killed_at=folder / f"train.allocated.{attempt}")
+        server.play("train", play, attempt=attempt)
 
 
 def playing(recorded: str) -> Any:
-    return lambda server: server.play("train", Play(recorded, runs=False))
+    return lambda server, _folder: server.play("train", Play(recorded, runs=False))
 
 
-def refusing(server: ApiServer) -> None:
+def refusing(server: ApiServer, _folder: Path) -> None:
     body = json.loads((FOLDER / "rejected-requests-over-limits.json").read_text())
     server.faults.append(
         Fault(
@@ -97,7 +100,7 @@ def stand_in(running_api_server: ApiServer, tmp_path: Path) -> Iterator[StandIn]
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
 def test_scenario(name: str, stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    PREPARED.get(name, nothing)(stand_in.server)
+    PREPARED.get(name, nothing)(stand_in.server, tmp_path)
     overrides = launcher(stand_in.api, tmp_path)
     with instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
         run = ProxiedRun(instance, stand_in.server, tmp_path, monkeypatch)

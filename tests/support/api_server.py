@@ -7,6 +7,7 @@ made to fail them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -29,12 +30,15 @@ class Fault:
     """What some calls get instead of an answer.
 
     Args:
-        method: Of the calls.
+        method: Of the calls; ``LIST`` for those ``GET`` calls that name no object.
         resource: ``jobs``, ``pods``, ``events``, ...
         status: HTTP status of the answer.
         times: How many calls.
         body: The answer's ``Status``.
         matches: Which calls, by what was sent.
+        asks: Which calls, by their query.
+        retry_after: Seconds that the answer asks to wait.
+        hangs: Whether there is no answer at all, until the server is closed.
     """
 
     method: str
@@ -43,6 +47,9 @@ class Fault:
     times: int = 10**9
     body: dict[str, Any] | None = None
     matches: Callable[[dict[str, Any]], bool] = lambda _body: True
+    asks: Callable[[dict[str, list[str]]], bool] = lambda _query: True
+    retry_after: int = 0
+    hangs: bool = False
 
 
 class ApiServer:
@@ -54,10 +61,12 @@ class ApiServer:
         self.deleted: list[str] = []
         self.created: list[str] = []
         self.calls: Counter[str] = Counter()
+        self.queries: list[tuple[str, dict[str, str]]] = []
         self.faults: list[Fault] = []
         self.nodes: list[dict[str, Any]] = []
         self.page = 10**9
         self.delay = 0.0
+        self._closing = threading.Event()
         self._default = Play(runs=runs_commands)
         self._plays: dict[tuple[str, int], Play] = {}
         self._cache: tuple[list[Any], list[Any]] | None = None
@@ -71,6 +80,7 @@ class ApiServer:
         self.kubeconfig.write_text(yaml.safe_dump(self._config()))
 
     def close(self) -> None:
+        self._closing.set()
         self.stop()
         for job in self.played.values():
             job.finish()
@@ -204,6 +214,9 @@ class ApiServer:
             return {"items": self.nodes}
         selector = dict(part.split("=") for part in query.get("labelSelector", [""])[0].split(",") if part)
         found = [item for item in found if selector.items() <= item["metadata"]["labels"].items()]
+        if query.get("resourceVersion") == ["0"]:
+            # What comes from the watch cache comes whole, whatever the limit.
+            return {"items": found, "metadata": {}}
         begin = int(query.get("continue", ["0"])[0])
         end = begin + min(self.page, int(query.get("limit", ["1000000000"])[0]))
         return {"items": found[begin:end], "metadata": {"continue": str(end)} if end < len(found) else {}}
@@ -216,16 +229,25 @@ class ApiServer:
         name = parts[parts.index(resource) + 1] if resource != parts[-1] else ""
         if "namespaces" in parts:
             query["namespace"] = [parts[parts.index("namespaces") + 1]]
+        verb = method if name or method != "GET" else "LIST"
         with self._lock:
-            self.calls[f"{method} {resource}" if name or method != "GET" else f"LIST {resource}"] += 1
-            fault = next((fault for fault in self.faults if self._hits(fault, method, resource, body)), None)
+            self.calls[f"{verb} {resource}"] += 1
+            self.queries.append((f"{verb} {resource}", {key: found[0] for key, found in query.items()}))
+            fault = next(
+                (fault for fault in self.faults if self._hits(fault, (method, verb), resource, body, query)),
+                None,
+            )
         if self.delay:
             time.sleep(self.delay)
         if fault is not None:
+            if fault.hangs:
+                self._closing.wait()
+            details = {"retryAfterSeconds": fault.retry_after} if fault.retry_after else {}
             return fault.status, fault.body or {
                 "kind": "Status",
                 "message": f"injected {fault.status}",
                 "code": fault.status,
+                "details": details,
             }
         return self._content(method, resource, name, query, body, wants_log=parts[-1] == "log")
 
@@ -262,11 +284,20 @@ class ApiServer:
             return 404, {"code": 404}
         return 200, self.played[name].job()
 
-    def _hits(self, fault: Fault, method: str, resource: str, body: dict[str, Any]) -> bool:
+    def _hits(
+        self,
+        fault: Fault,
+        methods: tuple[str, str],
+        resource: str,
+        body: dict[str, Any],
+        query: dict[str, list[str]],
+    ) -> bool:
         if (
-            (fault.method, fault.resource) != (method, resource)
+            fault.method not in methods
+            or fault.resource != resource
             or fault.times <= 0
             or not fault.matches(body)
+            or not fault.asks(query)
         ):
             return False
         fault.times -= 1
@@ -281,11 +312,14 @@ class ApiServer:
                 body = json.loads(self.rfile.read(length) or b"{}") if length else {}
                 status, content = server.answer(self.command, self.path, body)
                 text = content if isinstance(content, str) else json.dumps(content)
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text.encode())))
-                self.end_headers()
-                self.wfile.write(text.encode())
+                with contextlib.suppress(ConnectionError):  # who has waited for too long is gone
+                    self.send_response(status)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(text.encode())))
+                    if status == 429 and (seconds := content.get("details", {}).get("retryAfterSeconds")):
+                        self.send_header("Retry-After", str(seconds))
+                    self.end_headers()
+                    self.wfile.write(text.encode())
 
             def do_GET(self) -> None:
                 self.handle_call()

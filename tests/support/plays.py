@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from recordings import recording
+from step_processes import StepProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +28,8 @@ class Play:
         pods_vanish: Whether the pod cannot be seen once it has ended.
         events: Shown instead of the recording's.
         log: What the container's log holds.
+        limit_range: The memory limit that a container gets whose Job has none.
+        injected: Containers that a webhook puts in front of the step's own, and that never end.
     """
 
     recorded: str = ""
@@ -37,6 +38,8 @@ class Play:
     pods_vanish: bool = False
     events: list[dict[str, Any]] = field(default_factory=list)
     log: str = ""
+    limit_range: str = ""
+    injected: tuple[str, ...] = ()
 
 
 class PlayedJob:
@@ -47,7 +50,7 @@ class PlayedJob:
         self.name: str = body["metadata"]["name"]
         self.uid = f"uid-{number}"
         self.created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: StepProcess | None = None
         self._recorded = recording(play.recorded) if play.recorded else None
         if play.runs:
             self._start()
@@ -100,7 +103,22 @@ class PlayedJob:
         if shown is not None and (gone := shown["pods"][0]["metadata"].get("deletionTimestamp")):
             metadata["deletionTimestamp"] = gone
         spec = {**template["spec"], "nodeName": "node1"}
-        return {"metadata": metadata, "spec": spec, "status": self._pod_status(shown)}
+        if self.play.limit_range:
+            default = {"limits": {"memory": self.play.limit_range}}
+            spec["containers"] = [
+                {**container, "resources": container.get("resources") or default}
+                for container in spec["containers"]
+            ]
+        status = self._pod_status(shown)
+        if self.play.injected:
+            beside = [{"name": name, "restartCount": 0, "state": RUNNING} for name in self.play.injected]
+            spec["containers"] = [{"name": name} for name in self.play.injected] + spec["containers"]
+            status = {
+                **status,
+                "phase": "Running",
+                "containerStatuses": beside + status["containerStatuses"],
+            }
+        return {"metadata": metadata, "spec": spec, "status": status}
 
     @property
     def pod_name(self) -> str:
@@ -120,10 +138,7 @@ class PlayedJob:
         # The image's Python, and its `dagster`, are those of this interpreter.
         arguments = container["args"]
         arguments = arguments[2:] if arguments[:2] == ["python", "-m"] else arguments
-        command = [sys.executable, "-m", *arguments]
-        self.process = subprocess.Popen(
-            command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self.process = StepProcess(arguments, {**os.environ, **environment})
 
     def _metadata(self, name: str) -> dict[str, Any]:
         return {
@@ -146,6 +161,8 @@ class PlayedJob:
         return self._job_status().get("active") is None
 
     def _job_status(self) -> dict[str, Any]:
+        if self.play.injected:
+            return {"active": 1}
         if (shown := self._shown()) is not None:
             status: dict[str, Any] = shown["job"].get("status", {})
             return status

@@ -90,6 +90,16 @@ def _do(name: str, what: str) -> None:
     elif what.startswith("allocate "):
         held = bytearray(int(what.split()[1]) * 2**20)
         held[:: 2**12] = b"x" * len(held[:: 2**12])
+        _wait_for_the_kill(name, folder)
+
+
+def _wait_for_the_kill(name: str, folder: Path) -> None:
+    """On the stand-in, where memory has no limit: say that it is taken, and wait if this attempt is doomed."""
+    attempt = len(list(folder.glob(f"{name}.allocated.*")))
+    if folder.exists():
+        (folder / f"{name}.allocated.{attempt}").touch()
+    while (folder / f"{name}.doomed.{attempt}").exists():
+        time.sleep(0.02)
 
 
 def _executor() -> dg.ExecutorDefinition:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import step_jobs
 from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
+from step_processes import StepProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +49,18 @@ def eventually(condition: Callable[[], object], what: str = "") -> None:
         time.sleep(0.02)
 
 
+def kinds(run: StepRun, step: str) -> list[str]:
+    """What became of a step's attempts."""
+    ends = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}
+    return [event.event_type_value for event in run.events(step=step) if event.event_type_value in ends]
+
+
+def memory(run: StepRun, step: str) -> list[str]:
+    """The memory limit of each Job of a step."""
+    jobs = [job.body["spec"]["template"]["spec"]["containers"][0] for job in run.server.of_step(step)]
+    return [container.get("resources", {}).get("limits", {}).get("memory", "") for container in jobs]
+
+
 class StepRun:
     """A run of steps, and what its event log says.
 
@@ -69,7 +80,7 @@ class StepRun:
         self.instance, self.server, self.folder, self._environment = instance, server, folder, environment
         self.run_id = ""
         self._thread: threading.Thread | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: StepProcess | None = None
 
     def describe(self, steps: dict[str, dict[str, Any]], executor: dict[str, Any] | str) -> None:
         """Say what the job is made of."""
@@ -130,16 +141,11 @@ class StepRun:
         kind = ResumeRunArgs if resume else ExecuteRunArgs
         arguments = kind(job.get_python_origin(), self.run_id, self.instance.get_ref())
         entry_point = len(job.repository.entry_point)
-        command = [sys.executable, "-m", "dagster", *arguments.get_command_args()[entry_point:]]
-        self._process = subprocess.Popen(
-            [part for part in command if part],
-            env={**os.environ},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        command = ["dagster", *arguments.get_command_args()[entry_point:]]
+        self._process = StepProcess([part for part in command if part], os.environ)
 
     @property
-    def worker(self) -> subprocess.Popen[bytes]:
+    def worker(self) -> StepProcess:
         assert self._process is not None
         return self._process
 
