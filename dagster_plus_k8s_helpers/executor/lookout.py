@@ -11,6 +11,7 @@ from dagster_plus_k8s_helpers.executor.api_json import integer, items, mapping, 
 from dagster_plus_k8s_helpers.executor.call_errors import CallError
 from dagster_plus_k8s_helpers.executor.diagnosis import diagnose, job_failure, job_succeeded, newest_pod
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
+from dagster_plus_k8s_helpers.executor.disruptions import Disruptions
 from dagster_plus_k8s_helpers.executor.failed_pod import ENDED
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
 from dagster_plus_k8s_helpers.executor.sweep import Snapshot, sweep
@@ -42,11 +43,13 @@ class Watched:
         job_name: Its name.
         namespace: Where it is.
         since: When it was created, by the clock of the lookout.
+        interrupted: Whether its step says that it was interrupted: then it matters what took its pod.
     """
 
     job_name: str
     namespace: str
     since: float
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Observation:
         pod: Name of its pod.
         memory: What the step's container had.
         log: The last lines it wrote, for a failure.
+        disruption: What takes or took the pod away, even if the step's process ended well.
+        created: When the Job was created, as the API writes it.
     """
 
     diagnosis: Diagnosis | None
@@ -70,6 +75,8 @@ class Observation:
     pod: str = ""
     memory: Memory = field(default_factory=Memory)
     log: str = ""
+    disruption: Diagnosis | None = None
+    created: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,13 +121,18 @@ class Lookout:
         self._pod_names: dict[str, str] = {}
         self._ending: dict[str, float] = {}
         self._last_seen: dict[str, Diagnosis] = {}
+        self._disruptions = Disruptions(cluster)
         self._logs: dict[str, str] = {}
         self._memory: dict[str, Memory] = {}
         self._nodes: Nodes | None = None
         self._refused: dict[str, str] = {}
 
-    def look(self, watched: Sequence[Watched]) -> Look:
+    def look(self, watched: Sequence[Watched], *, consistent: bool = False) -> Look:
         """Look at these Jobs.
+
+        Args:
+            watched: Which.
+            consistent: Whether the API server is asked past its cache.
 
         Raises:
             CallError: The API could not be asked.
@@ -131,6 +143,7 @@ class Lookout:
                 namespace,
                 self._run_id,
                 {job.job_name for job in watched if job.namespace == namespace},
+                consistent=consistent,
             )
             for namespace in {job.namespace for job in watched}
         }
@@ -153,9 +166,15 @@ class Lookout:
         diagnosis = diagnose(job, pods, self._events.get(name, []))
         if diagnosis is not None and diagnosis.failed:
             diagnosis = self._with_what_was_seen_before(name, diagnosis, pod)
-            if snapshot.pods_refused and diagnosis.kind is DiagnosisKind.POD_DELETED:
-                # Not gone, only out of sight.
-                diagnosis = Diagnosis(DiagnosisKind.JOB_FAILED, "The Job failed; its pod may not be read.")
+        disruption = self._disruptions.see(name, pod, self._events.get(name, []))
+        deleted = diagnosis is not None and diagnosis.kind is DiagnosisKind.POD_DELETED
+        if disruption is None and pod is None and (deleted or (watched.interrupted and diagnosis is None)):
+            disruption = self._disruptions.ask_the_node(name)
+        if deleted and disruption is not None:
+            diagnosis = disruption
+        elif deleted and snapshot.pods_refused:
+            # Not gone, only out of sight.
+            diagnosis = Diagnosis(DiagnosisKind.JOB_FAILED, "The Job failed; its pod may not be read.")
         over = self._is_over(name, pod, diagnosis)
         return Observation(
             diagnosis,
@@ -168,6 +187,8 @@ class Lookout:
             pod=self._pod_names.get(name, ""),
             memory=self._memory.get(name, Memory()),
             log=self._log_of(watched, diagnosis) if over and diagnosis is not None else "",
+            disruption=disruption,
+            created=text(job, "metadata", "creationTimestamp"),
         )
 
     def _with_what_was_seen_before(self, name: str, diagnosis: Diagnosis, pod: ApiObject | None) -> Diagnosis:
@@ -225,9 +246,11 @@ class Lookout:
 
     def _is_silent(self, watched: Watched, snapshot: Snapshot) -> bool:
         job = snapshot.jobs.get(watched.job_name)
+        pod = newest_pod(snapshot.pods.get(watched.job_name, []))
+        if watched.interrupted and pod is None:
+            return True
         if job is None or job_succeeded(job):
             return False
-        pod = newest_pod(snapshot.pods.get(watched.job_name, []))
         if pod is None:
             failed = job_failure(job) is not None and watched.job_name not in self._last_seen
             return failed or self._clock() - watched.since > _SILENCE_SECONDS

@@ -40,7 +40,9 @@ def selector_of(run_id: str) -> str:
     return f"dagster/run-id={run_id}"
 
 
-def sweep(cluster: Cluster, namespace: str, run_id: str, wanted: set[str]) -> Snapshot:
+def sweep(
+    cluster: Cluster, namespace: str, run_id: str, wanted: set[str], *, consistent: bool = False
+) -> Snapshot:
     """Look at the Jobs and pods of a run.
 
     Args:
@@ -49,18 +51,19 @@ def sweep(cluster: Cluster, namespace: str, run_id: str, wanted: set[str]) -> Sn
         run_id: Whose they are.
         wanted: Names of the Jobs that should be there. A cache may not have one that was just created, so
             when one is missing the Jobs are listed again, past the cache.
+        consistent: Whether all is read past the cache from the start.
 
     Raises:
         CallError: The Jobs could not be listed.
     """
     selector = selector_of(run_id)
 
-    jobs = _by_name(_whole(cluster.jobs, namespace, selector))
-    if wanted - set(jobs):
+    jobs = _by_name(_whole(cluster.jobs, namespace, selector, consistent=consistent))
+    if not consistent and wanted - set(jobs):
         jobs = _by_name(_whole(cluster.jobs, namespace, selector, consistent=True))
     pods: defaultdict[str, list[ApiObject]] = defaultdict(list)
     try:
-        for pod in _whole(cluster.pods, namespace, selector):
+        for pod in _whole(cluster.pods, namespace, selector, consistent=consistent):
             pods[_job_of(pod)].append(pod)
     except CallError as error:
         if error.is_passing:

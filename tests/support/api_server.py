@@ -52,6 +52,7 @@ class ApiServer:
         self.played: dict[str, PlayedJob] = {}
         self.namespaces: dict[str, str] = {}
         self.deleted: list[str] = []
+        self.deletions: list[dict[str, Any]] = []
         self.created: list[str] = []
         self.calls: Counter[str] = Counter()
         self.faults: list[Fault] = []
@@ -214,6 +215,8 @@ class ApiServer:
         with self._lock:
             self.calls[f"{method} {resource}" if name or method != "GET" else f"LIST {resource}"] += 1
             fault = next((fault for fault in self.faults if self._hits(fault, method, resource, body)), None)
+            if fault is not None and method == "DELETE":
+                self.deletions.append(body)
         if self.delay:
             time.sleep(self.delay)
         if fault is not None:
@@ -237,6 +240,7 @@ class ApiServer:
         if method == "POST":
             return self.create(body, query["namespace"][0])
         if method == "DELETE":
+            self.deletions.append(body)
             return self.delete(name) if resource == "jobs" and name else (200, {})
         if wants_log:
             return 200, next((job.play.log for job in self.played.values() if job.pod_name == name), "")
