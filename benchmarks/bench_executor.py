@@ -143,7 +143,14 @@ def our_sweep(server: dict[str, Any], size: int) -> tuple[int, float, float]:
     client: ApiClient = new_client_from_config(server["kubeconfig"])
     cluster = Cluster(client, 60.0)
     settings = ExecutorSettings(health_check_interval=0.001, call_timeout=60.0)
-    supervisor = Supervisor(cluster, RUN_ID, settings, History(), SimpleNamespace())  # type: ignore[arg-type]
+    supervisor = Supervisor(
+        cluster,
+        RUN_ID,
+        settings,
+        History(),
+        SimpleNamespace(),  # type: ignore[arg-type]
+        has_ended=lambda _key: False,
+    )
     for number in range(size):
         step = TrackedStep(
             SimpleNamespace(),  # type: ignore[arg-type]

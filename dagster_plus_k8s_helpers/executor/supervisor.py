@@ -6,7 +6,7 @@ Everything here runs on the thread of the executor's loop; calls to the API run 
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,9 @@ from dagster_plus_k8s_helpers.executor.deletions import Deletions
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
 from dagster_plus_k8s_helpers.executor.endings import Endings
 from dagster_plus_k8s_helpers.executor.launches import LaunchQueue, RateLimit
-from dagster_plus_k8s_helpers.executor.lookout import Look, Lookout, Nodes, Watched
-from dagster_plus_k8s_helpers.executor.outage import Backoff, Outage
+from dagster_plus_k8s_helpers.executor.lookout import Lookout, Nodes, Watched
+from dagster_plus_k8s_helpers.executor.looks import Looks
+from dagster_plus_k8s_helpers.executor.outage import Outage
 from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep, age_of, end_of_wait
 
 if TYPE_CHECKING:
@@ -25,15 +26,13 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.cluster import Cluster
     from dagster_plus_k8s_helpers.executor.history import History
     from dagster_plus_k8s_helpers.executor.launches import Launch, Launched
-    from dagster_plus_k8s_helpers.executor.lookout import Observation
+    from dagster_plus_k8s_helpers.executor.lookout import Look, Observation
     from dagster_plus_k8s_helpers.executor.reports import Reports
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 
 __all__ = ["Supervisor"]
 
 _LOOKS_WITHOUT_RESULT = 2
-# An interrupted step has ended: what took its pod is gone from sight soon.
-_INTERRUPTED_INTERVAL = 1.0
 
 
 class Supervisor:
@@ -64,13 +63,9 @@ class Supervisor:
         self._outage = Outage()
         limit = RateLimit(settings.launch_qps, settings.launch_burst)
         self._launches = LaunchQueue(cluster, self._outage, limit, settings.api_outage_tolerance)
-        self._lookout = Lookout(cluster, run_id, wants_nodes=True)
+        lookout = Lookout(cluster, run_id, wants_nodes=True)
+        self._looks = Looks(lookout, self._outage, settings.health_check_interval)
         self._steps: dict[str, TrackedStep] = {}
-        self._looking: Future[Look] | None = None
-        self._look_began = 0.0
-        self._look_at = time.monotonic() + settings.health_check_interval
-        self._backoff = Backoff()
-        self._thread: ThreadPoolExecutor | None = None
         self._deletions = Deletions(cluster)
         self._cancelled = False
         self._nodes = Nodes()
@@ -94,7 +89,7 @@ class Supervisor:
         step.told = self.history.told.get(step_key, "")
         self.history.launched(step_key)
         self._steps[step_key] = step
-        self._look_at = time.monotonic()
+        self._looks.soon()
 
     def could_not_launch(self, step_key: str, step: TrackedStep, diagnosis: Diagnosis) -> None:
         """Fail a step that did not come as far as its launch."""
@@ -104,23 +99,11 @@ class Supervisor:
     def collect(self) -> tuple[list[Launched], Look | None]:
         """What the calls have brought; to be asked for before the event log is read."""
         look = None
-        if self._looking is not None and self._looking.done():
-            looking, self._looking = self._looking, None
-            interval = self._settings.health_check_interval
-            try:
-                look = looking.result()
-            except CallError as error:
-                self._outage.failed(error)
-                interval = max(min(self._backoff.failed(), interval), error.retry_after)
-            # A look that fails in any other way must not end a run whose steps are well.
-            except Exception as error:  # noqa: BLE001
-                self.note(_trouble(error))
-            else:
-                self._outage.succeeded()
-                self._backoff.succeeded()
-            if any(key in self._steps for key in self.history.interrupted):
-                interval = min(interval, _INTERRUPTED_INTERVAL)
-            self._look_at = time.monotonic() + interval
+        try:
+            look = self._looks.collect()
+        # A look that fails in a way that is not the API's must not end a run whose steps are well.
+        except Exception as error:  # noqa: BLE001
+            self.note(_trouble(error))
         return self._launches.done(), look
 
     def act(self, launched: list[Launched], look: Look | None) -> None:
@@ -146,7 +129,7 @@ class Supervisor:
             self._say_once(text, text)
         while (news := self._outage.news()) is not None:
             self._reports.outage(news, self._settings.api_outage_tolerance)
-        self._look_again()
+        self._looks.begin(self._watched())
 
     def note(self, text: str) -> None:
         """Have the loop tell, once, of something that the executor cannot do here; from any thread."""
@@ -182,8 +165,7 @@ class Supervisor:
         """End the threads; those of a run that is cancelled have no time to be waited for."""
         self._launches.close(wait=not self._cancelled)
         self._deletions.close(wait=not self._cancelled)
-        if self._thread is not None:
-            self._thread.shutdown(wait=not self._cancelled, cancel_futures=True)
+        self._looks.close(wait=not self._cancelled)
 
     def _take_launch(self, result: Launched) -> None:
         key = result.launch.step_key
@@ -210,12 +192,13 @@ class Supervisor:
         """A step that reports that it was interrupted: retried for free if the cluster took its pod."""
         now = time.monotonic()
         if step.interrupted_at is None:
-            step.interrupted_at = self._look_at = now
+            step.interrupted_at = now
+            self._looks.soon()
         if seen is None:
             if step.looked_at is None and now - step.interrupted_at > self._settings.api_outage_tolerance:
                 self.history.release(key)
             return
-        step.last, fresh = seen, self._look_began >= step.interrupted_at
+        step.last, fresh = seen, self._looks.began >= step.interrupted_at
         if fresh and step.looked_at is None:
             step.looked_at = now
         waited = now - step.looked_at if step.looked_at is not None else 0.0
@@ -291,21 +274,13 @@ class Supervisor:
                 self._reports.not_deleted(step.context, step.place, str(error))
             self._endings.end(key, step, step.ending)
 
-    def _look_again(self) -> None:
-        if self._looking is not None or time.monotonic() < self._look_at:
-            return
+    def _watched(self) -> list[Watched]:
         held = self.history.interrupted
-        watched = [
+        return [
             Watched(step.job_name, step.namespace, step.since, interrupted=key in held)
             for key, step in self._steps.items()
             if (step.created or key in held) and not step.failing
         ]
-        if watched:
-            if self._thread is None:
-                self._thread = ThreadPoolExecutor(1, thread_name_prefix="step-lookout")
-            self._look_began = time.monotonic()
-            consistent = any(job.interrupted for job in watched)
-            self._looking = self._thread.submit(self._lookout.look, watched, consistent=consistent)
 
     def _say_once(self, key: str, text: str) -> None:
         if key not in self._said:
