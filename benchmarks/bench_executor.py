@@ -188,7 +188,14 @@ def our_sweep(server: dict[str, Any], size: int) -> tuple[int, float, float]:
     client: ApiClient = new_client_from_config(server["kubeconfig"])
     cluster = Cluster(client, 60.0)
     settings = ExecutorSettings(health_check_interval=0.001, call_timeout=60.0)
-    supervisor = Supervisor(cluster, RUN_ID, settings, History(), SimpleNamespace())  # type: ignore[arg-type]
+    supervisor = Supervisor(
+        cluster,
+        RUN_ID,
+        settings,
+        History(),
+        SimpleNamespace(),  # type: ignore[arg-type]
+        has_ended=lambda _key: False,
+    )
     for number in range(size):
         step = TrackedStep(
             SimpleNamespace(),  # type: ignore[arg-type]
@@ -198,7 +205,7 @@ def our_sweep(server: dict[str, Any], size: int) -> tuple[int, float, float]:
             600.0,
             time.monotonic(),
         )
-        supervisor.adopt(f"job-{number}", step)
+        supervisor.adopt(f"job-{number}", step, relaunch=lambda: None)
     with patch.object(ApiClient, "call_api", autospec=True, side_effect=ApiClient.call_api) as calls:
         time.sleep(0.01)
         begun = time.perf_counter()
@@ -209,7 +216,7 @@ def our_sweep(server: dict[str, Any], size: int) -> tuple[int, float, float]:
             launched, look = supervisor.collect()
         in_all = time.perf_counter() - begun
         before = time.perf_counter()
-        supervisor._look_at = float("inf")  # noqa: SLF001  (one sweep is measured)
+        supervisor._looks._next = float("inf")  # noqa: SLF001  (one sweep is measured)
         supervisor.act(launched, look)
         loop = time.perf_counter() - before
     supervisor.close()

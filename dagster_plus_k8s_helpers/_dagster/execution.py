@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
 from dagster._core.execution.context.system import IStepContext, PlanOrchestrationContext
 from dagster._core.execution.plan.active import ActiveExecution
-from dagster._core.execution.plan.objects import StepFailureData, StepRetryData, UserFailureData
+from dagster._core.execution.plan.objects import ErrorSource, StepFailureData, StepRetryData, UserFailureData
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.plan.step import ExecutionStep
@@ -47,8 +47,10 @@ __all__ = [
     "asset_keys_of",
     "engine_events",
     "failure_data",
+    "newest_endings",
     "policy_of",
     "retry_data",
+    "was_interrupted",
     "with_attempts",
     "without_delay",
 ]
@@ -96,6 +98,55 @@ def without_delay(event: DagsterEvent) -> DagsterEvent:
     return event._replace(event_specific_data=retry_data(event.step_retry_data.error, None))
 
 
+def was_interrupted(event: DagsterEvent) -> bool:
+    """Whether a step says that it ended for an interrupt, as the one that a pod's SIGTERM becomes.
+
+    Under a RetryPolicy, or when the user's code cleans up noisily, the interrupt stands behind another error.
+    """
+    error: SerializableErrorInfo | None = None
+    if event.is_step_failure:
+        if event.step_failure_data.error_source is ErrorSource.INTERRUPT:
+            return True
+        error = event.step_failure_data.error
+    elif event.is_step_up_for_retry:
+        error = event.step_retry_data.error
+    return error is not None and _is_behind(error)
+
+
+_INTERRUPTS = frozenset({"DagsterExecutionInterruptedError", "KeyboardInterrupt"})
+
+
+def _is_behind(error: SerializableErrorInfo) -> bool:
+    return error.cls_name in _INTERRUPTS or any(
+        _is_behind(inner) for inner in (error.cause, error.context) if inner is not None
+    )
+
+
+def newest_endings(instance: dg.DagsterInstance, run_id: str) -> list[tuple[int, DagsterEvent]]:
+    """What ended steps lately, with the outputs that go with it, by storage id; oldest first.
+
+    A cursor over ids can pass a transaction that began before it and committed after it. Whatever committed
+    late is among the newest, so one page is enough.
+    """
+    connection = instance.get_records_for_run(
+        run_id, of_type=set(_ENDINGS), limit=_NEWEST_RECORDS, ascending=False
+    )
+    return [
+        (record.storage_id, record.event_log_entry.dagster_event)
+        for record in reversed(connection.records)
+        if record.event_log_entry.dagster_event is not None
+    ]
+
+
+_NEWEST_RECORDS = 1000
+_ENDINGS = (
+    DagsterEventType.STEP_OUTPUT,
+    DagsterEventType.STEP_SUCCESS,
+    DagsterEventType.STEP_FAILURE,
+    DagsterEventType.STEP_UP_FOR_RETRY,
+)
+
+
 def failure_data(
     error: SerializableErrorInfo, label: str, description: str, metadata: Mapping[str, dg.MetadataValue]
 ) -> StepFailureData:
@@ -114,10 +165,12 @@ def asset_keys_of(step: ExecutionStep) -> list[dg.AssetKey]:
     return [output.properties.asset_key for output in step.step_outputs if output.properties.asset_key]
 
 
-def engine_events(instance: dg.DagsterInstance, run_id: str, step_key: str) -> Iterator[Mapping[str, Any]]:
-    """The metadata of the executor's own events about a step of a run, newest first."""
-    entries = instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT)
-    for entry in reversed(entries):
+def engine_events(instance: dg.DagsterInstance, run_id: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Step key and metadata of the executor's own events about the steps of a run, oldest first."""
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):
         event = entry.dagster_event
-        if event is not None and event.step_key == step_key:
-            yield {name: item.value for name, item in event.engine_event_data.metadata.items()}
+        if event is not None and event.step_key is not None:
+            yield (
+                event.step_key,
+                {name: item.value for name, item in event.engine_event_data.metadata.items()},
+            )

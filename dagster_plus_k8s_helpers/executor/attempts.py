@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers.executor.diagnosis_kind import DISRUPTIONS, DiagnosisKind
 from dagster_plus_k8s_helpers.executor.memory_ladder import listed
 
 if TYPE_CHECKING:
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis
     from dagster_plus_k8s_helpers.executor.memory_ladder import Memory, MemoryLadder
 
-__all__ = ["Attempts", "Decision", "Rules", "decide", "kind_of_retry"]
+__all__ = ["Attempts", "Counts", "Decision", "Rules", "decide"]
+
+
+class Counts(Enum):
+    """What a retry counts against; it is written beside the retry, for the cause alone does not say."""
+
+    DISRUPTION = "disruption"
+    MEMORY = "memory"
+    POLICY = "policy"
 
 
 @dataclass
@@ -25,8 +33,8 @@ class Attempts:
 
     Args:
         made: Retries of any cause.
-        disruptions: Retries after something that was not the step's fault.
-        out_of_memory: Retries after an OOM.
+        disruptions: Those that were free because the cluster took the pod away.
+        out_of_memory: Those that the ladder gave on its own, without a RetryPolicy.
         sizes: Memory limits that were tried, oldest first.
         memory: What the current attempt gets instead of its config's, if anything.
     """
@@ -37,30 +45,18 @@ class Attempts:
     sizes: list[str] = field(default_factory=list)
     memory: Memory | None = None
 
-    def retried(self, error_class: str | None, message: str) -> None:
+    def retried(self, counts: Counts) -> None:
         """Take in an event that asks for a retry."""
         self.made += 1
-        kind = kind_of_retry(error_class, message)
-        if kind is DiagnosisKind.OOM_KILLED:
+        if counts is Counts.MEMORY:
             self.out_of_memory += 1
-        elif kind in DISRUPTIONS:
+        elif counts is Counts.DISRUPTION:
             self.disruptions += 1
 
-    def free(self, rules: Rules) -> int:
+    @property
+    def free(self) -> int:
         """Retries that do not count against the RetryPolicy."""
-        ladder = 0 if rules.policy is not None or rules.ladder is None else self.out_of_memory
-        return min(self.disruptions, rules.disruption_retries) + min(
-            ladder, rules.ladder.retries if rules.ladder else 0
-        )
-
-
-def kind_of_retry(error_class: str | None, message: str) -> DiagnosisKind | None:
-    """The diagnosis that an executor's retry event carries; a step's own exceptions have none."""
-    try:
-        kind = DiagnosisKind(error_class)
-    except ValueError:
-        return None
-    return kind if message.startswith(f"{kind.value}: ") else None
+        return self.disruptions + self.out_of_memory
 
 
 @dataclass(frozen=True)
@@ -89,12 +85,14 @@ class Decision:
         said: Why, in a sentence that follows the diagnosis.
         delay: Seconds to wait before.
         memory: What the next attempt gets instead of what its config says.
+        counts: What the retry counts against.
     """
 
     retry: bool
     said: str = ""
     delay: float | None = None
     memory: Memory | None = None
+    counts: Counts = Counts.POLICY
 
 
 def decide(
@@ -117,6 +115,7 @@ def decide(
             retry=True,
             said=f"It was not the step's fault: it starts again (disruption retry {count}).",
             memory=attempts.memory,
+            counts=Counts.DISRUPTION,
         )
     if not diagnosis.retryable:
         return Decision(retry=False, said="Another attempt would end the same way.")
@@ -154,24 +153,27 @@ def _climb(
     if attempts.out_of_memory >= ladder.retries:
         return Decision(
             retry=False,
-            said=f"Tried with {tried}; the {ladder.retries} retries of its memory ladder are used up.",
+            said=f"Tried with {tried}; {_used_up(ladder.retries, 'memory ladder')}.",
         )
     count = f"{attempts.out_of_memory + 1} of {ladder.retries}"
     return Decision(
-        retry=True, said=f"It gets {following.limit} next (memory retry {count}).", memory=following
+        retry=True,
+        said=f"It gets {following.limit} next (memory retry {count}).",
+        memory=following,
+        counts=Counts.MEMORY,
     )
 
 
 def _by_policy(attempts: Attempts, rules: Rules) -> float | None:
     """Seconds until the retry that the policy still has; ``None`` when it has none."""
-    counted = attempts.made - attempts.free(rules)
+    counted = attempts.made - attempts.free
     if rules.policy is None or counted >= rules.policy.max_retries:
         return None
     return float(rules.policy.calculate_delay(counted + 1))
 
 
 def _by_policy_said(attempts: Attempts, rules: Rules) -> str:
-    counted = attempts.made - attempts.free(rules)
+    counted = attempts.made - attempts.free
     most = rules.policy.max_retries if rules.policy else 0
     return f"It starts again (retry {counted + 1} of {most} of its RetryPolicy)."
 
@@ -179,7 +181,18 @@ def _by_policy_said(attempts: Attempts, rules: Rules) -> str:
 def _policy_is_over(rules: Rules) -> str:
     if rules.policy is None:
         return ""
-    return f"The {rules.policy.max_retries} retries of its RetryPolicy are used up."
+    said = _used_up(rules.policy.max_retries, "RetryPolicy")
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _used_up(retries: int, of: str) -> str:
+    if retries == 0:
+        return f"its {of} has no retries"
+    return (
+        f"the only retry of its {of} is used up"
+        if retries == 1
+        else f"the {retries} retries of its {of} are used up"
+    )
 
 
 def _with(sizes: Sequence[str], last: str) -> list[str]:

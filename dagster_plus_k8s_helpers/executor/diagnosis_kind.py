@@ -60,8 +60,6 @@ DISRUPTIONS = frozenset(
         DiagnosisKind.TERMINATION_BY_KUBELET,
         DiagnosisKind.NODE_LOST,
         DiagnosisKind.REFUSED_BY_NODE,
-        # A drained pod is gone a second after its end; most who delete a pod are controllers of nodes.
-        DiagnosisKind.POD_DELETED,
     }
 )
 """What a cluster does to pods that did nothing wrong."""
@@ -106,9 +104,19 @@ class Diagnosis:
     def is_disruption(self) -> bool:
         """Whether the cluster took the pod away, and the step did nothing wrong.
 
-        An eviction for the step's own excess, such as a full ``emptyDir``, is not one.
+        An eviction for the step's own excess, such as a full ``emptyDir``, is not one; nor is the deletion of
+        a pod, unless something says that a node or a controller was behind it.
         """
-        return self.kind in DISRUPTIONS and self.retryable and "own_limit" not in self.details
+        taken = self.kind in DISRUPTIONS or "disrupted_by" in self.details
+        return taken and self.retryable and "own_limit" not in self.details
+
+    def disrupted_by(self, what: str) -> Diagnosis:
+        """The same diagnosis with what is known to be behind it.
+
+        Args:
+            what: In a word or two.
+        """
+        return replace(self, details={**self.details, "disrupted_by": what})
 
     def over(self, why: str) -> Diagnosis:
         """The same diagnosis of a wait that somebody ended.

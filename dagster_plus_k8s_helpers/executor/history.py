@@ -1,4 +1,4 @@
-"""Folds the event log into what was tried for each step, and keeps a second ending of a step away."""
+"""Folds the event log into what was tried for each step, and holds back what may not be a step's end."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers._dagster.execution import DagsterEvent, DagsterEventType, without_delay
-from dagster_plus_k8s_helpers.executor.attempts import Attempts
+from dagster_plus_k8s_helpers._dagster.execution import (
+    DagsterEvent,
+    DagsterEventType,
+    was_interrupted,
+    without_delay,
+)
+from dagster_plus_k8s_helpers.executor.attempts import Attempts, Counts
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
 from dagster_plus_k8s_helpers.executor.reports import (
     MEMORY_NEXT,
     MEMORY_TRIED,
     MEMORY_WORKED,
+    RETRY_COUNTS,
     RETRY_OF_JOB,
+    WAIT_CAUSE,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["History", "memory_from"]
+__all__ = ["History", "ends_step", "memory_from"]
 
 _ENDS = frozenset(
     {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY}
@@ -42,13 +49,21 @@ class History:
         attempts: By step key.
         announced: The Job whose failure was last answered with a retry, by step key.
         begun: Steps whose current attempt reported that it began.
+        told: The cause of waiting that was reported last and is not over, by step key.
+        interrupted: Endings of open steps that wait for a look at their pods, by step key: a step that the
+            cluster takes away reports a failure of its own on its way out.
     """
 
     def __init__(self) -> None:
         self.attempts: defaultdict[str, Attempts] = defaultdict(Attempts)
         self.announced: dict[str, str] = {}
         self.begun: set[str] = set()
+        self.told: dict[str, str] = {}
+        self.interrupted: dict[str, DagsterEvent] = {}
+        self._counts: dict[str, Counts] = {}
+        self._released: list[DagsterEvent] = []
         self._open: set[str] = set()
+        self._ended: set[str] = set()
         self._worked: set[str] = set()
         self._to_report: list[str] = []
 
@@ -64,27 +79,45 @@ class History:
         """Take in events, and hand on those that the executor's loop is to see.
 
         A step can end twice: a node that was given up for lost may come back and report success. The loop
-        would take the second ending for a broken invariant and end the run.
+        would take the second ending for a broken invariant and end the run. Of an interrupted step it sees
+        the retry that follows, if one does, and the failure or retry that the step reported, if none does.
 
         Args:
             events: In the order of the log.
             resuming: Whether these are the events of a run worker before this one. Two kinds would break the
                 loop: a skip, which it writes again itself, and a wait that is over.
         """
-        kept = []
+        kept, self._released = self._released, []
         for index, event in enumerate(events):
             key = event.step_key
             if key is None:
                 kept.append(event)
                 continue
-            if event.event_type in _ENDS and not self._ends(event, key):
-                continue
             if resuming and event.is_step_skipped:
                 continue
-            self._note(event, key)
+            if event.event_type in _ENDS:
+                # A launch that failed before it was announced has an ending and no beginning.
+                if resuming and key not in self._ended:
+                    self._open.add(key)
+                if key not in self._open:
+                    continue
+                if key not in self.interrupted and was_interrupted(event):
+                    self.interrupted[key] = event
+                    continue
+                self._end(event, key)
+            else:
+                self._note(event, key)
+            kept.extend(self._released)
+            self._released.clear()
             waited = resuming and event.is_step_up_for_retry and _goes_on(events[index + 1 :], key)
             kept.append(without_delay(event) if waited else event)
         return kept
+
+    def release(self, step_key: str) -> None:
+        """Hand on what an interrupted step has reported, with the next events: that is its end."""
+        event = self.interrupted.pop(step_key)
+        self._end(event, step_key)
+        self._released.append(event)
 
     def successes_to_report(self) -> list[str]:
         """Steps that succeeded after their memory was raised, and of which that was not written yet."""
@@ -93,35 +126,59 @@ class History:
         self._worked.update(found)
         return found
 
-    def _ends(self, event: DagsterEvent, key: str) -> bool:
-        if key not in self._open:
-            return False
+    def _end(self, event: DagsterEvent, key: str) -> None:
         self._open.discard(key)
+        self._ended.add(key)
         self.begun.discard(key)
+        self.interrupted.pop(key, None)
+        counts = self._counts.pop(key, Counts.POLICY)
         if event.is_step_success and self.attempts[key].memory is not None:
             self._to_report.append(key)
         if event.is_step_up_for_retry:
-            error = event.step_retry_data.error
-            self.attempts[key].retried(error.cls_name, error.message)
-        return True
+            self.attempts[key].retried(counts)
 
     def _note(self, event: DagsterEvent, key: str) -> None:
         # Only a launch opens an attempt: a node that comes back may still report the beginning of an old one.
         if event.event_type is DagsterEventType.STEP_WORKER_STARTING:
+            if key in self.interrupted:
+                # A run worker before this one handed it on.
+                self._hand_on_at_once(key)
             self._open.add(key)
+            self.told.pop(key, None)
         if event.event_type in _BEGUN:
             self.begun.add(key)
         if event.event_type is not DagsterEventType.ENGINE_EVENT:
             return
         said = {name: item.value for name, item in event.engine_event_data.metadata.items()}
         if isinstance(job := said.get(RETRY_OF_JOB), str):
-            self.announced[key] = job
+            self._announce(key, job, str(said.get(RETRY_COUNTS, "")))
+        if isinstance(cause := said.get(WAIT_CAUSE), str):
+            self.told[key] = cause
         if isinstance(tried := said.get(MEMORY_TRIED), str):
             self.attempts[key].sizes = tried.split(", ")
         if (memory := memory_from(said, MEMORY_NEXT)) is not None:
             self.attempts[key].memory = memory
         if MEMORY_WORKED in said:
             self._worked.add(key)
+
+    def _announce(self, key: str, job: str, counts: str) -> None:
+        self.announced[key] = job
+        if counts in {item.value for item in Counts}:
+            self._counts[key] = Counts(counts)
+        held = self.interrupted.get(key)
+        if held is not None and held.is_step_up_for_retry:
+            # The step asked for the retry itself, by its policy; the announcement says what it counts as.
+            self._hand_on_at_once(key)
+
+    def _hand_on_at_once(self, key: str) -> None:
+        held = self.interrupted[key]
+        self.interrupted[key] = without_delay(held) if held.is_step_up_for_retry else held
+        self.release(key)
+
+
+def ends_step(event: DagsterEvent) -> bool:
+    """Whether an event ends an attempt of a step."""
+    return event.event_type in _ENDS
 
 
 def memory_from(metadata: Mapping[str, object], name: str) -> Memory | None:

@@ -92,8 +92,9 @@ def k8s_executor(
         memory_ladder: How much more memory a step gets that was OOMKilled; none when left out. The op tag
             ``dagster-plus-k8s/memory-ladder`` (``MemoryLadder(...).tags``, ``"on"``, ``"off"``) says it for
             one step.
-        disruption_retries: How often a step is launched again that was evicted, preempted, deleted or lost
-            with its node. These do not count against the op's RetryPolicy, and are made without one.
+        disruption_retries: How often a step is launched again that was evicted, drained, preempted or lost
+            with its node, whatever it reported when it got SIGTERM. These do not count against the op's
+            RetryPolicy, and are made without one.
         start_timeout: Seconds a step's pod may take to start; ``None`` for ever. The op tag
             ``dagster-plus-k8s/start-timeout`` (seconds, or ``"none"``) says it for one step.
         image_pull_grace: Seconds an image may fail to be pulled before the step fails.

@@ -15,7 +15,7 @@ from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, Diagnosi
 from dagster_plus_k8s_helpers.executor.outage import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from dagster_plus_k8s_helpers.executor.api_json import ApiObject
     from dagster_plus_k8s_helpers.executor.cluster import Cluster
@@ -125,6 +125,20 @@ class LaunchQueue:
             done, self._done = self._done, []
             return done
 
+    def withdraw(self, job_names: Iterable[str]) -> set[str]:
+        """Create none of these Jobs any more, without waiting for those that are being created.
+
+        Returns:
+            Those that were never created.
+        """
+        with self._condition:
+            names = set(job_names)
+            self._cancelled |= names
+            waiting = {entry[2].job_name for entry in self._waiting} & names
+            self._waiting = [entry for entry in self._waiting if entry[2].job_name not in names]
+            heapq.heapify(self._waiting)
+            return {name for name in waiting if name not in self._first_failure}
+
     def cancel(self, job_name: str) -> bool:
         """Do not create this Job; waits while it is being created.
 
@@ -140,13 +154,17 @@ class LaunchQueue:
             heapq.heapify(self._waiting)
             return never
 
-    def close(self) -> None:
-        """Create no more Jobs."""
+    def close(self, *, wait: bool = True) -> None:
+        """Create no more Jobs.
+
+        Args:
+            wait: Whether calls that are under way are waited for.
+        """
         with self._condition:
             self._closed = True
             self._waiting.clear()
             self._condition.notify_all()
-        for thread in self._threads:
+        for thread in self._threads if wait else ():
             thread.join()
 
     def _work(self) -> None:

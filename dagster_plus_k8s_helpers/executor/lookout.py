@@ -15,6 +15,7 @@ from dagster_plus_k8s_helpers.executor.containers import (
 )
 from dagster_plus_k8s_helpers.executor.diagnosis import diagnose, job_failure, job_succeeded, newest_pod
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
+from dagster_plus_k8s_helpers.executor.disruptions import Disruptions
 from dagster_plus_k8s_helpers.executor.failed_pod import ENDED
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
 from dagster_plus_k8s_helpers.executor.nodes import NodeReader, Nodes
@@ -44,11 +45,13 @@ class Watched:
         job_name: Its name.
         namespace: Where it is.
         since: When it was created, by the clock of the lookout.
+        interrupted: Whether its step says that it was interrupted: then it matters what took its pod.
     """
 
     job_name: str
     namespace: str
     since: float
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Observation:
         pod: Name of its pod.
         memory: What the step's container had.
         log: The last lines it wrote, for a failure.
+        disruption: What takes or took the pod away, even if the step's process ended well.
+        created: When the Job was created, as the API writes it.
     """
 
     diagnosis: Diagnosis | None
@@ -74,6 +79,8 @@ class Observation:
     pod: str = ""
     memory: Memory = field(default_factory=Memory)
     log: str = ""
+    disruption: Diagnosis | None = None
+    created: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,17 +114,24 @@ class Lookout:
     ) -> None:
         self._cluster, self._run_id, self._wants_nodes, self._clock = cluster, run_id, wants_nodes, clock
         self._events, self._logs = EventReader(cluster, clock), LogReader(cluster, log_lines, clock)
-        self._nodes = NodeReader(cluster, clock)
+        self._nodes, self._disruptions = NodeReader(cluster, clock), Disruptions(cluster)
         self._seen: dict[str, _Seen] = {}
 
-    def look(self, watched: Sequence[Watched]) -> Look:
+    def look(self, watched: Sequence[Watched], *, consistent: bool = False) -> Look:
         """Look at these Jobs.
+
+        Args:
+            watched: Which.
+            consistent: Whether the API server is asked past its cache.
 
         Raises:
             CallError: The API could not be asked.
         """
         self._keep_only({job.job_name for job in watched})
-        snapshots = {namespace: self._sweep(namespace, watched) for namespace in _namespaces(watched)}
+        snapshots = {
+            namespace: self._sweep(namespace, watched, consistent=consistent)
+            for namespace in _namespaces(watched)
+        }
         refused = {what: said for snapshot in snapshots.values() for what, said in snapshot.refused.items()}
         watched = [job for job in watched if job.job_name not in snapshots[job.namespace].unknown]
         silent = [job for job in watched if self._is_silent(job, snapshots[job.namespace])]
@@ -131,10 +145,10 @@ class Lookout:
                 refused[what] = reader.refused
         return Look(found, self._look_at_nodes(found), refused)
 
-    def _sweep(self, namespace: str, watched: Sequence[Watched]) -> Snapshot:
+    def _sweep(self, namespace: str, watched: Sequence[Watched], *, consistent: bool) -> Snapshot:
         names = [job.job_name for job in watched if job.namespace == namespace]
         names.sort(key=lambda name: self._seen[name].read_at)
-        snapshot = sweep(self._cluster, namespace, self._run_id, names)
+        snapshot = sweep(self._cluster, namespace, self._run_id, names, consistent=consistent)
         for name in snapshot.read:
             self._seen[name].read_at = self._clock()
         return snapshot
@@ -155,9 +169,15 @@ class Lookout:
                 said = without_credentials(diagnosis.summary, _hidden(job))
                 diagnosis = replace(diagnosis, summary=said)
             diagnosis = seen.cause_of(diagnosis)
-            if blind and diagnosis.kind is DiagnosisKind.POD_DELETED:
-                # Not gone, only out of sight.
-                diagnosis = Diagnosis(DiagnosisKind.JOB_FAILED, "The Job failed; its pod may not be read.")
+        disruption = self._disruptions.see(name, pod, self._events.of(name) or ())
+        deleted = diagnosis is not None and diagnosis.kind is DiagnosisKind.POD_DELETED
+        if disruption is None and pod is None and (deleted or (watched.interrupted and diagnosis is None)):
+            disruption = self._disruptions.ask_the_node(name)
+        if deleted and disruption is not None:
+            diagnosis = disruption
+        elif deleted and blind:
+            # Not gone, only out of sight.
+            diagnosis = Diagnosis(DiagnosisKind.JOB_FAILED, "The Job failed; its pod may not be read.")
         complete = job is not None and job_succeeded(job) and (pod is None or _phase(pod) in ENDED)
         return Observation(
             diagnosis,
@@ -170,6 +190,8 @@ class Lookout:
             or (pod is not None and has_started(pod, main)),
             pod=seen.pod,
             memory=seen.memory,
+            disruption=disruption,
+            created=text(job, "metadata", "creationTimestamp"),
         )
 
     def _is_over(
@@ -192,10 +214,12 @@ class Lookout:
     def _is_silent(self, watched: Watched, snapshot: Snapshot) -> bool:
         """Whether a Job neither runs nor says why not, so that its events are worth a question."""
         job, seen = snapshot.jobs.get(watched.job_name), self._seen[watched.job_name]
+        pod = newest_pod(snapshot.pods.get(watched.job_name, []))
+        if watched.interrupted and pod is None:
+            return True
         if job is None or job_succeeded(job):
             return False
         waits_for_long = self._clock() - watched.since > _SILENCE_SECONDS
-        pod = newest_pod(snapshot.pods.get(watched.job_name, []))
         if pod is None:
             return (job_failure(job) is not None and seen.failure is None) or waits_for_long
         seen.pod = name_of(pod)

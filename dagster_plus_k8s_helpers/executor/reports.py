@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
     from dagster_plus_k8s_helpers.executor.outage import OutageNews
 
-__all__ = ["MEMORY_NEXT", "MEMORY_TRIED", "MEMORY_WORKED", "RETRY_OF_JOB", "Place", "Reports"]
+__all__ = [
+    "MEMORY_NEXT",
+    "MEMORY_TRIED",
+    "MEMORY_WORKED",
+    "RETRY_COUNTS",
+    "RETRY_OF_JOB",
+    "WAIT_CAUSE",
+    "Place",
+    "Reports",
+]
 
 MEMORY_NEXT = "memory_next"
 """Metadata: limit and request of the next attempt, as JSON; the ladder is found again by it."""
@@ -35,6 +44,10 @@ MEMORY_WORKED = "memory_worked"
 """Metadata: limit and request of the attempt that succeeded, as JSON."""
 RETRY_OF_JOB = "retry_of_job"
 """Metadata: the Job whose failure a retry answers; it tells a retry that was announced already."""
+RETRY_COUNTS = "retry_counts"
+"""Metadata: what the retry counts against, as `Counts` has it."""
+WAIT_CAUSE = "wait_cause"
+"""Metadata: the cause of a wait that was told; empty when the wait is over."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +96,25 @@ class Reports:
         """Something that the executor cannot do here; it goes on without."""
         self._about_the_run(text)
 
-    def waiting(self, step: IStepContext, diagnosis: Diagnosis, place: Place) -> None:
+    def launched_again(self, step: IStepContext, place: Place) -> None:
+        """A step whose launch a run worker before this one did not come to."""
+        DagsterEvent.engine_event(
+            step,
+            f'Step "{step.step.key}" is launched again: its Kubernetes job {place.job} was not created '
+            "before the run worker was replaced.",
+            EngineEventData(),
+        )
+
+    def waiting(self, step: IStepContext, diagnosis: Diagnosis, place: Place, cause: str) -> None:
         """A pod waits, or a container beside the step is in trouble."""
         DagsterEvent.engine_event(
             step,
             f'Step "{step.step.key}" is in trouble: {diagnosis}'
             if diagnosis.kind.value == "CrashLoopBackOff"
             else f'Step "{step.step.key}" waits: {diagnosis}',
-            EngineEventData(metadata=_metadata(diagnosis, place)),
+            EngineEventData(
+                metadata={**_metadata(diagnosis, place), WAIT_CAUSE: dg.MetadataValue.text(cause)}
+            ),
         )
 
     def started(self, step: IStepContext, seconds: float) -> None:
@@ -98,7 +122,15 @@ class Reports:
         DagsterEvent.engine_event(
             step,
             f'Step "{step.step.key}" has started after all, {seconds:.0f} s after its launch.',
-            EngineEventData(),
+            EngineEventData(metadata={WAIT_CAUSE: dg.MetadataValue.text("")}),
+        )
+
+    def interrupted(self, step: IStepContext, diagnosis: Diagnosis, place: Place) -> None:
+        """Why a step was interrupted that has reported its end itself, and is not launched again for it."""
+        DagsterEvent.engine_event(
+            step,
+            f'Step "{step.step.key}" was interrupted: {diagnosis}',
+            EngineEventData(metadata=_metadata(diagnosis, place)),
         )
 
     def failed(
@@ -135,6 +167,7 @@ class Reports:
             **_metadata(diagnosis, place, log),
             **_tried(tried),
             RETRY_OF_JOB: dg.MetadataValue.text(place.job),
+            RETRY_COUNTS: dg.MetadataValue.text(decision.counts.value),
         }
         if decision.memory is not None:
             metadata[MEMORY_NEXT] = _memory(decision.memory)

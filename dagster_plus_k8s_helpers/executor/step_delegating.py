@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from dagster_plus_k8s_helpers._dagster.execution import (
     DagsterEvent,
     StepDelegatingExecutor,
+    newest_endings,
     policy_of,
     with_attempts,
 )
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.executor.attempts import Rules
-from dagster_plus_k8s_helpers.executor.history import History
-from dagster_plus_k8s_helpers.executor.learned_memory import learned_memory
+from dagster_plus_k8s_helpers.executor.history import History, ends_step
+from dagster_plus_k8s_helpers.executor.learned_memory import LearnedMemory
 from dagster_plus_k8s_helpers.executor.memory_ladder import ladder_of_step
 from dagster_plus_k8s_helpers.executor.reports import Reports
 from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings, start_timeout_of_step
@@ -68,6 +69,9 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._handler = SupervisedStepHandler(self.stock_step_handler, settings, self._track)
         self._step_handler = self._handler
         self._resuming = False
+        self._seen_storage_ids: set[int] = set()
+        self._endings: list[tuple[int, DagsterEvent]] | None = None
+        self._late: list[DagsterEvent] = []
         self._plan_steps: dict[str, ExecutionStep] = {}
 
     def ladder_of(self, tags: Mapping[str, str]) -> MemoryLadder | None:
@@ -86,9 +90,15 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._resuming = bool(plan_context.resume_from_failure)
         self._history, self._reports = History(), Reports(plan_context)
         self._supervisor = Supervisor(
-            self._handler.cluster, plan_context.run_id, self._settings, self._history, self._reports
+            self._handler.cluster,
+            plan_context.run_id,
+            self._settings,
+            self._history,
+            self._reports,
+            has_ended=self._has_ended,
         )
         self._handler.supervisor = self._supervisor
+        self._learned_memory = LearnedMemory(plan_context.instance, plan_context.dagster_run)
         try:
             yield from super().execute(plan_context, execution_plan)
         finally:
@@ -106,6 +116,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
             more := super()._pop_events(instance, run_id, seen_storage_ids)
         ):
             events.extend(more)
+        self._seen_storage_ids, self._endings = seen_storage_ids, None
         kept = self._history.fold(events, resuming=resuming)
         if resuming:
             return kept
@@ -121,7 +132,21 @@ class SupervisedExecutor(StepDelegatingExecutor):
         # What goes wrong in looking after the steps must not end a run whose steps are well.
         except Exception as error:  # noqa: BLE001
             self._supervisor.note(f"The steps could not be looked after: {type(error).__name__}: {error}")
-        return kept
+        late, self._late = self._late, []
+        return [*kept, *self._history.fold(late, resuming=False)]
+
+    def _has_ended(self, step_key: str) -> bool:
+        """Whether the event log has an ending of a step that the cursor has passed; the loop then gets it."""
+        if self._endings is None:
+            self._endings = newest_endings(self._plan_context.instance, self._plan_context.run_id)
+        found = {
+            storage_id: event
+            for storage_id, event in self._endings
+            if event.step_key == step_key and storage_id not in self._seen_storage_ids
+        }
+        self._seen_storage_ids.update(found)
+        self._late.extend(found.values())
+        return any(ends_step(event) for event in found.values())
 
     def _get_step_handler_context(
         self,
@@ -132,7 +157,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         (step,) = steps
         self._plan_steps[step.key] = step
         context = super()._get_step_handler_context(plan_context, steps, active_execution)
-        free = self._free(context, step.key)
+        free = self._history.attempts[step.key].free
         self._handler.free_attempts[step.key] = free
         return with_attempts(context, plan_context, step, free) if free else context
 
@@ -148,18 +173,14 @@ class SupervisedExecutor(StepDelegatingExecutor):
             step_context, err_info, known_state._replace(previous_retry_attempts=counted)
         )
 
-    def _free(self, context: StepHandlerContext, key: str) -> int:
-        try:
-            return self._history.attempts[key].free(self._rules(context, key))
-        except K8sConfigError:
-            return 0
-
     def _rules(self, context: StepHandlerContext, key: str) -> Rules:
         allowed = not self.retries.disabled
+        ladder = ladder_of_step(context.step_tags[key], self._settings.memory_ladder)
         return Rules(
             policy=policy_of(context.get_step_context(key)) if allowed else None,
-            ladder=ladder_of_step(context.step_tags[key], self._settings.memory_ladder),
-            disruption_retries=self._settings.disruption_retries,
+            ladder=ladder if self.retries.enabled else None,
+            # Deferred retries are a parent run's to make, and it knows the op's policy alone.
+            disruption_retries=self._settings.disruption_retries if self.retries.enabled else 0,
             allowed=allowed,
         )
 
@@ -172,18 +193,25 @@ class SupervisedExecutor(StepDelegatingExecutor):
             rules = self._rules(context, key)
             timeout = start_timeout_of_step(context.step_tags[key], self._settings.start_timeout)
         except K8sConfigError as error:
-            rules = Rules(None, None, 0, allowed=False)
+            rules = Rules(None, None, 0)
             timeout, problem = None, error
         step = TrackedStep(step_context, job_name, namespace, rules, timeout, time.monotonic())
         step.problem = problem
         if problem is None:
-            step.learned = self._learned(context, key, rules)
+            step.learned = self._learned(key, rules)
         return step
 
-    def _learned(self, context: StepHandlerContext, key: str, rules: Rules) -> tuple[Memory, str] | None:
+    def _learned(self, key: str, rules: Rules) -> tuple[Memory, str] | None:
         attempts, ladder = self._history.attempts[key], rules.ladder
         if ladder is None or not ladder.learn or attempts.made or attempts.memory is not None:
             return None
-        found = learned_memory(context.instance, context.dagster_run, self._plan_steps[key])
+        try:
+            found = self._learned_memory.of(self._plan_steps[key])
+        # A storage that cannot say what was learned must not keep a step from starting.
+        except Exception as error:  # noqa: BLE001
+            self._supervisor.note(
+                f"What earlier runs learned cannot be read: {type(error).__name__}: {error}"
+            )
+            return None
         # The maximum may have been lowered since.
         return (ladder.capped(found[0]), found[1]) if found is not None else None

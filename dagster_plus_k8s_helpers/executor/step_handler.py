@@ -19,7 +19,6 @@ from dagster_plus_k8s_helpers.executor.call_errors import CallError, not_built
 from dagster_plus_k8s_helpers.executor.cluster import Cluster
 from dagster_plus_k8s_helpers.executor.launches import Launch
 from dagster_plus_k8s_helpers.executor.step_memory import memory_in, raise_memory
-from dagster_plus_k8s_helpers.executor.sweep import selector_of
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -75,7 +74,6 @@ class SupervisedStepHandler(K8sStepHandler):
         # The stock code asks for the owner while it builds a Job; here a launch's own thread does.
         self._enable_owner_references = False
         self._api_client = _Captured(self.cluster)
-        self._resumed_jobs: set[str] | None = None
         self._deletions: dict[str, Any] | None = None
         self.free_attempts: dict[str, int] = {}
 
@@ -100,24 +98,26 @@ class SupervisedStepHandler(K8sStepHandler):
             self.supervisor.could_not_launch(key, step, not_built(said))
 
     def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
-        """Whether a step of an earlier run worker is to be launched again; asked when a run resumes."""
+        """Take over a step of an earlier run worker; asked when a run resumes.
+
+        The API is not asked here, where each call would hold up the loop and a failed one would launch the
+        step again: whether there is a Job shows in the first look.
+        """
         key = self._get_step_key(step_handler_context)
         name = self._get_k8s_step_job_name(step_handler_context)
         namespace = self._namespace(step_handler_context)
-        if self._resumed_jobs is None:
-            selector = selector_of(step_handler_context.execute_step_args.run_id)
-            jobs = self.cluster.jobs(namespace, selector, consistent=True)
-            self._resumed_jobs = {name_of(job) for job in jobs}
-        if name not in self._resumed_jobs and key not in self.supervisor.history.begun:
-            return CheckStepHealthResult.unhealthy(f"Kubernetes job {name} was never created.")
-        self.supervisor.adopt(key, self._track(step_handler_context, name, namespace))
+
+        def relaunch() -> None:
+            list(self.launch_step(step_handler_context))
+
+        self.supervisor.adopt(key, self._track(step_handler_context, name, namespace), relaunch)
         return CheckStepHealthResult.healthy()
 
     def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Delete the Job of a step; the first call deletes those of all steps at once."""
         key = self._get_step_key(step_handler_context)
         if self._deletions is None:
-            self._deletions = self.supervisor.delete_all()
+            self._deletions = self.supervisor.delete_all(_DELETION_SECONDS)
         step, deletion = self.supervisor.step(key), self._deletions.get(key)
         if step is None or deletion is None:
             return
@@ -125,7 +125,7 @@ class SupervisedStepHandler(K8sStepHandler):
             step.context, f"Deleting Kubernetes job {step.job_name} for step", EngineEventData()
         )
         try:
-            deletion.result(_DELETION_SECONDS)
+            deletion.result(0)
         except (CallError, TimeoutError) as error:
             self.supervisor.not_deleted(step, str(error) or "no answer in time")
 

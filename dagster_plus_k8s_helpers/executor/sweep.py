@@ -53,7 +53,9 @@ def selector_of(run_id: str) -> str:
     return f"dagster/run-id={run_id}"
 
 
-def sweep(cluster: Cluster, namespace: str, run_id: str, wanted: Sequence[str]) -> Snapshot:
+def sweep(
+    cluster: Cluster, namespace: str, run_id: str, wanted: Sequence[str], *, consistent: bool = False
+) -> Snapshot:
     """Look at the Jobs and pods of a run.
 
     A cache may lag: when it misses a Job that should be there, or shows no end of a pod whose Job has ended,
@@ -65,14 +67,15 @@ def sweep(cluster: Cluster, namespace: str, run_id: str, wanted: Sequence[str]) 
         namespace: In which namespace.
         run_id: Whose they are.
         wanted: Names of the Jobs that should be there, those to be read by name first in front.
+        consistent: Whether all is read past the cache from the start.
 
     Raises:
         CallError: The API could not be asked.
     """
-    selector, large = selector_of(run_id), len(wanted) > _MANY
+    selector, consistent = selector_of(run_id), consistent or len(wanted) > _MANY
     refused: dict[str, str] = {}
-    jobs, lags = _jobs(cluster, namespace, selector, wanted, refused, consistent=large)
-    consistent = large or lags
+    jobs, lags = _jobs(cluster, namespace, selector, wanted, refused, consistent=consistent)
+    consistent = consistent or lags
     pods = _pods(cluster, namespace, selector, refused, consistent=consistent)
     missing = sorted(
         (name for name in wanted if name not in jobs), key=lambda name: _runs(pods.get(name, []))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
 from dagster_plus_k8s_helpers.executor.reports import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from dagster_plus_k8s_helpers._dagster.execution import IStepContext
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 
-__all__ = ["TrackedStep", "end_of_wait"]
+__all__ = ["TrackedStep", "age_of", "end_of_wait"]
 
 
 @dataclass
@@ -44,6 +46,10 @@ class TrackedStep:
         last: What the last look found out.
         problem: What is wrong with its tags.
         learned: The size that an earlier run needed, and which run.
+        relaunch: Launches it, if its Job turns out never to have been created; only after a resume.
+        dated: Whether ``since`` is when its Job was created, and not when this run worker took it over.
+        interrupted_at: When it reported that it was interrupted.
+        looked_at: When its pod was first looked at after that.
     """
 
     context: IStepContext
@@ -63,6 +69,10 @@ class TrackedStep:
     last: Observation | None = None
     problem: K8sConfigError | None = None
     learned: tuple[Memory, str] | None = None
+    relaunch: Callable[[], None] | None = None
+    dated: bool = True
+    interrupted_at: float | None = None
+    looked_at: float | None = None
 
     @property
     def place(self) -> Place:
@@ -119,6 +129,17 @@ def end_of_wait(
         f"{why} Nothing says what it waits for.",
         hint="Look at the pod's events; raise start_timeout if its image or its init containers take longer.",
     )
+
+
+def age_of(created: str) -> float | None:
+    """Seconds since a time of the API server's; ``None`` when it is not known."""
+    try:
+        then = datetime.fromisoformat(created)
+    except ValueError:
+        return None
+    if then.tzinfo is None:
+        return None
+    return max((datetime.now(UTC) - then).total_seconds(), 0.0)
 
 
 def _hopeless(diagnosis: Diagnosis, nodes: Nodes, settings: ExecutorSettings) -> Diagnosis | None:

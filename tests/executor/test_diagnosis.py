@@ -86,7 +86,7 @@ def test_what_can_never_heal_is_not_worth_a_retry() -> None:
 def test_disruptions_are_not_the_steps_fault() -> None:
     disrupted = {name for name in NAMES if (found := of(recording(name))) and found.is_disruption}
 
-    assert disrupted == {"evicted-api", "tainted-node", "deleted-pod"}
+    assert disrupted == {"evicted-api", "tainted-node"}
 
 
 JOB = {"metadata": {"name": "step"}, "spec": {}, "status": {"active": 1}}

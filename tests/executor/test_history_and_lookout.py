@@ -8,7 +8,12 @@ import pytest
 from api_server import ApiServer, Fault
 from dagster._core.events import DagsterEvent, EngineEventData
 from dagster._core.execution.api import create_execution_plan
-from dagster._core.execution.plan.objects import StepRetryData, StepSuccessData
+from dagster._core.execution.plan.objects import (
+    ErrorSource,
+    StepFailureData,
+    StepRetryData,
+    StepSuccessData,
+)
 from dagster_shared.error import SerializableErrorInfo
 from kubernetes.config import new_client_from_config
 from plays import Play
@@ -16,8 +21,9 @@ from step_runs import eventually
 
 from dagster_plus_k8s_helpers import DiagnosisKind, K8sConfigError
 from dagster_plus_k8s_helpers.executor.cluster import Cluster
+from dagster_plus_k8s_helpers.executor.disruptions import leaving
 from dagster_plus_k8s_helpers.executor.history import History
-from dagster_plus_k8s_helpers.executor.learned_memory import learned_memory
+from dagster_plus_k8s_helpers.executor.learned_memory import LearnedMemory
 from dagster_plus_k8s_helpers.executor.lookout import Lookout, Nodes, Observation, Watched
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
 from dagster_plus_k8s_helpers.executor.settings import start_timeout_of_step
@@ -34,6 +40,11 @@ SKIPPED = event("STEP_SKIPPED")
 
 def retry(message: str = "", kind: str | None = None, wait: float | None = None) -> DagsterEvent:
     return event("STEP_UP_FOR_RETRY", StepRetryData(SerializableErrorInfo(message, [], kind), wait))
+
+
+def announced(counts: str) -> DagsterEvent:
+    metadata = {"retry_of_job": "j", "retry_counts": counts}
+    return event("ENGINE_EVENT", EngineEventData(metadata=metadata))
 
 
 def test_a_second_ending_of_an_attempt_is_kept_from_the_loop() -> None:
@@ -75,22 +86,109 @@ def test_attempts_are_counted_by_cause_and_sizes_read_back() -> None:
         "memory_tried": "150Mi, 300Mi",
         "retry_of_job": "j",
     }
-    announced = event("ENGINE_EVENT", EngineEventData(metadata=said))
     events = [
-        STARTING, retry("OOMKilled: x", "OOMKilled"),
-        STARTING, retry("Evicted: x", "Evicted"),
-        STARTING, announced, retry("boom", "ValueError"),
+        STARTING, announced("memory"), retry("OOMKilled: x", "OOMKilled"),
+        STARTING, announced("disruption"), retry("Evicted: x", "Evicted"),
+        # A full volume of its own: the error's class is that of a disruption, and the policy paid for it.
+        STARTING, announced("policy"), retry("Evicted: x", "Evicted"),
+        STARTING, event("ENGINE_EVENT", EngineEventData(metadata=said)), retry("boom", "ValueError"),
         event("PIPELINE_START", step=None),
     ]  # fmt: skip
 
     history.fold(events, resuming=True)
 
     attempts = history.attempts["a"]
-    assert (attempts.made, attempts.out_of_memory, attempts.disruptions) == (3, 1, 1)
+    assert (attempts.made, attempts.out_of_memory, attempts.disruptions, attempts.free) == (4, 1, 1, 2)
     assert (attempts.sizes, attempts.memory) == (["150Mi", "300Mi"], Memory("600Mi", ""))
     assert history.announced == {"a": "j"}
     history.fold([STARTING, SUCCESS], resuming=True)
     assert (history.successes_to_report(), history.successes_to_report()) == (["a"], [])
+
+
+INTERRUPT = SerializableErrorInfo("", [], "DagsterExecutionInterruptedError")
+FAILED = event("STEP_FAILURE", StepFailureData(INTERRUPT, None, error_source=ErrorSource.INTERRUPT))
+ASKED = event(
+    "STEP_UP_FOR_RETRY", StepRetryData(SerializableErrorInfo("", [], "RetryRequested", INTERRUPT), 60)
+)
+NOISY = event(
+    "STEP_FAILURE",
+    StepFailureData(SerializableErrorInfo("", [], "OperationalError", context=INTERRUPT), None),
+)
+
+
+@pytest.mark.parametrize(
+    "own", [FAILED, ASKED, NOISY], ids=["failed", "asked for a retry", "cleaned up noisily"]
+)
+def test_what_an_interrupted_step_reports_is_held_back_until_it_is_released(own: DagsterEvent) -> None:
+    history = History()
+
+    assert history.fold([STARTING, own], resuming=False) == [STARTING]
+    assert history.is_open("a")
+    assert history.interrupted == {"a": own}
+    history.release("a")
+    assert history.fold([], resuming=False) == [own]
+    assert not history.is_open("a")
+    assert history.attempts["a"].free == 0
+
+
+@pytest.mark.parametrize("resuming", [False, True])
+def test_a_retry_takes_the_place_of_the_failure_of_an_interrupted_step(*, resuming: bool) -> None:
+    history = History()
+    given = retry("Evicted: x", "Evicted")
+
+    kept = history.fold(
+        [STARTING, FAILED, announced("disruption"), given, STARTING, SUCCESS], resuming=resuming
+    )
+
+    assert [item.event_type_value for item in kept] == [
+        "STEP_WORKER_STARTING", "ENGINE_EVENT", "STEP_UP_FOR_RETRY", "STEP_WORKER_STARTING", "STEP_SUCCESS",
+    ]  # fmt: skip
+    assert history.attempts["a"].disruptions == 1
+
+
+@pytest.mark.parametrize("resuming", [False, True])
+def test_a_retry_that_an_interrupted_step_asked_for_is_free_and_at_once_when_it_is_announced(
+    *,
+    resuming: bool,
+) -> None:
+    history = History()
+
+    kept = history.fold([STARTING, ASKED, announced("disruption"), STARTING], resuming=resuming)
+
+    assert [item.step_retry_data.seconds_to_wait for item in kept if item.is_step_up_for_retry] == [None]
+    assert (history.attempts["a"].made, history.attempts["a"].disruptions) == (1, 1)
+    assert history.interrupted == {}
+
+
+def test_a_resumed_loop_sees_the_retry_of_an_interruption_that_was_let_pass() -> None:
+    history = History()
+
+    kept = history.fold([STARTING, ASKED, STARTING], resuming=True)
+
+    assert [item.event_type_value for item in kept] == [
+        "STEP_WORKER_STARTING", "STEP_UP_FOR_RETRY", "STEP_WORKER_STARTING",
+    ]  # fmt: skip
+    assert (history.attempts["a"].made, history.attempts["a"].free) == (1, 0)
+
+
+def test_the_end_of_a_step_that_never_began_counts_when_a_run_resumes() -> None:
+    failed = event("STEP_FAILURE", StepFailureData(SerializableErrorInfo("", [], "JobRefused"), None))
+
+    assert History().fold([failed, failed], resuming=True) == [failed]
+    assert History().fold([failed], resuming=False) == []
+
+
+def test_a_wait_is_remembered_until_it_is_over() -> None:
+    history = History()
+    waits = event("ENGINE_EVENT", EngineEventData(metadata={"wait_cause": "Unschedulable gpu"}))
+    over = event("ENGINE_EVENT", EngineEventData(metadata={"wait_cause": ""}))
+
+    history.fold([STARTING, waits], resuming=True)
+    assert history.told == {"a": "Unschedulable gpu"}
+    history.fold([over], resuming=True)
+    assert history.told == {"a": ""}
+    history.fold([waits, retry(), STARTING], resuming=True)
+    assert history.told == {}
 
 
 def test_metadata_of_another_shape_is_passed_over() -> None:
@@ -144,6 +242,24 @@ def created(
     }
     server.play(name, play)
     server.create(body)
+
+
+@pytest.mark.parametrize(
+    ("node", "state"),
+    [
+        (None, "is gone"),
+        ({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}, "is being deleted"),
+        ({"spec": {"unschedulable": True}}, "is cordoned"),
+        ({"spec": {"taints": [{"key": "ToBeDeletedByClusterAutoscaler", "effect": "NoSchedule"}]}}, "the cluster autoscaler removes"),
+        ({"spec": {"taints": [{"key": "karpenter.sh/disrupted", "effect": "NoSchedule"}]}}, "Karpenter removes"),
+        ({"spec": {"taints": [{"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}]}}, "does not answer"),
+        ({"spec": {"taints": [{"key": "mine", "effect": "NoExecute"}]}}, "has a NoExecute taint"),
+        ({"spec": {"taints": [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]}}, None),
+        ({}, None),
+    ],
+)  # fmt: skip
+def test_how_a_node_is_on_its_way_out(node: Any, state: str | None) -> None:
+    assert leaving(node) == state
 
 
 def seen(lookout: Lookout, name: str = "a") -> Observation:
@@ -369,6 +485,8 @@ def test_a_job_that_lists_do_not_have_is_asked_for_by_name(api_server: ApiServer
 def test_what_an_asset_needed_is_found_by_its_partition() -> None:
     @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["x", "y"]))
     def features(context: dg.AssetExecutionContext) -> None:
+        if "quiet" in context.run.tags:
+            return
         worked = EngineEventData(metadata={"memory_worked": '{"limit": "2Gi", "request": "1Gi"}'})
         context.instance.report_engine_event("worked", context.run, worked, step_key="features")
 
@@ -380,5 +498,14 @@ def test_what_an_asset_needed_is_found_by_its_partition() -> None:
         def run_of(partition: str) -> dg.DagsterRun:
             return dg.DagsterRun("another", tags={"dagster/partition": partition})
 
-        assert learned_memory(instance, run_of("x"), step) == (Memory("2Gi", "1Gi"), before.run_id)
-        assert learned_memory(instance, run_of("y"), step) is None
+        # Somebody materializes it elsewhere, where it needs no more than it has.
+        dg.materialize([features], partition_key="x", instance=instance, tags={"quiet": "yes"})
+        read = []
+        all_logs = instance.all_logs
+        instance.all_logs = lambda run_id, **kw: read.append(run_id) or all_logs(run_id, **kw)  # type: ignore[method-assign,func-returns-value]
+        learned = LearnedMemory(instance, run_of("x"))
+
+        assert learned.of(step) == (Memory("2Gi", "1Gi"), before.run_id)
+        assert learned.of(step) == (Memory("2Gi", "1Gi"), before.run_id)
+        assert len(read) == len(set(read)) == 2, "each log is read once"
+        assert LearnedMemory(instance, run_of("y")).of(step) is None

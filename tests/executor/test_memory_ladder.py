@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagster_plus_k8s_helpers import Diagnosis, DiagnosisKind, K8sConfigError, MemoryLadder, Quantity
-from dagster_plus_k8s_helpers.executor.attempts import Attempts, Decision, Rules, decide, kind_of_retry
+from dagster_plus_k8s_helpers.executor.attempts import Attempts, Counts, Decision, Rules, decide
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory, ladder_of_step
 
 
@@ -101,6 +101,7 @@ def test_a_tag_that_is_no_ladder_is_refused(tag: str, message: str) -> None:
 OOM = Diagnosis(DiagnosisKind.OOM_KILLED, "It was killed.", {"container": "dagster"})
 BESIDE = Diagnosis(DiagnosisKind.OOM_KILLED, "It was killed.", {"container": "proxy", "beside": "dagster"})
 EVICTED = Diagnosis(DiagnosisKind.EVICTED, "It was evicted.")
+DELETED = Diagnosis(DiagnosisKind.POD_DELETED, "It was deleted.")
 ERROR = Diagnosis(DiagnosisKind.ERROR, "It ended.")
 REFUSED = Diagnosis(DiagnosisKind.JOB_REFUSED, "It was refused.", retryable=False)
 LADDER, POLICY = MemoryLadder(maximum="1Gi", retries=2), dg.RetryPolicy(max_retries=2, delay=5)
@@ -110,17 +111,22 @@ DECISIONS: list[tuple[str, Diagnosis, Attempts, Rules, Decision]] = [
     ("nothing is retried without a policy", ERROR, Attempts(), Rules(None, None, 2), Decision(retry=False)),
     ("a policy is kept to", ERROR, Attempts(made=1), Rules(POLICY, None, 2), Decision(retry=True, said="It starts again (retry 2 of 2 of its RetryPolicy).", delay=5)),
     ("and has an end", ERROR, Attempts(made=2), Rules(POLICY, None, 2), Decision(retry=False, said="The 2 retries of its RetryPolicy are used up.")),
-    ("disruptions are free", EVICTED, Attempts(made=2), Rules(POLICY, None, 2), Decision(retry=True, said="It was not the step's fault: it starts again (disruption retry 1 of 2).")),
+    ("disruptions are free", EVICTED, Attempts(made=2), Rules(POLICY, None, 2), Decision(retry=True, said="It was not the step's fault: it starts again (disruption retry 1 of 2).", counts=Counts.DISRUPTION)),
     ("and leave the policy what it had", ERROR, Attempts(made=3, disruptions=2), Rules(POLICY, None, 2), Decision(retry=True, said="It starts again (retry 2 of 2 of its RetryPolicy).", delay=5)),
     ("more of them count", EVICTED, Attempts(made=2, disruptions=2), Rules(POLICY, None, 2), Decision(retry=True, said="It starts again (retry 1 of 2 of its RetryPolicy).", delay=5)),
     ("and fail without a policy", EVICTED, Attempts(made=2, disruptions=2), Rules(None, None, 2), Decision(retry=False)),
-    ("a disrupted attempt keeps its size", EVICTED, Attempts(memory=LARGE), Rules(None, LADDER, 2), Decision(retry=True, said="It was not the step's fault: it starts again (disruption retry 1 of 2).", memory=LARGE)),
+    ("a disrupted attempt keeps its size", EVICTED, Attempts(memory=LARGE), Rules(None, LADDER, 2), Decision(retry=True, said="It was not the step's fault: it starts again (disruption retry 1 of 2).", memory=LARGE, counts=Counts.DISRUPTION)),
     ("a refused Job is not tried again", REFUSED, Attempts(), Rules(POLICY, LADDER, 2), Decision(retry=False, said="Another attempt would end the same way.")),
     ("retries may be off", EVICTED, Attempts(), Rules(None, LADDER, 2, allowed=False), Decision(retry=False, said="Retries are disabled.")),
-    ("an OOM climbs", OOM, Attempts(), Rules(None, LADDER, 2), Decision(retry=True, said="It gets 600Mi next (memory retry 1 of 2).", memory=LARGE)),
+    ("an OOM climbs", OOM, Attempts(), Rules(None, LADDER, 2), Decision(retry=True, said="It gets 600Mi next (memory retry 1 of 2).", memory=LARGE, counts=Counts.MEMORY)),
     ("on its own budget", OOM, Attempts(made=2, out_of_memory=2), Rules(None, LADDER, 2), Decision(retry=False, said="Tried with 300Mi; the 2 retries of its memory ladder are used up.")),
-    ("within the policy, if there is one", OOM, Attempts(made=1, out_of_memory=1), Rules(POLICY, LADDER, 2), Decision(retry=True, said="It gets 600Mi next (retry 2 of 2 of its RetryPolicy).", delay=5, memory=LARGE)),
-    ("and no further", OOM, Attempts(made=2, out_of_memory=2), Rules(POLICY, LADDER, 2), Decision(retry=False, said="Tried with 300Mi. The 2 retries of its RetryPolicy are used up.")),
+    ("within the policy, if there is one", OOM, Attempts(made=1), Rules(POLICY, LADDER, 2), Decision(retry=True, said="It gets 600Mi next (retry 2 of 2 of its RetryPolicy).", delay=5, memory=LARGE)),
+    ("and no further", OOM, Attempts(made=2), Rules(POLICY, LADDER, 2), Decision(retry=False, said="Tried with 300Mi. The 2 retries of its RetryPolicy are used up.")),
+    ("one retry is one", ERROR, Attempts(made=1), Rules(dg.RetryPolicy(max_retries=1), None, 2), Decision(retry=False, said="The only retry of its RetryPolicy is used up.")),
+    ("none is none", ERROR, Attempts(), Rules(dg.RetryPolicy(max_retries=0), None, 2), Decision(retry=False, said="Its RetryPolicy has no retries.")),
+    ("a ladder of one rung", OOM, Attempts(made=1, out_of_memory=1), Rules(None, MemoryLadder(retries=1), 2), Decision(retry=False, said="Tried with 300Mi; the only retry of its memory ladder is used up.")),
+    ("a deleted pod is no disruption by itself", DELETED, Attempts(), Rules(POLICY, None, 2), Decision(retry=True, said="It starts again (retry 1 of 2 of its RetryPolicy).", delay=5)),
+    ("but one when a node was behind it", DELETED.disrupted_by("is cordoned"), Attempts(), Rules(POLICY, None, 2), Decision(retry=True, said="It was not the step's fault: it starts again (disruption retry 1 of 2).", counts=Counts.DISRUPTION)),
     ("without a ladder it is any failure", OOM, Attempts(), Rules(POLICY, None, 2), Decision(retry=True, said="It starts again (retry 1 of 2 of its RetryPolicy).", delay=5)),
     ("an OOM beside the step does not climb", BESIDE, Attempts(), Rules(None, LADDER, 2), Decision(retry=False)),
     ("other failures keep the size", ERROR, Attempts(made=1, memory=LARGE), Rules(POLICY, LADDER, 2), Decision(retry=True, said="It starts again (retry 2 of 2 of its RetryPolicy).", delay=5, memory=LARGE)),
@@ -148,10 +154,3 @@ def test_the_largest_node_is_a_cap_that_is_named() -> None:
     assert decision.said == (
         "Tried with 150Mi and 300Mi; the cap is 1Gi (the largest node has 300Mi, a tenth for daemonsets), so it fails."
     )
-
-
-def test_a_retry_of_the_steps_own_is_told_from_the_executors() -> None:
-    assert kind_of_retry("OOMKilled", "OOMKilled: The container was killed.") is DiagnosisKind.OOM_KILLED
-    assert kind_of_retry("OOMKilled", "an exception of the user's that has this name") is None
-    assert kind_of_retry("ValueError", "no") is None
-    assert kind_of_retry(None, "") is None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from api_server import Fault
 from plays import Play
 from recordings import FOLDER as RECORDINGS
-from step_runs import StepRun, eventually, kinds, memory
+from step_runs import eventually, kinds, memory
 
 from dagster_plus_k8s_helpers import MemoryLadder
+
+if TYPE_CHECKING:
+    from step_runs import StepRun
 
 OURS: dict[str, Any] = {}
 
@@ -276,7 +279,7 @@ def test_a_disruption_does_not_count_against_the_retry_policy(run: StepRun) -> N
     ]
 
 
-def test_a_gone_pod_is_a_disruption_and_a_full_volume_is_not(run: StepRun) -> None:
+def test_a_pod_that_is_gone_before_it_began_is_a_disruption_and_a_full_volume_is_not(run: StepRun) -> None:
     run.server.play("gone", Play("deleted-pod", runs=False))
     run.server.play("full", Play("evicted-emptydir", runs=False))
 
@@ -301,10 +304,16 @@ def test_a_process_that_dies_is_shown_with_the_end_of_its_log(run: StepRun) -> N
 
 
 def test_a_failure_that_the_step_reports_itself_is_not_diagnosed_again(run: StepRun) -> None:
-    run.server.play("train", Play("exit-3", killed_at=run.folder / "steps-end"))
-    run.server.play("train", Play())
+    # As a process does whose interpreter crashes on its way out: the Job fails, with its event in the log.
+    run.start({"train": {"does": "fail-and-crash"}, "b": {"does": "hold"}}, OURS)
+    eventually(lambda: kinds(run, "train"), "train fails")
+    run.server.of_step("train")[0].process.wait()  # type: ignore[union-attr]
+    before = run.server.count("LIST jobs")
+    eventually(lambda: run.server.count("LIST jobs") > before + 4, "looks at a Job that failed")
+    run.go("b")
 
-    assert not run.start({"train": {"does": "fail"}}, OURS).finish()
+    assert not run.finish()
+    assert run.server.of_step("train")[0].process.poll() == 1  # type: ignore[union-attr]
 
     assert kinds(run, "train") == ["STEP_FAILURE"]
     assert "the step's own error" in str(run.events("STEP_FAILURE")[0].step_failure_data.error)
@@ -353,7 +362,7 @@ def test_a_tag_that_makes_no_sense_fails_its_step_alone(run: StepRun) -> None:
     assert [kinds(run, step) for step in "ab"] == [["STEP_FAILURE"], ["STEP_SUCCESS"]]
     assert run.messages("STEP_FAILURE") == [
         'Step "a" failed: JobRefused: The Job of the step could not be built: tag dagster-plus-k8s/memory-ladder: '
-        "'yes' must be 'on', 'off' or MemoryLadder(...).tags. Retries are disabled. Correct the step's Kubernetes config."
+        "'yes' must be 'on', 'off' or MemoryLadder(...).tags. Another attempt would end the same way. Correct the step's Kubernetes config."
     ]
 
 
@@ -508,20 +517,19 @@ def test_cancelling_deletes_the_jobs_and_names_those_it_could_not(run: StepRun) 
     run.describe({"a": {"does": "hold"}, "b": {"does": "hold"}}, OURS)
     run.start_worker()
     eventually(lambda: run.began("a").exists() and run.began("b").exists(), "both begin")
-    (of_b,) = run.server.of_step("b")
     denied = {"kind": "Status", "reason": "Forbidden", "message": "not yours", "code": 403}
     run.server.faults.append(Fault("DELETE", "jobs", 403, times=1, body=denied))
 
     run.worker.send_signal(signal.SIGTERM)
     assert not run.finish()
 
+    assert [body["propagationPolicy"] for body in run.server.deletions] == ["Foreground"] * 2
     assert len(run.server.deleted) == 1
     (kept,) = set(run.server.created) - set(run.server.deleted)
     assert run.said("Could not delete") == [
         f"Could not delete Kubernetes job {kept}: HTTP 403 not yours. It may go on running; delete it with "
         f"kubectl delete job/{kept} --namespace default"
     ]
-    assert of_b.name in run.server.created
 
 
 def test_a_run_worker_that_is_killed_and_resumed_loses_and_doubles_nothing(run: StepRun) -> None:

@@ -59,6 +59,7 @@ class ApiServer:
         self.played: dict[str, PlayedJob] = {}
         self.namespaces: dict[str, str] = {}
         self.deleted: list[str] = []
+        self.deletions: list[dict[str, Any]] = []
         self.created: list[str] = []
         self.calls: Counter[str] = Counter()
         self.queries: list[tuple[str, dict[str, str]]] = []
@@ -237,6 +238,8 @@ class ApiServer:
                 (fault for fault in self.faults if self._hits(fault, (method, verb), resource, body, query)),
                 None,
             )
+            if fault is not None and method == "DELETE":
+                self.deletions.append(body)
         if self.delay:
             time.sleep(self.delay)
         if fault is not None:
@@ -264,6 +267,7 @@ class ApiServer:
         if method == "POST":
             return self.create(body, query["namespace"][0])
         if method == "DELETE":
+            self.deletions.append(body)
             return self.delete(name) if resource == "jobs" and name else (200, {})
         if wants_log:
             return 200, next((job.play.log for job in self.played.values() if job.pod_name == name), "")

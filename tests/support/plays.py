@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -24,7 +25,9 @@ class Play:
     Args:
         recorded: Name of the recording whose statuses and events are shown.
         runs: Whether the Job's command is started as a process.
-        killed_at: A file: when the process has written it, the process is killed and the recording shown.
+        killed_at: A file: when the process has written it, the process gets the signal; the recording is shown
+            once it has ended.
+        signal: SIGTERM is what every drain, preemption and spot termination begins with.
         pods_vanish: Whether the pod cannot be seen once it has ended.
         events: Shown instead of the recording's.
         log: What the container's log holds.
@@ -35,6 +38,7 @@ class Play:
     recorded: str = ""
     runs: bool = True
     killed_at: Path | None = None
+    signal: signal.Signals = signal.SIGKILL
     pods_vanish: bool = False
     events: list[dict[str, Any]] = field(default_factory=list)
     log: str = ""
@@ -51,6 +55,7 @@ class PlayedJob:
         self.uid = f"uid-{number}"
         self.created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.process: StepProcess | None = None
+        self._signalled = False
         self._recorded = recording(play.recorded) if play.recorded else None
         if play.runs:
             self._start()
@@ -152,10 +157,15 @@ class PlayedJob:
         """The recording, when it is time for it."""
         if self._recorded is None or self.play.killed_at is None:
             return self._recorded
-        if self.process is not None and self.process.poll() is None and self.play.killed_at.exists():
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-        return self._recorded if self.process is not None and self.process.poll() is not None else None
+        if self.process is None or not self.play.killed_at.exists():
+            return None
+        if not self._signalled:
+            self._signalled = True
+            self.process.send_signal(self.play.signal)
+        code = self.process.poll()
+        if code is None:
+            return None
+        return _ended_well(self._recorded) if code == 0 else self._recorded
 
     def _has_ended(self) -> bool:
         return self._job_status().get("active") is None
@@ -186,3 +196,18 @@ class PlayedJob:
         )
         phase = "Running" if code is None else "Failed" if code else "Succeeded"
         return {"phase": phase, "containerStatuses": [{"name": "dagster", "restartCount": 0, "state": state}]}
+
+
+def _ended_well(recorded: dict[str, Any]) -> dict[str, Any]:
+    """What a recording of a pod that is taken away is like when its process exits with 0 on SIGTERM.
+
+    The Job is complete and the phase of the pod ``Succeeded``; its conditions stay. A step under a RetryPolicy
+    ends like that.
+    """
+    shown = json.loads(json.dumps(recorded))
+    shown["job"]["status"] = {"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}]}
+    for pod in shown["pods"]:
+        pod["status"]["phase"] = "Succeeded"
+        for container in pod["status"]["containerStatuses"]:
+            container["state"] = {"terminated": {"exitCode": 0, "reason": "Completed"}}
+    return shown

@@ -286,6 +286,7 @@ SCENARIOS: dict[str, Callable[[StepRun, Cluster], None]] = {
         oom_then_success,
         oom_at_the_cap,
         exit_code,
+        evicted,
         unschedulable,
         scheduled_after_all,
         missing_secret,

@@ -3,6 +3,7 @@
 The same job runs against the stand-in and on a cluster.
 """
 
+import atexit
 import functools
 import json
 import os
@@ -80,6 +81,9 @@ def _do(name: str, what: str) -> None:
         if not began.exists():
             began.touch()
             time.sleep(600)
+        raise ValueError("the step's own error")
+    elif what == "fail-and-crash":
+        atexit.register(os._exit, 1)
         raise ValueError("the step's own error")
     elif what == "fail":
         raise ValueError("the step's own error")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -41,6 +42,11 @@ class StepProcess:
         self._process = _FORKS.Process(target=_run, args=(list(arguments), dict(environment)))
         self._process.start()
 
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
     def poll(self) -> int | None:
         """The exit code, that of a signal being negative; ``None`` while it runs."""
         return self._process.exitcode
@@ -49,8 +55,8 @@ class StepProcess:
         self._process.join(timeout)
 
     def send_signal(self, number: int) -> None:
-        if self._process.pid is not None and self.poll() is None:
-            os.kill(self._process.pid, number)
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
@@ -70,4 +76,8 @@ def _run(arguments: list[str], environment: dict[str, str]) -> None:
     from dagster._cli import main  # noqa: PLC0415 - what is loaded for the test need not load it
 
     sys.argv = list(arguments)
-    main()
+    try:
+        main()
+    finally:
+        # A fork of multiprocessing leaves these out.
+        atexit._run_exitfuncs()

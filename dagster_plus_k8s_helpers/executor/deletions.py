@@ -1,0 +1,68 @@
+"""Deletes Jobs beside the executor's loop, a few at a time and patiently."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.executor.call_errors import CallError
+from dagster_plus_k8s_helpers.executor.outage import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dagster_plus_k8s_helpers.executor.cluster import Cluster
+
+__all__ = ["Deletions"]
+
+_AT_ONCE = 8
+_TRIES = 4
+# A run pod has 30 s from SIGTERM to its end: one call that hangs must not take them all.
+_CALL_SECONDS = 4.0
+
+
+class Deletions:
+    """Deletes Jobs.
+
+    Args:
+        cluster: Where they are.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster.hastier(_CALL_SECONDS)
+        self._threads: ThreadPoolExecutor | None = None
+
+    def submit(
+        self, namespace: str, job_name: str, before: Callable[[], object] | None = None
+    ) -> Future[None]:
+        """Delete a Job; one that is gone is fine.
+
+        Args:
+            namespace: Where it is.
+            job_name: Its name.
+            before: What must be over before it is deleted, on the thread that does it.
+        """
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="step-deletions")
+        return self._threads.submit(self._delete, namespace, job_name, before)
+
+    def close(self, *, wait: bool) -> None:
+        """Delete nothing more."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=wait, cancel_futures=True)
+
+    def _delete(self, namespace: str, job_name: str, before: Callable[[], object] | None) -> None:
+        if before is not None:
+            before()
+        backoff = Backoff(first=0.2)
+        for _ in range(_TRIES - 1):
+            try:
+                self._cluster.delete_job(namespace, job_name)
+            except CallError as error:
+                if not error.is_passing:
+                    raise
+                time.sleep(backoff.failed(error.retry_after))
+            else:
+                return
+        self._cluster.delete_job(namespace, job_name)

@@ -1,0 +1,62 @@
+"""When the steps are looked at: at an interval, at once for one that was interrupted, later when asked to wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dagster_plus_k8s_helpers.executor.call_errors import CallError
+from dagster_plus_k8s_helpers.executor.lookout import Look, Watched
+from dagster_plus_k8s_helpers.executor.looks import Looks
+from dagster_plus_k8s_helpers.executor.outage import Outage
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FailingLookout:
+    """Gets these answers, one a look."""
+
+    def __init__(self, *answers: CallError | None) -> None:
+        self.answers, self.asked = list(answers), []  # type: ignore[var-annotated]
+
+    def look(self, watched: Any, *, consistent: bool) -> Look:
+        self.asked.append(consistent)
+        if (answer := self.answers.pop(0)) is not None:
+            raise answer
+        return Look()
+
+
+@pytest.mark.parametrize(
+    ("answer", "interrupted", "wait"),
+    [
+        (None, False, 10.0),
+        (None, True, 1.0),
+        (CallError(503, ""), False, 0.5),
+        (CallError(503, ""), True, 0.5),
+        (CallError(429, "", retry_after=30.0), False, 30.0),
+        (CallError(429, "", retry_after=30.0), True, 30.0),
+    ],
+)
+def test_when_the_next_look_is(answer: CallError | None, *, interrupted: bool, wait: float) -> None:
+    clock, lookout = Clock(), FailingLookout(answer, None)
+    looks = Looks(lookout, Outage(clock), 10.0, clock)  # type: ignore[arg-type]
+    watched = [Watched("a", "default", 0.0, interrupted=interrupted)]
+    looks.soon()
+    looks.begin(watched)
+    looks._thread.shutdown()  # type: ignore[union-attr]
+    looks._thread = None
+    looks.collect()
+
+    clock.now += wait - 0.01
+    looks.begin(watched)
+    assert len(lookout.asked) == 1
+    clock.now += 0.02
+    looks.begin(watched)
+    looks.close(wait=True)
+    assert lookout.asked == [interrupted] * 2
