@@ -51,6 +51,9 @@ class Disruptions:
             self._nodes[job_name] = node
         if found is not None and found.is_disruption:
             self._seen.setdefault(job_name, found)
+        elif pod is not None:
+            # Kubernetes takes the condition back from a pod that was not deleted after all.
+            self._seen.pop(job_name, None)
         return self._seen.get(job_name)
 
     def ask_the_node(self, job_name: str) -> Diagnosis | None:

@@ -46,12 +46,7 @@ class Endings:
         if self._has_ended(key):
             return
         step.failing = True
-        if (
-            diagnosis.kind is DiagnosisKind.POD_DELETED
-            and not step.started
-            and key not in self._history.begun
-        ):
-            diagnosis = diagnosis.disrupted_by("deleted before it started")
+        diagnosis = self._with_what_is_known(key, step, diagnosis)
         attempts = self._history.attempts[key]
         memory = _memory_of(step, diagnosis)
         decision = decide(diagnosis, attempts, step.rules, memory, largest_node)
@@ -86,10 +81,26 @@ class Endings:
         if judgement is None:
             return
         if judgement.diagnosis is not None:
-            if self._retry_for_free(key, step, judgement.diagnosis):
+            diagnosis = self._with_what_is_known(key, step, judgement.diagnosis)
+            if self._retry_for_free(key, step, diagnosis):
                 return
-            self._reports.interrupted(step.context, judgement.diagnosis, step.place)
+            self._reports.interrupted(step.context, diagnosis, step.place)
         self._history.release(key)
+
+    def _with_what_is_known(self, key: str, step: TrackedStep, diagnosis: Diagnosis) -> Diagnosis:
+        """The diagnosis, with what the run knows of a deletion and the cluster does not say."""
+        begun = step.started or key in self._history.begun
+        if diagnosis.kind is DiagnosisKind.POD_DELETED and not begun:
+            return diagnosis.disrupted_by("deleted before it started")
+        if diagnosis.kind is DiagnosisKind.JOB_DELETED and not step.dated:
+            return Diagnosis(
+                DiagnosisKind.JOB_DELETED,
+                "The Job was gone when this run worker took over: it goes with the pod of the one that "
+                "launched it.",
+                {"disrupted_by": "the end of a run worker"},
+                hint="Write k8s_executor(owner_references=False) if runs are resumed.",
+            )
+        return diagnosis
 
     def _retry_for_free(self, key: str, step: TrackedStep, diagnosis: Diagnosis) -> bool:
         decision = decide(diagnosis, self._history.attempts[key], step.rules, Memory())

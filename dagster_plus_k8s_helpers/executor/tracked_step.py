@@ -47,7 +47,8 @@ class TrackedStep:
         problem: What is wrong with its tags.
         learned: The size that an earlier run needed, and which run.
         relaunch: Launches it, if its Job turns out never to have been created; only after a resume.
-        dated: Whether ``since`` is when its Job was created, and not when this run worker took it over.
+        dated: Whether ``since`` is when its Job was created, and not when this run worker took it over
+            without having seen the Job yet.
         interrupted_at: When it reported that it was interrupted.
         looked_at: When its pod was first looked at after that.
     """

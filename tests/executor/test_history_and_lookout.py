@@ -293,6 +293,24 @@ def test_a_cause_that_was_seen_outlives_its_pod(api_server: ApiServer, lookout: 
     assert last.diagnosis.kind is DiagnosisKind.DELETION_BY_TAINT_MANAGER
 
 
+def test_a_disruption_is_remembered_from_a_pod_that_is_gone_and_forgotten_when_it_is_taken_back(
+    api_server: ApiServer, lookout: Lookout
+) -> None:
+    created(api_server, Play("evicted-api", runs=False))
+    condition = api_server.played["a"]._recorded["pods"][0]["status"]["conditions"][0]  # type: ignore[index]
+    assert seen(lookout).disruption is not None
+    condition["status"] = "False"
+    assert seen(lookout).disruption is None
+    condition["status"] = "True"
+    seen(lookout)
+    api_server.played["a"].release(Play("deleted-pod", runs=False))
+
+    last = seen(lookout)
+
+    assert last.disruption is not None
+    assert last.disruption.kind is DiagnosisKind.EVICTION_BY_EVICTION_API
+
+
 def test_an_oom_beside_the_steps_container_is_told_apart(api_server: ApiServer, lookout: Lookout) -> None:
     created(api_server, Play("oom-killed", runs=False), containers=("main", "dagster"))
 

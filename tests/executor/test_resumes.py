@@ -63,6 +63,31 @@ def test_a_step_whose_job_was_never_created_is_launched_by_the_next_run_worker(r
     assert ends(run, "a") == ["STEP_SUCCESS"]
 
 
+@pytest.mark.parametrize("reports", [True, False], ids=["interrupted", "killed"])
+def test_a_job_that_went_with_its_run_worker_is_no_fault_of_the_step(run: StepRun, *, reports: bool) -> None:
+    run.describe({"a": {"does": "hold"}}, {})
+    run.start_worker()
+    eventually(lambda: run.began("a").exists(), "a begins")
+    run.worker.kill()
+    run.worker.wait()
+    (job,) = run.server.of_step("a")
+    assert job.process is not None
+    # As the garbage collector does, by the owner reference.
+    (job.process.terminate if reports else job.process.kill)()
+    job.process.wait()
+    run.server.delete(job.name)
+    run.start_worker(resume=True)
+    eventually(lambda: run.began("a", 1).exists(), "the second attempt")
+    run.go("a")
+
+    assert run.finish(), run.messages()
+    assert ends(run, "a") == [*(["STEP_FAILURE"] if reports else []), "STEP_UP_FOR_RETRY", "STEP_SUCCESS"]
+    assert run.said("not the step's fault") == [
+        'Step "a" failed: JobDeleted: The Job was gone when this run worker took over: it goes with the pod of '
+        "the one that launched it. It was not the step's fault: it starts again (disruption retry 1 of 2)."
+    ]
+
+
 def test_a_step_that_failed_before_its_launch_fails_once(run: StepRun) -> None:
     tags = {"dagster-plus-k8s/memory-ladder": "yes"}
     run.describe({"bad": {"tags": tags}, "a": {"does": "hold"}}, {})
