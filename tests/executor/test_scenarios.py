@@ -6,49 +6,17 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from api_proxy import ApiProxy
 from api_server import ApiServer, Fault
 from dagster._core.test_utils import instance_for_test
 from plays import Play
 from recordings import FOLDER
-from scenarios import SCENARIOS, pod
-from step_runs import StepRun, launcher
+from scenarios import SCENARIOS
+from stand_in import ProxiedRun, StandIn
+from step_runs import launcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-class StandIn:
-    """The stand-in as a scenario sees it."""
-
-    start_timeout = 1.0
-    unschedulable = pod(node_selector={"there": "is-none"})
-
-    def __init__(self, server: ApiServer, folder: Path) -> None:
-        self.server = server
-        self.api = ApiProxy(str(server.kubeconfig), folder)
-
-    def evict(self, _run: StepRun, step: str) -> None:
-        job = self.server.of_step(step)[-1]
-        job.stop()
-        job.release(Play("evicted-api", runs=False))
-
-    def make_schedulable(self, _run: StepRun, step: str) -> None:
-        self.server.of_step(step)[-1].release(Play())
-
-    def jobs(self, _run: StepRun) -> list[str]:
-        return self.server.live_jobs()
-
-
-class ProxiedRun(StepRun):
-    """A run whose executor goes through the proxy."""
-
-    api: ApiProxy
-
-    @property
-    def kubeconfig(self) -> str:
-        return str(self.api.kubeconfig)
 
 
 def nothing(_server: ApiServer, _folder: Path) -> None: ...
@@ -103,8 +71,7 @@ def test_scenario(name: str, stand_in: StandIn, tmp_path: Path, monkeypatch: pyt
     PREPARED.get(name, nothing)(stand_in.server, tmp_path)
     overrides = launcher(stand_in.api, tmp_path)
     with instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
-        run = ProxiedRun(instance, stand_in.server, tmp_path, monkeypatch)
-        run.api = stand_in.api
+        run = ProxiedRun(instance, stand_in, tmp_path, monkeypatch)
         try:
             SCENARIOS[name](run, stand_in)
         finally:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from postgres import postgres
 
 from dagster_plus_k8s_helpers.secrets import (
     SecretAccessDenied,
@@ -26,7 +27,7 @@ from dagster_plus_k8s_helpers.secrets import (
 )
 from dagster_plus_k8s_helpers.secrets.deadline import Deadline
 from tests.secrets.faults import Fault, FaultyProxy
-from tests.secrets.servers import HttpServer, json_answer, postgres, wait_until
+from tests.secrets.servers import HttpServer, json_answer, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
