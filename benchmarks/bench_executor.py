@@ -110,7 +110,7 @@ def stand_in(
         try:
             yield {**said.next(), "folder": folder, "said": said}
         finally:
-            process.terminate()
+            process.kill()
             process.wait()
             said.close()
 
