@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 from chromium import BINARY, Chromium
+from step_runs import eventually
 
 from dagster_plus_k8s_helpers import K8sConfig, gpu, k8s_executor, k8s_tags
 from dagster_plus_k8s_helpers.plan import plan
@@ -122,7 +123,8 @@ def test_the_keyboard_goes_from_the_graph_to_the_fields_of_a_step(browser: Chrom
     browser.press("Enter")
 
     focused = "document.activeElement"
-    assert browser.evaluate(f"{focused}.tagName") == "SUMMARY"
+    # A key is answered some frames later.
+    eventually(lambda: browser.evaluate(f"{focused}.tagName") == "SUMMARY", "the fields have the focus")
     assert browser.evaluate(f"{focused}.parentElement.dataset.name") == "third"
     assert browser.evaluate(f"{focused}.parentElement.open")
     assert "nvidia.com/gpu" in browser.evaluate(f"{focused}.parentElement.innerText")
@@ -133,7 +135,7 @@ def test_the_first_tab_skips_to_the_plan(browser: Chromium, url: str) -> None:
 
     browser.press("Tab", "Enter")
 
-    assert browser.evaluate("document.activeElement.id") == "main"
+    eventually(lambda: browser.evaluate("document.activeElement.id") == "main", "the plan has the focus")
 
 
 def test_steps_can_be_filtered(browser: Chromium, url: str) -> None:
