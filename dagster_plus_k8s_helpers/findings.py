@@ -15,10 +15,12 @@ _MOST_NAMED = 3
 
 
 class Severity(StrEnum):
-    """How bad a finding is."""
+    """How bad a finding is, the worst first."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTICE = "notice"
+    """Nothing is known to be wrong, but something could not be judged."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,7 +61,7 @@ class Finding:
 
     Attributes:
         code: Stable code of the rule, such as ``DPK101``.
-        severity: Whether the rule calls it an error or a warning.
+        severity: How bad the rule calls it.
         where: Where it stands.
         message: What is wrong.
         fix: What to write instead.
@@ -173,7 +175,8 @@ def _and_more(first: Finding, count: int) -> Finding:
 
 def at_or_above(findings: list[Finding], severity: Severity) -> list[Finding]:
     """The findings that are at least so bad."""
-    return [item for item in findings if severity is Severity.WARNING or item.severity is Severity.ERROR]
+    order = list(Severity)
+    return [item for item in findings if order.index(item.severity) <= order.index(severity)]
 
 
 def _named(steps: Sequence[str], most: int) -> str:

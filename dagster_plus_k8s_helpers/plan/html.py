@@ -74,7 +74,7 @@ def html_report(
             homeless=[step for step in steps if step.fit is not None and not step.fit],
             findings=[
                 (finding, [key for key, of in about.items() if finding in of])
-                for finding in sorted(findings, key=lambda finding: finding.severity is not Severity.ERROR)
+                for finding in sorted(findings, key=lambda finding: list(Severity).index(finding.severity))
             ],
             is_checked=is_checked,
             errors=sum(finding.severity is Severity.ERROR for finding in findings),

@@ -99,7 +99,8 @@ def _heading(finding: Finding) -> str:
     return finding.where.file or finding.where.path or "in Python"
 
 
-_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTICE: "cyan"}
+_SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "note"}
 
 
 def _spot(finding: Finding) -> str:
@@ -115,10 +116,7 @@ def _one_line(text: str) -> str:
 def _summary(findings: Sequence[Finding]) -> str:
     if not findings:
         return "nothing found"
-    counts = [
-        (sum(item.severity is severity for item in findings), severity)
-        for severity in (Severity.ERROR, Severity.WARNING)
-    ]
+    counts = [(sum(item.severity is severity for item in findings), severity) for severity in Severity]
     return ", ".join(f"{count} {severity}{'s' * (count != 1)}" for count, severity in counts if count)
 
 
@@ -171,7 +169,7 @@ def _sarif_result(finding: Finding) -> dict[str, Any]:
         location["logicalLocations"] = [{"fullyQualifiedName": finding.where.path}]
     return {
         "ruleId": finding.code,
-        "level": finding.severity.value,
+        "level": _SARIF_LEVELS[finding.severity],
         "message": {"text": f"{finding.full_message}; {finding.fix}"},
         "locations": [location] if location else [],
     }
