@@ -141,8 +141,14 @@ def _kubernetes_in(
         for name, info in inner.model_fields.items():
             key = info.alias or name
             for marker in info.metadata:
-                if isinstance(marker, Kubernetes | PodConfig) and values.get(key) is not None:
+                if values.get(key) is not None and _is_of_kubernetes(marker, values[key]):
                     yield marker, values[key], (*place, key)
+
+
+def _is_of_kubernetes(marker: object, value: object) -> bool:
+    if isinstance(marker, Kubernetes):
+        return isinstance(value, list) or not marker.or_mapping
+    return isinstance(marker, PodConfig)
 
 
 def _at(data: object, path: Path) -> object:

@@ -6,7 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
-from dagster_plus_k8s_helpers.agent.env_entries import VALUE_FIX, check_env_text, has_no_value
+from dagster_plus_k8s_helpers.agent.env_entries import (
+    VALUE_FIX,
+    check_env_text,
+    has_no_value,
+    names_in_env,
+)
 from dagster_plus_k8s_helpers.agent.values_rules import (
     DEPLOYMENT_TWICE,
     ENV_TWICE,
@@ -48,7 +53,8 @@ def _token(document: YamlDocument, cloud: Mapping[Any, Any]) -> Iterator[Finding
 
 
 def _env(document: YamlDocument, workspace: Mapping[Any, Any], agent: Mapping[Any, Any]) -> Iterator[Finding]:
-    of_agent = _mapping(agent, "env")
+    of_agent = names_in_env(agent.get("env"))
+    yield from _without_value(document, ("dagsterCloudAgent", "env"), agent.get("env"))
     entries = workspace.get("envVars")
     first: dict[str, int] = {}
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
@@ -75,12 +81,10 @@ def _env(document: YamlDocument, workspace: Mapping[Any, Any], agent: Mapping[An
     said: set[tuple[str, str]] = set()
     for pods in ("runK8sConfig", "serverK8sConfig"):
         env = _mapping(_mapping(workspace, pods), "containerConfig").get("env")
+        yield from _without_value(document, ("workspace", pods, "containerConfig", "env"), env)
         for index, entry in enumerate(env if isinstance(env, list) else ()):
             name = str(entry.get("name")) if isinstance(entry, Mapping) else ""
             path = ("workspace", pods, "containerConfig", "env", index)
-            if isinstance(entry, Mapping) and has_no_value(entry):
-                message = f"{name!r} has neither a value nor a valueFrom and is set to empty text"
-                yield ENV_WITHOUT_VALUE.at(document.where(path), message, fix=VALUE_FIX)
             if name in first and (pods, name) not in said:
                 said.add((pods, name))
                 line = document.where(("workspace", "envVars", first[name])).line
@@ -88,6 +92,13 @@ def _env(document: YamlDocument, workspace: Mapping[Any, Any], agent: Mapping[An
                     f"the environment variable {name!r} is set twice; envVars sets it too, in line {line}"
                 )
                 yield ENV_TWICE.at(document.where(path), message)
+
+
+def _without_value(document: YamlDocument, path: Path, env: object) -> Iterator[Finding]:
+    for index, entry in enumerate(env if isinstance(env, list) else ()):
+        if isinstance(entry, Mapping) and has_no_value(entry):
+            message = f"{entry['name']!r} has neither a value nor a valueFrom and is set to empty text"
+            yield ENV_WITHOUT_VALUE.at(document.where((*path, index)), message, fix=VALUE_FIX)
 
 
 def _env_fix(name: str) -> str:
