@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, model_validator
 
+from dagster_plus_k8s_helpers.agent.image_texts import RepositoryText, check_tag_text
 from dagster_plus_k8s_helpers.agent.kubernetes_values import (
     AffinityValue,
     AnnotationsValue,
@@ -34,6 +35,8 @@ def _check_tag(value: object) -> object:
         raise K8sConfigError(f"must be text, not a number, which loses zeros at its end; write '{value}'")
     if isinstance(value, bool) or not isinstance(value, str | int | None):
         raise K8sConfigError("must be text")
+    if value is not None:
+        check_tag_text(str(value))
     return value
 
 
@@ -56,7 +59,7 @@ class AgentImage(ValuesSection):
         pull_policy: ``Always``, ``IfNotPresent`` or ``Never``.
     """
 
-    repository: str | None = None
+    repository: RepositoryText | None = None
     tag: Annotated[Any, BeforeValidator(_check_tag)] = None
     pull_policy: PullPolicy = None
 

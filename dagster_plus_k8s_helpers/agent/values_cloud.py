@@ -88,7 +88,7 @@ class DagsterCloud(ValuesSection):
     Args:
         endpoint: Address of the organization; found by the token when left out.
         agent_token_secret_name: Secret with the key ``DAGSTER_CLOUD_AGENT_TOKEN``.
-        agent_token_env_var_name: The variable of the agent that holds the token, and its key in the Secret, if not
+        agent_token_env_var_name: The variable with the token, and its key in the Secret, where it is not
             ``DAGSTER_CLOUD_AGENT_TOKEN``.
         agent_token_value: The token itself, which every pod's description then shows; rather make a Secret.
         deployment: One deployment to serve; ``deployments`` has replaced it.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.agent.agent_variables import Given, given_by
 from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
 from dagster_plus_k8s_helpers.agent.env_entries import (
     VALUE_FIX,
     check_env_text,
     has_no_value,
-    names_in_env,
 )
 from dagster_plus_k8s_helpers.agent.values_rules import (
     DEPLOYMENT_TWICE,
@@ -21,6 +22,7 @@ from dagster_plus_k8s_helpers.agent.values_rules import (
     TOKEN_TWICE,
 )
 from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.findings import Severity
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
@@ -53,7 +55,6 @@ def _token(document: YamlDocument, cloud: Mapping[Any, Any]) -> Iterator[Finding
 
 
 def _env(document: YamlDocument, workspace: Mapping[Any, Any], agent: Mapping[Any, Any]) -> Iterator[Finding]:
-    of_agent = names_in_env(agent.get("env"))
     yield from _without_value(document, ("dagsterCloudAgent", "env"), agent.get("env"))
     entries = workspace.get("envVars")
     first: dict[str, int] = {}
@@ -72,8 +73,7 @@ def _env(document: YamlDocument, workspace: Mapping[Any, Any], agent: Mapping[An
             line = document.where((*path[:-1], first[name])).line
             message = f"the environment variable {name!r} is set twice; line {line} sets it too"
             yield ENV_TWICE.at(document.where(path), message)
-        # What a Secret or ConfigMap gives the agent is not in this file.
-        elif not sign and name not in of_agent and not agent.get("envFrom"):
+        elif not sign and given_by([{"dagsterCloudAgent": agent}], name) is Given.NO:
             message = f"{name!r} has no value here and is read from the agent's environment"
             yield ENV_WITHOUT_VALUE.at(document.where(path), message, fix=_env_fix(name))
         first.setdefault(name, index)
@@ -98,7 +98,9 @@ def _without_value(document: YamlDocument, path: Path, env: object) -> Iterator[
     for index, entry in enumerate(env if isinstance(env, list) else ()):
         if isinstance(entry, Mapping) and has_no_value(entry):
             message = f"{entry['name']!r} has neither a value nor a valueFrom and is set to empty text"
-            yield ENV_WITHOUT_VALUE.at(document.where((*path, index)), message, fix=VALUE_FIX)
+            finding = ENV_WITHOUT_VALUE.at(document.where((*path, index)), message, fix=VALUE_FIX)
+            # Kubernetes takes it.
+            yield replace(finding, severity=Severity.WARNING)
 
 
 def _env_fix(name: str) -> str:

@@ -16,6 +16,7 @@ from dagster_plus_k8s_helpers.agent.kubernetes_values import (
     VolumesValue,
     with_mounts,
 )
+from dagster_plus_k8s_helpers.agent.newer_sections import WithPods
 from dagster_plus_k8s_helpers.agent.section import Items, is_from_file
 from dagster_plus_k8s_helpers.agent.values_pods import AllowedFields, RunPods, ServerPods
 from dagster_plus_k8s_helpers.agent.values_section import (
@@ -148,7 +149,7 @@ class ServerTTL(ValuesSection):
     ttl_seconds: Count = None
 
 
-class Workspace(ValuesSection):
+class Workspace(WithPods, ValuesSection):
     """The pods that the agent starts: code servers and runs, of every code location.
 
     Args:

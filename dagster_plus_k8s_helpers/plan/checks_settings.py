@@ -10,13 +10,14 @@ import yaml
 
 from dagster_plus_k8s_helpers.agent.check_locations import check_container_context
 from dagster_plus_k8s_helpers.agent.check_values import check_values
+from dagster_plus_k8s_helpers.agent.pairing import with_variables_of_agents
 from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
 from dagster_plus_k8s_helpers.findings import Finding, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
+from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
 
 __all__ = ["FromFile", "check_settings"]
 
@@ -36,7 +37,12 @@ def check_settings(
         known: What is found in files already, among which may be the ones that the settings are from.
     """
     said = {(finding.code, finding.message) for finding in known}
-    found = [*_found(check_values, agent, "agent"), *_found(check_container_context, *_context(location))]
+    agents = [] if agent is None else [agent]
+
+    def check_context(document: YamlDocument) -> list[Finding]:
+        return with_variables_of_agents(check_container_context(document), document, agents)
+
+    found = [*_found(check_values, agent, "agent"), *_found(check_context, *_context(location))]
     yield from (finding for finding in found if (finding.code, finding.message) not in said)
 
 

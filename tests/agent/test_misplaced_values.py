@@ -81,7 +81,7 @@ MISPLACED = [
     (
         "workspace: {imagePullSecrets: []}",
         "there is no key 'imagePullSecrets' in workspace",
-        "write imagePullSecrets",
+        "write imagePullSecrets one level up",
     ),
     (
         "workspace: {deployments: []}",
