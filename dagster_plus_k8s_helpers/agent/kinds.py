@@ -113,7 +113,7 @@ def kind_of(document: YamlDocument) -> FileKind | Finding:
         [key for key in document.data if isinstance(key, str)] if isinstance(document.data, Mapping) else []
     )
     scores = {kind: _score(keys, known) for kind, known in _KEYS.items()}
-    scores[FileKind.VALUES] += _score(keys, OTHER_CHART)
+    scores[FileKind.VALUES] += _score(keys, tuple(OTHER_CHART))
     best = max(scores.values())
     if best:
         likely = [kind for kind, score in scores.items() if score == best]

@@ -36,14 +36,14 @@ class WithPods(Section):
     def _set_aside(cls, data: Any, read: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         if not is_from_file(info) or not isinstance(data, Mapping):
             return read(data)
-        newer = {}
+        newer: dict[str, dict[str, Any]] = {}
         known = dict(data)
         for key in cls._pod_keys():
             config = data.get(key)
-            unknown = set(filter(is_newer_section, config)) if isinstance(config, Mapping) else set()
-            if unknown:
-                newer[key] = {name: config[name] for name in config if name in unknown}
-                known[key] = {name: config[name] for name in config if name not in unknown}
+            if isinstance(config, Mapping) and any(map(is_newer_section, config)):
+                unknown = set(filter(is_newer_section, config))
+                newer[key] = {name: said for name, said in config.items() if name in unknown}
+                known[key] = {name: said for name, said in config.items() if name not in unknown}
         section = read(known)
         section._newer = newer  # noqa: SLF001 - its own
         return section

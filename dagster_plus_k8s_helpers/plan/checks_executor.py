@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
@@ -62,7 +62,7 @@ def executor_config(job: Planned) -> Iterator[Hit]:
                         yield group.hit(rule, f"{layer}: {problem}")
 
 
-_TEXTS = {"job_image": check_image, "job_namespace": check_dns_label}
+_TEXTS: Mapping[str, Callable[[str], None]] = {"job_image": check_image, "job_namespace": check_dns_label}
 """What the stock executor takes as it is, and `k8s_executor` refuses when it is made."""
 
 WRITTEN_RULES: tuple[TagRule, ...] = (written_config, unknown_ops)
