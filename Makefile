@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-cluster lint typecheck format bench build constraints clean
+.PHONY: demo test test-cluster lint typecheck format bench build constraints known-keys clean
 
 demo: $(READY)
 	$(BIN)/python example_project/demo.py
@@ -38,6 +38,10 @@ build: $(READY)
 constraints:
 	uv pip compile --universal --no-emit-index-url --no-header --all-extras --group dev \
 		--python-version 3.11 --output-file constraints.txt pyproject.toml
+
+# What the installed agent, dagster_k8s and Dagster+ read, and what is new of it: make constraints first.
+known-keys: $(READY)
+	$(BIN)/python scripts/generate_known_keys.py
 
 clean:
 	rm -rf $(VENV) dist build .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

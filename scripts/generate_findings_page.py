@@ -29,7 +29,8 @@ dagster-plus-k8s check -m my_project.definitions --agent values.yaml --location 
 
 `--format` writes the findings as `text`, `json`, `github` (annotations in a pull request) or `sarif` (code
 scanning). A finding is an error, a warning, or a notice: of what could not be judged. The exit code is 0 when
-nothing is found, 1 when there is a finding at or above `--fail-on` (`error`, `warning` or `notice`), and 2 when a file could not be read or the module could not be loaded.
+nothing is found, 1 when there is a finding at or above `--fail-on` (`error`, `warning` or `notice`), and 2
+when a file could not be read or the module could not be loaded.
 
 `dagster_plus_k8s_helpers.plan.check` is the same in Python.
 

@@ -16,8 +16,15 @@ from dagster_plus_k8s_helpers.agent.keys import (
     corrected,
     names_of,
 )
+from dagster_plus_k8s_helpers.agent.known_keys import (
+    CHART_VERSION,
+    agent_reads,
+    is_newer_section,
+    version_of_agent,
+)
 from dagster_plus_k8s_helpers.agent.kubernetes_keys import check_spelling, check_spelling_of_field
 from dagster_plus_k8s_helpers.agent.kubernetes_values import Kubernetes
+from dagster_plus_k8s_helpers.agent.other_chart import OTHER_CHART, home_in_values
 from dagster_plus_k8s_helpers.agent.reasons import finding_of, unknown_field
 from dagster_plus_k8s_helpers.agent.refusals import refusals
 from dagster_plus_k8s_helpers.agent.values_homes import home_of, sections
@@ -29,6 +36,7 @@ from dagster_plus_k8s_helpers.agent.values_rules import (
     MISPLACED_KEY,
     NO_SUCH_FIELD,
     NOT_VALUES,
+    OTHER_CHARTS_KEY,
 )
 from dagster_plus_k8s_helpers.agent.waivers import after_waivers
 from dagster_plus_k8s_helpers.agent.yaml_file import Path, parse_path, read_yaml, shown_path
@@ -115,12 +123,42 @@ def _keys(document: YamlDocument, data: object) -> Iterator[Finding]:
     """What is wrong with the keys, with the section that a misplaced one belongs in."""
     for finding in check_keys(document, AgentValues, data):
         path = parse_path(finding.where.path)
-        home = home_of(str(path[-1]), path[:-1]) if path else ""
-        if home and finding.code in {MISSPELT_KEY.code, UNKNOWN_KEY.code}:
+        block = str(path[-1]) if path else ""
+        if block in OTHER_CHART and path[:-1] in {(), ("workspace",), ("dagsterCloudAgent",)}:
+            home = home_in_values(block, _at(data, path))
+            message = f"{block!r} is a block of the chart dagster and not of the agent's"
+            yield OTHER_CHARTS_KEY.at(finding.where, message, fix=f"write {home}" if home else "")
+            continue
+        if finding.code not in {MISSPELT_KEY.code, UNKNOWN_KEY.code}:
+            yield finding
+            continue
+        home = home_of(str(path[-1]), path[:-1])
+        if home:
             message = f"there is no key {path[-1]!r} {_in_section(path[:-1])}"
-            yield MISPLACED_KEY.at(finding.where, message, fix=f"write {home}")
+            yield MISPLACED_KEY.at(finding.where, message, fix=f"write {home}{_up(home, path)}")
+        elif agent_reads(path) or finding.code == UNKNOWN_KEY.code:
+            yield _newer(document, path)
         else:
             yield finding
+
+
+def _up(home: str, path: Path) -> str:
+    """In words, that a key belongs at the top of the file."""
+    if home != path[-1]:
+        return ""
+    return " one level up" if len(path) == 2 else " at the top of the file"
+
+
+def _newer(document: YamlDocument, path: Path) -> Finding:
+    """What can be said of a key that only a newer chart can know."""
+    agent = f"the agent {version_of_agent()}"
+    if agent_reads(path):
+        message = (
+            f"{agent} reads the key {path[-1]!r}, which the chart {CHART_VERSION} does not pass on to it"
+        )
+    else:
+        message = f"neither the chart {CHART_VERSION} nor {agent} is known to read the key {path[-1]!r} here"
+    return UNKNOWN_KEY.at(document.where(path, key=True), message)
 
 
 def _in_section(path: Path) -> str:
@@ -141,8 +179,14 @@ def _kubernetes_in(
         for name, info in inner.model_fields.items():
             key = info.alias or name
             for marker in info.metadata:
-                if isinstance(marker, Kubernetes | PodConfig) and values.get(key) is not None:
+                if values.get(key) is not None and _is_of_kubernetes(marker, values[key]):
                     yield marker, values[key], (*place, key)
+
+
+def _is_of_kubernetes(marker: object, value: object) -> bool:
+    if isinstance(marker, Kubernetes):
+        return isinstance(value, list) or not marker.or_mapping
+    return isinstance(marker, PodConfig)
 
 
 def _at(data: object, path: Path) -> object:
@@ -186,6 +230,8 @@ def _unknown_section(document: YamlDocument, key: str, models: Mapping[str, str]
     if plain in by_plain:
         message = f"this file does not spell the key {key!r}"
         return WRONG_CASE.at(where, message, fix=f"write {by_plain[plain]!r}")
+    if is_newer_section(key):
+        return _newer(document, path)
     for name, model in models.items():
         if any(key in {field, row.camel} for field, row in field_types(model).items()) and key != "name":
             camel = next(row.camel for field, row in field_types(model).items() if key in {field, row.camel})

@@ -80,11 +80,12 @@ def _preparations(values: AgentValues, namespace: str) -> Iterator[tuple[str, li
     )
     if not cloud.agent_token_value:
         secret = shlex.quote(cloud.agent_token_secret_name or _TOKEN_SECRET)
+        key = shlex.quote(cloud.agent_token_env_var_name or _TOKEN_KEY)
         yield (
             f"Agent token: make one in Dagster+ under Organization settings, Tokens, and export {_TOKEN_KEY}",
             [
                 f"kubectl --namespace {name} create secret generic {secret} \\\n"
-                f'  --from-literal={_TOKEN_KEY}="${_TOKEN_KEY}" {_MANIFEST} \\\n'
+                f'  --from-literal={key}="${_TOKEN_KEY}" {_MANIFEST} \\\n'
                 f"  | kubectl --namespace {name} {_APPLY}"
                 for name in namespaces
             ],

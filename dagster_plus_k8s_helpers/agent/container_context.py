@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 from dagster_plus_k8s_helpers.agent.env_entries import check_env_texts
 from dagster_plus_k8s_helpers.agent.location_env import set_twice
 from dagster_plus_k8s_helpers.agent.location_pods import RunK8sConfig, ServerK8sConfigField
+from dagster_plus_k8s_helpers.agent.newer_sections import WithPods
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file, kubernetes_object
 from dagster_plus_k8s_helpers.agent.server_config import ServerK8sConfig
 from dagster_plus_k8s_helpers.agent.yaml_file import shown_path
@@ -96,7 +97,7 @@ def _check_replicas(value: int) -> None:
         raise K8sConfigError(f"{value} leaves no code server; write 1 or more")
 
 
-class K8sContainerContext(Section):
+class K8sContainerContext(WithPods):
     """What all pods of a code location have in common, and what its runs and its code servers have apart.
 
     Attributes:

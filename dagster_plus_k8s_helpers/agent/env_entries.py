@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.names import check_env_name
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["VALUE_FIX", "check_env_text", "check_env_texts", "has_no_value"]
+__all__ = ["VALUE_FIX", "check_env_text", "check_env_texts", "has_no_value", "names_in_env"]
 
 VALUE_FIX = 'write its value; where empty text is meant, value: ""'
 """What to write instead of an entry without a value."""
@@ -21,6 +18,15 @@ def has_no_value(entry: Mapping[object, object]) -> bool:
     """Whether an entry has a name only, which Kubernetes takes as a variable of empty text."""
     sources = ("value", "value_from", "valueFrom")
     return isinstance(entry.get("name"), str) and all(entry.get(source) is None for source in sources)
+
+
+def names_in_env(env: object) -> set[str]:
+    """The variables that an ``env`` sets, be it a mapping or a list of entries."""
+    if isinstance(env, Mapping):
+        return {name for name in env if isinstance(name, str)}
+    entries = env if isinstance(env, list | tuple) else ()
+    names = (entry.get("name") for entry in entries if isinstance(entry, Mapping))
+    return {name for name in names if isinstance(name, str)}
 
 
 def check_env_text(text: str) -> None:

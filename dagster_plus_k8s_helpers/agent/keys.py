@@ -26,6 +26,7 @@ __all__ = [
     "check_names",
     "corrected",
     "meant_key",
+    "misspelt",
     "names_of",
 ]
 
@@ -37,8 +38,8 @@ MISSPELT_KEY = Rule(
 )
 UNKNOWN_KEY = Rule(
     "DPK102",
-    Severity.WARNING,
-    "A key that neither the chart nor Dagster+ is known to read; a newer version of them may.",
+    Severity.NOTICE,
+    "A key that neither the chart nor the agent is known to read; a newer version of them may.",
     "delete the key, or make sure that your version of the chart reads it",
 )
 WRONG_CASE = Rule(
@@ -209,10 +210,15 @@ def _corrected_value(annotation: object, value: object, renamed: dict[Path, str]
     return corrected(names, value, renamed, path) if kind == "" else value
 
 
+def misspelt(key: str, meant: str, where: Where) -> Finding:
+    """The finding for a key that was probably meant to be another."""
+    message = f"there is no key {key!r} here; did you mean {meant!r}?"
+    return MISSPELT_KEY.at(where, message, fix=f"write {meant!r}")
+
+
 def _unknown(key: str, meant: str, where: Where) -> Finding:
     if meant != key:
-        message = f"there is no key {key!r} here; did you mean {meant!r}?"
-        return MISSPELT_KEY.at(where, message, fix=f"write {meant!r}")
+        return misspelt(key, meant, where)
     return UNKNOWN_KEY.at(where, f"the key {key!r} is not known here")
 
 

@@ -49,16 +49,24 @@ class Kubernetes:
         model: Name of the model in the ``kubernetes`` package, such as ``V1PodSpec``.
         field: Its field that is meant, in snake_case; the whole object when empty.
         shown: What users see of the value that `schema.read` returned.
+        or_mapping: Whether a mapping of text to text will do too, which is then kept as it is.
     """
 
     model: str
     field: str = ""
     shown: Callable[[Any], object] | None = None
+    or_mapping: bool = False
 
-    def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> Any:
-        return core_schema.no_info_plain_validator_function(
-            self.read, serialization=core_schema.plain_serializer_function_ser_schema(self.write)
-        )
+    def __get_pydantic_core_schema__(self, _source: object, handler: GetCoreSchemaHandler) -> Any:
+        serialization = core_schema.plain_serializer_function_ser_schema(self.write)
+        if self.or_mapping:
+            return core_schema.no_info_wrap_validator_function(
+                self._read_either, handler.generate_schema(dict[str, str]), serialization=serialization
+            )
+        return core_schema.no_info_plain_validator_function(self.read, serialization=serialization)
+
+    def _read_either(self, value: object, read_mapping: Callable[[object], object]) -> object:
+        return self.read(list(value)) if isinstance(value, list | tuple) else read_mapping(value)
 
     def read(self, value: object) -> object:
         """The value, checked.
@@ -74,8 +82,8 @@ class Kubernetes:
 
     def write(self, value: object) -> object:
         """The value as YAML, in camelCase."""
-        if value is None:
-            return None
+        if value is None or (self.or_mapping and isinstance(value, Mapping)):
+            return value
         if not self.field:
             return to_camel_case(self.model, read(self.model, value, no_check))
         whole = to_camel_case(self.model, read(self.model, {self.field: value}, no_check))

@@ -12,11 +12,14 @@ from dagster_plus_k8s_helpers.agent.keys import (
     check_keys,
     check_names,
     corrected,
+    meant_key,
+    misspelt,
     names_of,
 )
+from dagster_plus_k8s_helpers.agent.known_keys import is_newer_section, looked_at
 from dagster_plus_k8s_helpers.agent.location_homes import home_of
 from dagster_plus_k8s_helpers.agent.location_pods import RUN_KEYS, SERVER_KEYS
-from dagster_plus_k8s_helpers.agent.location_rules import MISPLACED_KEY, REFUSED_KEY
+from dagster_plus_k8s_helpers.agent.location_rules import MISPLACED_KEY, REFUSED_KEY, SHARED_ENV_VARS
 from dagster_plus_k8s_helpers.agent.yaml_file import parse_path
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
@@ -53,11 +56,12 @@ def check_location_keys(
     for place, config in _configs(corrected(names_of(section), data, renamed, path), path):
         keys = dict.fromkeys(_CONFIG_KEYS[cast("str", place[-1])])
         original = tuple(renamed.get(place[: end + 1], part) for end, part in enumerate(place))
-        findings += [
-            finding
-            for finding in check_names(document, keys, config, original)
-            if not _said_better_elsewhere(finding)
-        ]
+        for finding in check_names(document, keys, config, original):
+            key = parse_path(finding.where.path)[-1]
+            if finding.code == UNKNOWN_KEY.code and is_newer_section(key):
+                findings.append(_refused(finding, original))
+            elif not _said_better_elsewhere(finding):
+                findings.append(finding)
     return findings
 
 
@@ -109,9 +113,24 @@ def _sharpened(finding: Finding, section: type[Section], base: Path) -> Iterator
         return
     path = parse_path(finding.where.path)[len(base) :]
     key = str(path[-1])
+    if key == "env_vars" and (path[-2:-1] or (section.__name__,)) in {
+        ("container_context",),
+        ("ContainerContext",),
+    }:
+        yield SHARED_ENV_VARS.at(finding.where, "these env_vars stand beside k8s and not in it")
+        return
     home = home_of(key, path[:-1], section)
     if home:
         yield MISPLACED_KEY.at(finding.where, f"the key {key!r} is not read here", fix=f"write it in {home}")
-    elif key not in fields_of_dagster_plus(section, path[:-1]):
-        unknown = REFUSED_KEY.at(finding.where, f"Dagster+ does not know the key {key!r} here")
-        yield unknown if finding.code == UNKNOWN_KEY.code else finding
+        return
+    installed = fields_of_dagster_plus(section, path[:-1])
+    meant = meant_key(key, installed)
+    if finding.code == UNKNOWN_KEY.code and meant != key:
+        yield misspelt(key, meant, finding.where)
+    elif key not in installed:
+        yield _refused(finding, path[:-1]) if finding.code == UNKNOWN_KEY.code else finding
+
+
+def _refused(finding: Finding, section: Path) -> Finding:
+    key = parse_path(finding.where.path)[-1]
+    return REFUSED_KEY.at(finding.where, f"{looked_at(section)} does not know the key {key!r} here")

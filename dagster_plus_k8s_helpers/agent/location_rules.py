@@ -18,6 +18,7 @@ __all__ = [
     "MISPLACED_KEY",
     "QUEUE_NOT_SERVED",
     "REFUSED_KEY",
+    "SHARED_ENV_VARS",
     "WRONG_VALUE",
 ]
 
@@ -29,9 +30,10 @@ WRONG_VALUE = Rule(
 )
 REFUSED_KEY = Rule(
     "DPK302",
-    Severity.ERROR,
-    "Dagster+ refuses the whole file for one key that it does not know.",
-    "delete the key",
+    Severity.NOTICE,
+    "A key that Dagster+ and dagster_k8s are not known to read; a version that does not know it refuses the "
+    "whole file.",
+    "delete the key, or make sure that your version of Dagster+ reads it",
 )
 MISPLACED_KEY = Rule(
     "DPK303",
@@ -60,11 +62,11 @@ DUPLICATE_ENV_VAR = Rule(
 )
 BARE_ENV_VAR = Rule(
     "DPK307",
-    Severity.ERROR,
+    Severity.WARNING,
     "A bare KEY is read from the environment of the process that resolves it: the agent for code servers "
-    "and runs, the run pod for steps. Where it is not set, nothing starts. An entry of env that has a name "
-    "only is empty text.",
-    "write KEY=VALUE, or name a Secret in env_secrets",
+    "and runs, the run pod for steps. Where it is not set, nothing starts: an error when the agent's values "
+    "are given and set none. An entry of env that has a name only is empty text.",
+    "write KEY=VALUE, name a Secret in env_secrets, or give the agent's values with the file",
 )
 DEFAULT_WITH_EQUALS_SIGN = Rule(
     "DPK308",
@@ -105,6 +107,14 @@ ABOVE_MERGED_LIMIT = Rule(
     "write the request and the limit in one place",
 )
 
+SHARED_ENV_VARS = Rule(
+    "DPK340",
+    Severity.WARNING,
+    "dagster_k8s reads env_vars beside k8s (dagster._core.container_context), and plan has them; "
+    "the agent's own schema of a location (dagster_cloud.workspace.config_schema) has none.",
+    "write the variables in env_vars of k8s, which both read",
+)
+
 LOCATION_RULES = (
     WRONG_VALUE,
     REFUSED_KEY,
@@ -119,4 +129,5 @@ LOCATION_RULES = (
     QUEUE_NOT_SERVED,
     LATER_DOCUMENT,
     ABOVE_MERGED_LIMIT,
+    SHARED_ENV_VARS,
 )

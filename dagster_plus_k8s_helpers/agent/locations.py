@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, ValidationInfo, model_validator
 
 from dagster_plus_k8s_helpers.agent.cloud_cli import merged_locations, rendered_template
 from dagster_plus_k8s_helpers.agent.container_context import ContainerContext, K8sContainerContext
+from dagster_plus_k8s_helpers.agent.image_texts import ImageText, RepositoryText
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file
 from dagster_plus_k8s_helpers.agent.yaml_text import to_yaml_text
 from dagster_plus_k8s_helpers.errors import K8sConfigError
@@ -56,7 +57,7 @@ class Build(Section):
     """
 
     directory: str | None = None
-    registry: str | None = None
+    registry: RepositoryText | None = None
 
 
 def _context(value: object, info: ValidationInfo) -> object:
@@ -88,7 +89,7 @@ class LocationDefaults(Section):
 
     build: Build | None = None
     working_directory: str | None = None
-    image: str | None = None
+    image: ImageText | None = None
     executable_path: str | None = None
     container_context: _Context | None = None
     agent_queue: str | None = None
@@ -119,7 +120,7 @@ class CodeLocation(Section):
     code_source: Annotated[CodeSource, BeforeValidator(_source)] | None = None
     build: Build | None = None
     working_directory: str | None = None
-    image: str | None = None
+    image: ImageText | None = None
     executable_path: str | None = None
     attribute: str | None = None
     container_context: _Context | None = None

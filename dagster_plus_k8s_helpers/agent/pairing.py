@@ -1,15 +1,16 @@
-"""Code locations and the agents that serve them, paired by their queues."""
+"""Code locations and the agents that serve them, paired by their queues, and by the variables they share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.agent.agent_variables import Given, given_by, not_given
 from dagster_plus_k8s_helpers.agent.helm_values import AgentValues
 from dagster_plus_k8s_helpers.agent.keys import corrected, names_of
-from dagster_plus_k8s_helpers.agent.location_rules import QUEUE_NOT_SERVED
+from dagster_plus_k8s_helpers.agent.location_rules import BARE_ENV_VAR, QUEUE_NOT_SERVED
 from dagster_plus_k8s_helpers.agent.locations import DagsterCloudConfig
-from dagster_plus_k8s_helpers.agent.yaml_file import shown_path
+from dagster_plus_k8s_helpers.agent.yaml_file import parse_path, shown_path
 from dagster_plus_k8s_helpers.errors import did_you_mean
 from dagster_plus_k8s_helpers.findings import Where
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
     from dagster_plus_k8s_helpers.findings import Finding
 
-__all__ = ["check_agents_and_locations", "check_queues"]
+__all__ = ["check_agents_and_locations", "check_queues", "with_variables_of_agents"]
 
 
 def check_queues(locations: Sequence[YamlDocument], agents: Sequence[Mapping[str, object]]) -> list[Finding]:
@@ -37,10 +38,37 @@ def check_queues(locations: Sequence[YamlDocument], agents: Sequence[Mapping[str
     ]
 
 
+def with_variables_of_agents(
+    findings: Sequence[Finding], document: YamlDocument, agents: Sequence[Mapping[str, object]]
+) -> list[Finding]:
+    """What was found in a file of code locations, once it is known which variables the agents have.
+
+    Args:
+        findings: What was found in the file alone.
+        document: The file.
+        agents: Helm values of agents, as they were read; nothing changes when there is none.
+    """
+    settled: list[Finding] = []
+    for finding in findings:
+        path = parse_path(finding.where.path)
+        name = _at(document.data, path)
+        if not agents or finding.code != BARE_ENV_VAR.code or not isinstance(name, str):
+            settled.append(finding)
+            continue
+        given = given_by(_serving(document.data, path, agents), name)
+        if given is Given.NO:
+            settled.append(not_given(finding.where, name))
+        elif given is Given.UNKNOWN:
+            settled.append(finding)
+    return settled
+
+
 def check_agents_and_locations(
     agents: AgentValues | Sequence[AgentValues], config: DagsterCloudConfig
 ) -> list[Finding]:
-    """What is wrong between agents and code locations: locations whose queue none of the agents serves.
+    """What is wrong between agents and code locations.
+
+    That is a location whose queue none of the agents serves, and a bare variable that none of them has.
 
     ``dagster-plus-k8s check`` says the same of files that are given together.
 
@@ -48,9 +76,13 @@ def check_agents_and_locations(
         agents: The values of each agent of the deployment; nothing is found when there is none.
         config: Its code locations.
     """
-    given = agents if isinstance(agents, Sequence) else [agents]
+    given = [agent.to_dict() for agent in (agents if isinstance(agents, Sequence) else [agents])]
     data = config.to_dict()
-    return _check(data, [agent.to_dict() for agent in given], lambda path: Where(path=shown_path(path)))
+
+    def where(path: Path) -> Where:
+        return Where(path=shown_path(path))
+
+    return [*_check(data, given, where), *_check_variables(data, given, where)]
 
 
 def _check(
@@ -79,6 +111,45 @@ def _check(
             fix = "write agent_queue and one of the queues served"
             findings.append(QUEUE_NOT_SERVED.at(where((*path, "location_name")), message, fix=fix))
     return list(dict.fromkeys(findings))
+
+
+def _check_variables(
+    data: Mapping[str, object], agents: Sequence[Mapping[str, object]], where: Callable[[Path], Where]
+) -> Iterator[Finding]:
+    """Bare variables of code locations that an agent is known not to have."""
+    locations = data.get("locations")
+    count = len(locations) if isinstance(locations, list) else 0
+    for place in (("defaults",), *(("locations", index) for index in range(count))):
+        path: Path = (*place, "container_context", "k8s", "env_vars")
+        texts = _at(data, path)
+        for index, text in enumerate(texts if isinstance(texts, list) else ()):
+            here = (*path, index)
+            if agents and "=" not in text and given_by(_serving(data, here, agents), text) is Given.NO:
+                yield not_given(where(here), text)
+
+
+def _serving(
+    data: object, path: Path, agents: Sequence[Mapping[str, object]]
+) -> Sequence[Mapping[str, object]]:
+    """The agents that serve the location at a path; all of them for what is said of no one location."""
+    location = _at(data, path[:2])
+    if not isinstance(location, Mapping) or not isinstance(path[1], int):
+        return agents
+    queue = location.get("agent_queue", _at(data, ("defaults", "agent_queue")))
+    return [
+        agent for agent in agents if (_serves_default(agent) if queue is None else queue in _queues(agent))
+    ] or agents
+
+
+def _at(data: object, path: Path) -> object:
+    for part in path:
+        if isinstance(data, Mapping):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            return None
+    return data
 
 
 def _queues(agent: Mapping[str, object]) -> set[str]:

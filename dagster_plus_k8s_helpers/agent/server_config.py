@@ -69,15 +69,7 @@ class ServerK8sConfig:
         return {**self.pod.to_dict(), **around}
 
     def helm_values(self) -> dict[str, Any]:
-        """What ``serverK8sConfig`` of the agent's values holds, in camelCase.
-
-        Raises:
-            K8sConfigError: It has a part of the Service's spec, which the chart does not take.
-        """
-        if self.service_spec_config:
-            raise K8sConfigError(
-                "the chart does not take it; only a code location has it", where="service_spec_config"
-            )
+        """What ``serverK8sConfig`` of the agent's values holds, in camelCase."""
         written: dict[str, Any] = dict(self.pod.helm_values("server")["workspace"]["serverK8sConfig"])
         camel = {name: spelling for spelling, name in spellings(*SERVER_SECTIONS).items() if spelling != name}
         for name, model in SERVER_SECTIONS.items():

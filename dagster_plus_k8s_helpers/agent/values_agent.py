@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, model_validator
 
+from dagster_plus_k8s_helpers.agent.image_texts import RepositoryText, check_tag_text
 from dagster_plus_k8s_helpers.agent.kubernetes_values import (
     AffinityValue,
     AnnotationsValue,
@@ -34,6 +35,8 @@ def _check_tag(value: object) -> object:
         raise K8sConfigError(f"must be text, not a number, which loses zeros at its end; write '{value}'")
     if isinstance(value, bool) or not isinstance(value, str | int | None):
         raise K8sConfigError("must be text")
+    if value is not None:
+        check_tag_text(str(value))
     return value
 
 
@@ -56,7 +59,7 @@ class AgentImage(ValuesSection):
         pull_policy: ``Always``, ``IfNotPresent`` or ``Never``.
     """
 
-    repository: str | None = None
+    repository: RepositoryText | None = None
     tag: Annotated[Any, BeforeValidator(_check_tag)] = None
     pull_policy: PullPolicy = None
 
@@ -68,7 +71,8 @@ class DagsterCloudAgent(ValuesSection):
         image: Which image they run.
         replicas: How many of them.
         resources: `Resources` of the container.
-        env: Environment variables of the agent, from which a bare name in ``Workspace.env_vars`` is read.
+        env: Environment variables of the agent, from which a bare name in ``Workspace.env_vars`` is read: by
+            name, or Kubernetes' ``EnvVar`` objects.
         env_from: `SecretEnvSource` and `ConfigMapEnvSource` objects.
         heartbeat_tolerance: Seconds without an answer of Dagster+ after which the agent ends.
         deployment_strategy: Kubernetes' ``DeploymentStrategy``.
@@ -85,6 +89,8 @@ class DagsterCloudAgent(ValuesSection):
         volume_mounts: `VolumeMount` objects.
         init_containers: Kubernetes' ``Container`` objects, run first.
         logging_config: The agent's own logging, as ``logging.config.dictConfig`` has it.
+        k8s_api_ca_bundle_path: Path of a file in the pod with the certificate authorities to trust for the
+            Kubernetes API.
         kubeconfig_file: Path of a kubeconfig in the pod, for an agent that starts code in another cluster.
         additional_pod_spec_config: Any other field of ``PodSpec``.
     """
@@ -92,7 +98,12 @@ class DagsterCloudAgent(ValuesSection):
     image: Annotated[AgentImage | None, NOT_NULL] = None
     replicas: Count = None
     resources: Annotated[ResourcesValue, NOT_NULL] = None
-    env: Annotated[dict[str, str] | None, NOT_NULL, BeforeValidator(_check_env)] = None
+    env: Annotated[
+        dict[str, str] | tuple[KubernetesObject, ...] | None,
+        Kubernetes("V1Container", "env", shown=tuple, or_mapping=True),
+        NOT_NULL,
+        BeforeValidator(_check_env),
+    ] = None
     env_from: Annotated[
         tuple[EnvFrom, ...] | None, Kubernetes("V1Container", "env_from", shown=env_from_from_list)
     ] = None
@@ -113,6 +124,7 @@ class DagsterCloudAgent(ValuesSection):
         None
     )
     logging_config: dict[str, Any] | None = None
+    k8s_api_ca_bundle_path: str | None = None
     kubeconfig_file: str | None = None
     additional_pod_spec_config: Annotated[KubernetesObject | None, Kubernetes("V1PodSpec")] = None
 

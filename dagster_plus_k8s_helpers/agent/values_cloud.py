@@ -17,6 +17,7 @@ from dagster_plus_k8s_helpers.agent.values_section import (
     one_of,
 )
 from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.pod.names import check_env_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +59,12 @@ _SocketOptions: TypeAlias = Annotated[
 ]
 
 
+def _check_variable(name: str | None) -> str | None:
+    if name:
+        check_env_name(name)
+    return name
+
+
 class AgentQueues(ValuesSection):
     """Which code locations an agent serves, by the ``agent_queue`` they name.
 
@@ -81,12 +88,16 @@ class DagsterCloud(ValuesSection):
     Args:
         endpoint: Address of the organization; found by the token when left out.
         agent_token_secret_name: Secret with the key ``DAGSTER_CLOUD_AGENT_TOKEN``.
+        agent_token_env_var_name: The variable with the token, and its key in the Secret, where it is not
+            ``DAGSTER_CLOUD_AGENT_TOKEN``.
         agent_token_value: The token itself, which every pod's description then shows; rather make a Secret.
         deployment: One deployment to serve; ``deployments`` has replaced it.
         deployments: Full deployments to serve.
         branch_deployments: Whether to serve the branch deployments of the organization too.
         agent_label: Name of the agent on the status page.
         agent_queues: Which code locations to serve; every one that names no queue when left out.
+        allowed_full_deployment_locations: The only code locations to serve, by full deployment.
+        allowed_branch_deployment_locations: The only ones to serve of branch deployments.
         proxies: Proxy by scheme, such as ``{"https": "http://proxy:3128"}``.
         socket_options: Options of the sockets to Dagster+, as ``setsockopt`` takes them.
         timeout: Seconds a request to Dagster+ may take.
@@ -98,12 +109,15 @@ class DagsterCloud(ValuesSection):
 
     endpoint: Annotated[str | None, AfterValidator(_check_endpoint)] = None
     agent_token_secret_name: ObjectName = None
+    agent_token_env_var_name: Annotated[str | None, AfterValidator(_check_variable)] = None
     agent_token_value: Annotated[str | None, Field(repr=False)] = None
     deployment: str | None = None
     deployments: Names = None
     branch_deployments: bool | None = None
     agent_label: str | None = None
     agent_queues: AgentQueues | None = None
+    allowed_full_deployment_locations: dict[str, Names] | None = None
+    allowed_branch_deployment_locations: Names = None
     proxies: dict[str, str] | None = None
     socket_options: _SocketOptions = None
     timeout: Count = None

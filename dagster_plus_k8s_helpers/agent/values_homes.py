@@ -37,6 +37,8 @@ _OWN_WAY = {
         "env": "workspace.envVars: [NAME=value]",
         "envfrom": "workspace.envSecrets or workspace.envConfigMaps",
         "imagepullpolicy": "workspace.pullPolicy",
+        "k8sapicabundlepath": "dagsterCloudAgent.k8sApiCaBundlePath",
+        "kubeconfigfile": "dagsterCloudAgent.kubeconfigFile",
     },
 }
 """What either section says in a way of its own."""

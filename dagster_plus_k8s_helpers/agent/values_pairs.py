@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.agent.agent_variables import Given, given_by
 from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
-from dagster_plus_k8s_helpers.agent.env_entries import VALUE_FIX, check_env_text, has_no_value
+from dagster_plus_k8s_helpers.agent.env_entries import (
+    VALUE_FIX,
+    check_env_text,
+    has_no_value,
+)
 from dagster_plus_k8s_helpers.agent.values_rules import (
     DEPLOYMENT_TWICE,
     ENV_TWICE,
@@ -16,6 +22,7 @@ from dagster_plus_k8s_helpers.agent.values_rules import (
     TOKEN_TWICE,
 )
 from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.findings import Severity
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
@@ -48,7 +55,7 @@ def _token(document: YamlDocument, cloud: Mapping[Any, Any]) -> Iterator[Finding
 
 
 def _env(document: YamlDocument, workspace: Mapping[Any, Any], agent: Mapping[Any, Any]) -> Iterator[Finding]:
-    of_agent = _mapping(agent, "env")
+    yield from _without_value(document, ("dagsterCloudAgent", "env"), agent.get("env"))
     entries = workspace.get("envVars")
     first: dict[str, int] = {}
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
@@ -66,8 +73,7 @@ def _env(document: YamlDocument, workspace: Mapping[Any, Any], agent: Mapping[An
             line = document.where((*path[:-1], first[name])).line
             message = f"the environment variable {name!r} is set twice; line {line} sets it too"
             yield ENV_TWICE.at(document.where(path), message)
-        # What a Secret or ConfigMap gives the agent is not in this file.
-        elif not sign and name not in of_agent and not agent.get("envFrom"):
+        elif not sign and given_by([{"dagsterCloudAgent": agent}], name) is Given.NO:
             message = f"{name!r} has no value here and is read from the agent's environment"
             yield ENV_WITHOUT_VALUE.at(document.where(path), message, fix=_env_fix(name))
         first.setdefault(name, index)
@@ -75,12 +81,10 @@ def _env(document: YamlDocument, workspace: Mapping[Any, Any], agent: Mapping[An
     said: set[tuple[str, str]] = set()
     for pods in ("runK8sConfig", "serverK8sConfig"):
         env = _mapping(_mapping(workspace, pods), "containerConfig").get("env")
+        yield from _without_value(document, ("workspace", pods, "containerConfig", "env"), env)
         for index, entry in enumerate(env if isinstance(env, list) else ()):
             name = str(entry.get("name")) if isinstance(entry, Mapping) else ""
             path = ("workspace", pods, "containerConfig", "env", index)
-            if isinstance(entry, Mapping) and has_no_value(entry):
-                message = f"{name!r} has neither a value nor a valueFrom and is set to empty text"
-                yield ENV_WITHOUT_VALUE.at(document.where(path), message, fix=VALUE_FIX)
             if name in first and (pods, name) not in said:
                 said.add((pods, name))
                 line = document.where(("workspace", "envVars", first[name])).line
@@ -88,6 +92,15 @@ def _env(document: YamlDocument, workspace: Mapping[Any, Any], agent: Mapping[An
                     f"the environment variable {name!r} is set twice; envVars sets it too, in line {line}"
                 )
                 yield ENV_TWICE.at(document.where(path), message)
+
+
+def _without_value(document: YamlDocument, path: Path, env: object) -> Iterator[Finding]:
+    for index, entry in enumerate(env if isinstance(env, list) else ()):
+        if isinstance(entry, Mapping) and has_no_value(entry):
+            message = f"{entry['name']!r} has neither a value nor a valueFrom and is set to empty text"
+            finding = ENV_WITHOUT_VALUE.at(document.where((*path, index)), message, fix=VALUE_FIX)
+            # Kubernetes takes it.
+            yield replace(finding, severity=Severity.WARNING)
 
 
 def _env_fix(name: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import GetCoreSchemaHandler, ValidationInfo, model_validator
 from pydantic_core import core_schema
 
 from dagster_plus_k8s_helpers.agent.section import is_from_file
-from dagster_plus_k8s_helpers.agent.server_config import ServerK8sConfig
+from dagster_plus_k8s_helpers.agent.server_config import SERVER_SECTIONS, ServerK8sConfig
 from dagster_plus_k8s_helpers.agent.values_section import ValuesSection, camel_case
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
@@ -35,8 +35,7 @@ RUN_MODELS = {camel_case(name): model for name, model in SECTIONS.items()}
 
 SERVER_MODELS = {
     **{name: model for name, model in RUN_MODELS.items() if not name.startswith("job")},
-    "deploymentMetadata": "V1ObjectMeta",
-    "serviceMetadata": "V1ObjectMeta",
+    **{camel_case(name): model for name, model in SERVER_SECTIONS.items()},
 }
 """What ``serverK8sConfig`` may hold, and what Kubernetes calls it."""
 
@@ -71,8 +70,8 @@ class PodConfig:
             K8sConfigError: A value that Kubernetes or Dagster would refuse or ignore.
         """
         if value is None or isinstance(value, ServerK8sConfig):
-            if isinstance(value, ServerK8sConfig):
-                self._check_server(value)
+            if value is not None and self.pods == "run":
+                raise K8sConfigError("must be a K8sConfig, not ServerK8sConfig")
             return value
         if isinstance(value, K8sConfig):
             config = value
@@ -87,11 +86,6 @@ class PodConfig:
             return ServerK8sConfig(config)
         config.helm_values("run")
         return config
-
-    def _check_server(self, value: ServerK8sConfig) -> None:
-        if self.pods == "run":
-            raise K8sConfigError("must be a K8sConfig, not ServerK8sConfig")
-        value.helm_values()
 
     def write(self, value: K8sConfig | ServerK8sConfig | None) -> dict[str, Any] | None:
         """The config as YAML, in camelCase."""
@@ -118,6 +112,7 @@ class AllowedFields(ValuesSection):
         job_metadata: Fields of the Job's ``ObjectMeta``.
         deployment_metadata: Fields of the ``ObjectMeta`` of a code server's Deployment.
         service_metadata: Fields of the ``ObjectMeta`` of its Service.
+        service_spec_config: Fields of its ``ServiceSpec``.
         namespace: Whether they may choose the namespace.
     """
 
@@ -128,6 +123,7 @@ class AllowedFields(ValuesSection):
     job_metadata: dict[str, bool] | None = None
     deployment_metadata: dict[str, bool] | None = None
     service_metadata: dict[str, bool] | None = None
+    service_spec_config: dict[str, bool] | None = None
     namespace: bool | None = None
 
     @classmethod
@@ -161,7 +157,7 @@ class AllowedFields(ValuesSection):
         return self
 
 
-_SECTION_NAMES = {camel_case(name): name for name in (*SECTIONS, "deployment_metadata", "service_metadata")}
+_SECTION_NAMES = {camel_case(name): name for name in (*SECTIONS, *SERVER_SECTIONS)}
 
 
 def _allowed(names: Sequence[object]) -> dict[str, Any]:

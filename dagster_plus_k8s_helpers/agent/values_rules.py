@@ -14,6 +14,7 @@ __all__ = [
     "MISPLACED_KEY",
     "NOT_VALUES",
     "NO_SUCH_FIELD",
+    "OTHER_CHARTS_KEY",
     "QUANTITY",
     "RESOURCES_WITHOUT_SIDE",
     "TOKEN_IN_FILE",
@@ -98,6 +99,13 @@ NOT_VALUES = Rule(
     "DPK213", Severity.ERROR, "A values file is one mapping.", "write keys such as dagsterCloud and workspace"
 )
 
+OTHER_CHARTS_KEY = Rule(
+    "DPK214",
+    Severity.ERROR,
+    "A block of the chart dagster, which is for Dagster without Dagster+; the agent's chart ignores it.",
+    "delete it; Dagster+ does what it is for",
+)
+
 VALUES_RULES = (
     INVALID_VALUE,
     QUANTITY,
@@ -112,4 +120,5 @@ VALUES_RULES = (
     LOG_MANAGER,
     LATER_DOCUMENT,
     NOT_VALUES,
+    OTHER_CHARTS_KEY,
 )

@@ -16,6 +16,7 @@ from dagster_plus_k8s_helpers.agent.kubernetes_values import (
     VolumesValue,
     with_mounts,
 )
+from dagster_plus_k8s_helpers.agent.newer_sections import WithPods
 from dagster_plus_k8s_helpers.agent.section import Items, is_from_file
 from dagster_plus_k8s_helpers.agent.values_pods import AllowedFields, RunPods, ServerPods
 from dagster_plus_k8s_helpers.agent.values_section import (
@@ -148,7 +149,7 @@ class ServerTTL(ValuesSection):
     ttl_seconds: Count = None
 
 
-class Workspace(ValuesSection):
+class Workspace(WithPods, ValuesSection):
     """The pods that the agent starts: code servers and runs, of every code location.
 
     Args:
@@ -173,6 +174,7 @@ class Workspace(ValuesSection):
         image_pull_grace_period: Seconds in which an image that cannot be pulled may still turn up.
         only_allow_user_defined_k8s_config_fields: `AllowedFields`, or a list of fields of `K8sConfig`.
         only_allow_user_defined_env_vars: Environment variables that locations and run tags may set.
+        fail_pod_on_run_failure: Whether a run that fails fails its Job and pod too.
         defer_job_snapshots: No longer read by the agent.
 
     Source: https://docs.dagster.io/deployment/dagster-plus/hybrid/kubernetes/configuration
@@ -198,6 +200,7 @@ class Workspace(ValuesSection):
     image_pull_grace_period: Count = None
     only_allow_user_defined_k8s_config_fields: AllowedFields | None = None
     only_allow_user_defined_env_vars: Names = None
+    fail_pod_on_run_failure: bool | None = None
     defer_job_snapshots: bool | None = None
 
     @model_validator(mode="before")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from dagster_plus_k8s_helpers.agent.kinds import FileKind, kind_of
-from dagster_plus_k8s_helpers.agent.pairing import check_queues
+from dagster_plus_k8s_helpers.agent.kinds import FileKind, check_instance, kind_of
+from dagster_plus_k8s_helpers.agent.pairing import check_queues, with_variables_of_agents
 from dagster_plus_k8s_helpers.agent.waivers import after_waivers
 from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument, read_yaml
 from dagster_plus_k8s_helpers.findings import Finding, not_too_many
@@ -49,6 +49,8 @@ def check_sources(sources: Sequence[Source]) -> list[Finding]:
     agents = [document.data for document in by_kind[FileKind.VALUES] if isinstance(document.data, Mapping)]
     for finding in check_queues(by_kind[FileKind.LOCATIONS], agents):
         findings[finding.where.file].append(finding)
+    for document in (*by_kind[FileKind.LOCATIONS], *by_kind[FileKind.CONTAINER_CONTEXT]):
+        findings[document.file] = with_variables_of_agents(findings[document.file], document, agents)
     texts = {source.name: source.content.decode("utf-8-sig", errors="replace") for source in sources}
     return [
         finding
@@ -66,6 +68,8 @@ def _position(finding: Finding) -> tuple[int, int, str]:
 
 def _check_of(kind: FileKind) -> Callable[[YamlDocument], list[Finding]]:
     """The check of a kind, imported when it is needed: nobody waits for what they do not check."""
+    if kind is FileKind.INSTANCE:
+        return check_instance
     if kind is FileKind.VALUES:
         from dagster_plus_k8s_helpers.agent.check_values import check_values  # noqa: PLC0415
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.errors import did_you_mean
+from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.plan.checks_tags import config_problems
-from dagster_plus_k8s_helpers.plan.rules import UNKNOWN_OP
+from dagster_plus_k8s_helpers.plan.rules import REFUSED_VALUE, UNKNOWN_OP
 from dagster_plus_k8s_helpers.plan.subjects import EXECUTOR, Hit
+from dagster_plus_k8s_helpers.pod.names import check_dns_label, check_image
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings import Rule
@@ -19,6 +20,13 @@ __all__ = ["EXECUTOR_RULES", "WRITTEN_RULES", "executor_config", "unknown_ops", 
 
 def written_config(asked: Asked) -> Iterator[Hit]:
     """What is wrong in the pod settings of an executor as they are written, which Dagster may well refuse."""
+    for key, check in _TEXTS.items():
+        text = asked.executor.written.get(key)
+        try:
+            if text and isinstance(text, str):
+                check(text)
+        except K8sConfigError as error:
+            yield Hit(REFUSED_VALUE, f"{key}: {error}", of=EXECUTOR, layer="executor")
     for op_name, rule, problem in _written_problems(asked):
         if op_name is None:
             yield Hit(rule, f"step_k8s_config: {problem}", of=EXECUTOR, layer="executor")
@@ -53,6 +61,9 @@ def executor_config(job: Planned) -> Iterator[Hit]:
                     if _plain(problem) not in said:
                         yield group.hit(rule, f"{layer}: {problem}")
 
+
+_TEXTS: Mapping[str, Callable[[str], None]] = {"job_image": check_image, "job_namespace": check_dns_label}
+"""What the stock executor takes as it is, and `k8s_executor` refuses when it is made."""
 
 WRITTEN_RULES: tuple[TagRule, ...] = (written_config, unknown_ops)
 EXECUTOR_RULES: tuple[JobRule, ...] = (executor_config,)

@@ -10,13 +10,17 @@ import yaml
 
 from dagster_plus_k8s_helpers.agent.check_locations import check_container_context
 from dagster_plus_k8s_helpers.agent.check_values import check_values
+from dagster_plus_k8s_helpers.agent.image_texts import check_image_text
+from dagster_plus_k8s_helpers.agent.location_rules import WRONG_VALUE
+from dagster_plus_k8s_helpers.agent.pairing import with_variables_of_agents
 from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
+from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.findings import Finding, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
+from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
 
 __all__ = ["FromFile", "check_settings"]
 
@@ -32,12 +36,27 @@ def check_settings(
 
     Args:
         agent: The agent's Helm values.
-        location: The code location's entry in ``dagster_cloud.yaml``; its ``container_context`` is looked at.
+        location: The code location's entry in ``dagster_cloud.yaml``; its ``container_context`` and its image
+            are looked at.
         known: What is found in files already, among which may be the ones that the settings are from.
     """
     said = {(finding.code, finding.message) for finding in known}
-    found = [*_found(check_values, agent, "agent"), *_found(check_container_context, *_context(location))]
+    agents = [] if agent is None else [agent]
+
+    def check_context(document: YamlDocument) -> list[Finding]:
+        return with_variables_of_agents(check_container_context(document), document, agents)
+
+    found = [*_found(check_values, agent, "agent"), *_found(check_context, *_context(location))]
+    found += _image(location)
     yield from (finding for finding in found if (finding.code, finding.message) not in said)
+
+
+def _image(location: Mapping[str, Any] | None) -> Iterator[Finding]:
+    image = None if location is None or isinstance(location, FromFile) else location.get("image")
+    try:
+        check_image_text(image if isinstance(image, str) else "")
+    except K8sConfigError as error:
+        yield WRONG_VALUE.at(Where(path="location.image"), error.reason)
 
 
 def _context(location: Mapping[str, Any] | None) -> tuple[Mapping[str, Any] | None, str]:

@@ -129,6 +129,7 @@ def launcher_config(agent: Settings) -> Mapping[str, Any]:
         "scheduler_name": workspace.get("schedulerName"),
         "security_context": workspace.get("securityContext"),
         "run_k8s_config": _snake_sections(workspace.get("runK8sConfig")),
+        "fail_pod_on_run_failure": workspace.get("failPodOnRunFailure"),
         "only_allow_user_defined_k8s_config_fields": allowed,
         "only_allow_user_defined_env_vars": allowed_variables,
         "job_namespace": workspace.get("namespace") or unknown.AGENT_NAMESPACE,
@@ -271,6 +272,7 @@ _SECTIONS = {
     # The chart knows these; they are for code servers, and no run's.
     "serviceMetadata": "",
     "deploymentMetadata": "",
+    "serviceSpecConfig": "",
 }
 
 

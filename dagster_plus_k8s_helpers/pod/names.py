@@ -21,9 +21,11 @@ __all__ = [
     "check_dns_subdomain",
     "check_env_name",
     "check_image",
+    "check_image_tag",
     "check_label_value",
     "check_labels",
     "check_qualified_name",
+    "check_repository",
 ]
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
@@ -32,11 +34,10 @@ _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", re.ASCII)
 _PATH_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[0-9a-fA-F:]+\])"
-_IMAGE = re.compile(
-    rf"(?:{_HOST}(?::[0-9]+)?/)?{_PATH_COMPONENT}(?:/{_PATH_COMPONENT})*"
-    r"(?::\w[\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
-    re.ASCII,
-)
+_REPOSITORY = rf"(?:{_HOST}(?::[0-9]+)?/)?{_PATH_COMPONENT}(?:/{_PATH_COMPONENT})*"
+_TAG = r"\w[\w.-]{0,127}"
+_DIGEST = r"@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
+_IMAGE = re.compile(rf"{_REPOSITORY}(?::{_TAG})?(?:{_DIGEST})?", re.ASCII)
 _LONGEST_LABEL = 63
 _LONGEST_SUBDOMAIN = 253
 _MOST_ANNOTATION_BYTES = 256 * 1024
@@ -119,13 +120,42 @@ def check_image(image: str) -> None:
     if not _IMAGE.fullmatch(image):
         raise K8sConfigError(
             f"{_shown(image)} is not an image reference such as 'registry.example.com/team/project:1.2'"
-            f"{_lower_case_hint(image)}"
+            f"{_image_hint(image)}"
+        )
+
+
+def check_repository(repository: str) -> None:
+    """An image reference without tag and digest, which are added to it."""
+    if re.fullmatch(_REPOSITORY, repository, re.ASCII):
+        return
+    if _IMAGE.fullmatch(repository):
+        bare = re.sub(rf"(?::{_TAG})?(?:{_DIGEST})?$", "", repository)
+        raise K8sConfigError(f"{_shown(repository)} has a tag, where another is added; write {bare!r}")
+    raise K8sConfigError(
+        f"{_shown(repository)} is not a repository of images such as 'registry.example.com/team/project'"
+        f"{_image_hint(repository)}"
+    )
+
+
+def check_image_tag(tag: str) -> None:
+    """The tag of an image: at most 128 of letters, digits, ``_``, ``.`` and ``-``; a digest may follow."""
+    if not re.fullmatch(rf"{_TAG}(?:{_DIGEST})?", tag, re.ASCII):
+        raise K8sConfigError(
+            f"{_shown(tag)} is no tag: use at most 128 of A-Z, a-z, 0-9, '_', '.' and '-', the first none of "
+            "the last two"
         )
 
 
 def _shown(name: str) -> str:
     longest = 80
     return repr(name) if len(name) <= longest else f"{name[:longest]!r}... ({len(name)} characters)"
+
+
+def _image_hint(image: str) -> str:
+    scheme, separator, rest = image.partition("://")
+    if separator and _IMAGE.fullmatch(rest):
+        return f"; write {rest!r}, without {scheme}://"
+    return _lower_case_hint(image)
 
 
 def _lower_case_hint(name: str) -> str:

@@ -135,8 +135,8 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             colour: blue
         """,
         [
-            "dagster_cloud.yaml:3:5 locations[0].colour: error DPK302: Dagster+ does not know the key 'colour' here; "
-            "delete the key"
+            "dagster_cloud.yaml:3:5 locations[0].colour: notice DPK302: dagster-cloud-cli 1.13.27 does not know the key "
+            "'colour' here; delete the key, or make sure that your version of Dagster+ reads it"
         ],
     ),
     "a key at the wrong level": (
@@ -155,8 +155,8 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "entry of locations",
             "dagster_cloud.yaml:4:5 locations[0].image_pull_secrets: error DPK303: the key 'image_pull_secrets' is "
             "not read here; write it in container_context.k8s",
-            "dagster_cloud.yaml:6:7 locations[0].container_context.env_vars: error DPK303: the key 'env_vars' is not "
-            "read here; write it in k8s",
+            "dagster_cloud.yaml:6:7 locations[0].container_context.env_vars: warning DPK340: these env_vars stand beside "
+            "k8s and not in it; write the variables in env_vars of k8s, which both read",
             "dagster_cloud.yaml:7:13 locations[0].container_context.k8s.tolerations: error DPK303: the key "
             "'tolerations' is not read here; write it in run_k8s_config as pod_spec_config: {tolerations: ...}",
             "dagster_cloud.yaml:7:30 locations[0].container_context.k8s.agent_queue: error DPK303: the key "
@@ -416,9 +416,9 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         "k8s:\n  env: [{name: A}, {name: B, value: ''}]\n"
         "  server_k8s_config: {container_config: {env: [{name: C}]}}",
         [
-            "container_context.yaml:2:9 k8s.env[0]: error DPK307: 'A' has neither a value nor a value_from and is "
+            "container_context.yaml:2:9 k8s.env[0]: warning DPK307: 'A' has neither a value nor a value_from and is "
             'set to empty text; write its value; where empty text is meant, value: ""',
-            "container_context.yaml:3:48 k8s.server_k8s_config.container_config.env[0]: error DPK307: 'C' has "
+            "container_context.yaml:3:48 k8s.server_k8s_config.container_config.env[0]: warning DPK307: 'C' has "
             'neither a value nor a value_from and is set to empty text; write its value; where empty text is meant, value: ""',
         ],
     ),
@@ -426,8 +426,8 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         CONTEXT,
         "k8s: {env_vars: [LEVEL=info, REGION]}",
         [
-            "container_context.yaml:1:30 k8s.env_vars[1]: error DPK307: 'REGION' has no value; write KEY=VALUE, or "
-            "name a Secret in env_secrets"
+            "container_context.yaml:1:30 k8s.env_vars[1]: warning DPK307: 'REGION' has no value; write KEY=VALUE, "
+            "name a Secret in env_secrets, or give the agent's values with the file"
         ],
     ),
     "a default with an equals sign": (

@@ -87,7 +87,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "a key nobody knows",
         "dagsterCloud:\n  zebra: 1\n",
         [
-            "values.yaml:2:3 dagsterCloud.zebra: warning DPK102: the key 'zebra' is not known here; delete the key, or make sure that your version of the chart reads it",
+            "values.yaml:2:3 dagsterCloud.zebra: notice DPK102: neither the chart 1.8.13 nor the agent 1.13.27 is known to read the key 'zebra' here; delete the key, or make sure that your version of the chart reads it",
         ],
     ),
     (
@@ -153,7 +153,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "a key of another section, one level too deep",
         "workspace:\n  imagePullSecrets: []\n",
         [
-            "values.yaml:2:3 workspace.imagePullSecrets: error DPK205: there is no key 'imagePullSecrets' in workspace; write imagePullSecrets",
+            "values.yaml:2:3 workspace.imagePullSecrets: error DPK205: there is no key 'imagePullSecrets' in workspace; write imagePullSecrets one level up",
         ],
     ),
     (
@@ -209,7 +209,15 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "a section nobody knows",
         "workspace:\n  runK8sConfig:\n    zebra: {}\n",
         [
-            "values.yaml:3:5 workspace.runK8sConfig.zebra: error DPK204: there is no key 'zebra' here; write one of containerConfig, podTemplateSpecMetadata, podSpecConfig, jobMetadata, jobSpecConfig",
+            "values.yaml:3:5 workspace.runK8sConfig.zebra: notice DPK102: neither the chart 1.8.13 nor the agent 1.13.27 is known to read the key 'zebra' here; delete the key, or make sure that your version of the chart reads it",
+        ],
+    ),
+    (
+        "blocks of the chart that is not the agent's",
+        "dagsterDaemon: {}\nrunLauncher: {config: {k8sRunLauncher: {envSecrets: [{name: a}], volumes: []}}}\n",
+        [
+            "values.yaml:1:1 dagsterDaemon: error DPK214: 'dagsterDaemon' is a block of the chart dagster and not of the agent's; delete it; Dagster+ does what it is for",
+            "values.yaml:2:1 runLauncher: error DPK214: 'runLauncher' is a block of the chart dagster and not of the agent's; write workspace.envSecrets",
         ],
     ),
     (
@@ -497,7 +505,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "an env var with a name only in a pod config",
         "workspace:\n  serverK8sConfig:\n    containerConfig:\n      env: [{name: A}, {name: B, value: ''}]\n",
         [
-            "values.yaml:4:13 workspace.serverK8sConfig.containerConfig.env[0]: error DPK210: 'A' has neither a value nor a valueFrom and is set to empty text; write its value; where empty text is meant, value: \"\"",
+            "values.yaml:4:13 workspace.serverK8sConfig.containerConfig.env[0]: warning DPK210: 'A' has neither a value nor a valueFrom and is set to empty text; write its value; where empty text is meant, value: \"\"",
         ],
     ),
     (

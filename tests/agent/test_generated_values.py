@@ -104,7 +104,12 @@ values = some(
     ),
     dagster_cloud_agent=some(
         DagsterCloudAgent,
-        image=some(AgentImage, repository=texts, tag=texts | st.integers(0)),
+        image=some(
+            AgentImage,
+            repository=st.sampled_from(["agent", "docker.io/dagster/dagster-cloud-agent"]),
+            tag=st.from_regex(r"\w[\w.-]{0,9}", fullmatch=True, alphabet=st.characters(codec="ascii"))
+            | st.integers(0),
+        ),
         replicas=counts,
         resources=resources,
         env=st.dictionaries(env_names, texts, max_size=3),

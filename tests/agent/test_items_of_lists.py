@@ -33,9 +33,9 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "container_context.yaml:4:7 k8s.env_secrets[1]: error DPK301: env_secrets: name 'Bad_B' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
             "container_context.yaml:7:7 k8s.volumes[0]: error DPK301: volumes: volume name 'Bad' must be at most 63 of a-z, 0-9 and '-', and start and end with a letter or digit; write it in lower case",
             "container_context.yaml:8:7 k8s.volumes[1]: error DPK301: volumes: volume name 'B_d' must be at most 63 of a-z, 0-9 and '-', and start and end with a letter or digit; write it in lower case",
-            "container_context.yaml:11:7 k8s.env[0]: error DPK307: 'A' has neither a value nor a value_from and is set to empty text; write its value; where empty text is meant, value: \"\"",
+            "container_context.yaml:11:7 k8s.env[0]: warning DPK307: 'A' has neither a value nor a value_from and is set to empty text; write its value; where empty text is meant, value: \"\"",
             "container_context.yaml:11:17 k8s.env[0].valu: error DPK301: EnvVar has no field 'valu'; did you mean 'value'?; write 'value'",
-            "container_context.yaml:12:7 k8s.env[1]: error DPK307: 'B' has neither a value nor a value_from and is set to empty text; write its value; where empty text is meant, value: \"\"",
+            "container_context.yaml:12:7 k8s.env[1]: warning DPK307: 'B' has neither a value nor a value_from and is set to empty text; write its value; where empty text is meant, value: \"\"",
             "container_context.yaml:12:17 k8s.env[1].valu: error DPK301: EnvVar has no field 'valu'; did you mean 'value'?; write 'value'",
         ],
     ),
@@ -90,7 +90,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         """,
         [
             "container_context.yaml:6:11 k8s.run_k8s_config.container_config.env[1]: error DPK306: 'A' is set twice for runs; line 5 sets it too; keep one of the two",
-            "container_context.yaml:7:11 k8s.run_k8s_config.container_config.env[2]: error DPK307: 'B' has neither a value nor a value_from and is set to empty text; write its value; where empty text is meant, value: \"\"",
+            "container_context.yaml:7:11 k8s.run_k8s_config.container_config.env[2]: warning DPK307: 'B' has neither a value nor a value_from and is set to empty text; write its value; where empty text is meant, value: \"\"",
             "container_context.yaml:7:21 k8s.run_k8s_config.container_config.env[2].valu: error DPK301: EnvVar has no field 'valu'; did you mean 'value'?; write 'value'",
             "container_context.yaml:10:11 k8s.run_k8s_config.container_config.volume_mounts[1]: error DPK301: volume_mounts: names '/a' twice, first on line 9; keep one of the two",
             "container_context.yaml:14:11 k8s.run_k8s_config.pod_spec_config.volumes[1]: error DPK301: volumes: names 'a' twice, first on line 13; keep one of the two",
@@ -174,7 +174,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "values.yaml:4:7 workspace.envVars[0]: error DPK201: the name 'export A' has a space in it; write NAME=value without export",
             "values.yaml:10:11 workspace.runK8sConfig.containerConfig.env[1]: error DPK209: names 'A' twice, first on line 9; keep one of the two",
             "values.yaml:11:11 workspace.runK8sConfig.containerConfig.env[2]: error DPK209: the environment variable 'B' is set twice; envVars sets it too, in line 5; keep one of the two",
-            "values.yaml:11:11 workspace.runK8sConfig.containerConfig.env[2]: error DPK210: 'B' has neither a value nor a valueFrom and is set to empty text; write its value; where empty text is meant, value: \"\"",
+            "values.yaml:11:11 workspace.runK8sConfig.containerConfig.env[2]: warning DPK210: 'B' has neither a value nor a valueFrom and is set to empty text; write its value; where empty text is meant, value: \"\"",
             "values.yaml:11:21 workspace.runK8sConfig.containerConfig.env[2].valu: error DPK101: EnvVar has no field 'valu'; did you mean 'value'?; write 'value'",
             "values.yaml:14:7 workspace.volumes[1]: error DPK201: names 'a' twice, first on line 13; keep one of the two",
             "values.yaml:15:7 workspace.volumes[2]: error DPK201: volume name 'Bad' must be at most 63 of a-z, 0-9 and '-', and start and end with a letter or digit; write it in lower case",
@@ -247,10 +247,10 @@ def test_hundreds_of_findings_of_one_rule_end_with_their_number() -> None:
 
     assert len(findings) == 201
     assert str(findings[-2]).startswith(
-        "container_context.yaml:202:7 k8s.env_vars[199]: error DPK307: 'A199' has"
+        "container_context.yaml:202:7 k8s.env_vars[199]: warning DPK307: 'A199' has"
     )
     assert str(findings[-1]) == (
-        "container_context.yaml:203:7 k8s.env_vars[200]: error DPK307: 300 more findings of DPK307, the first of them "
+        "container_context.yaml:203:7 k8s.env_vars[200]: warning DPK307: 300 more findings of DPK307, the first of them "
         "here; mend those before, then check again"
     )
 

@@ -7,6 +7,7 @@ import pytest
 from dagster_plus_k8s_helpers.agent.kinds import FileKind, kind_of
 from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
 from dagster_plus_k8s_helpers.findings import Finding
+from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 
 
 @pytest.mark.parametrize(
@@ -31,12 +32,45 @@ from dagster_plus_k8s_helpers.findings import Finding
         ("project/container_context.yaml", "K9S: {}", FileKind.CONTAINER_CONTEXT),
         ("build.yaml", "1: a", FileKind.BUILD),
         ("values.yaml", "locations: []", FileKind.LOCATIONS),
+        # One section too high, and not what it resembles.
+        ("values.yaml", "tolerations: []", FileKind.VALUES),
+        ("x.yaml", "tolerations: []", FileKind.VALUES),
+        ("x.yaml", "nodeSelector: {}\nreplicas: 2", FileKind.VALUES),
+        ("container_context.yaml", "resources: {}", FileKind.CONTAINER_CONTEXT),
+        # Of the chart that is not the agent's.
+        ("x.yaml", "dagsterWebserver: {}\npostgresql: {}", FileKind.VALUES),
+        ("x.yaml", "dagster-user-deployments: {}", FileKind.VALUES),
+        ("x.yaml", "instance_class: {module: dagster_cloud.instance}", FileKind.INSTANCE),
+        ("values.yaml", "dagster_cloud_api: {}\nisolated_agents: {}\nagent_queues: {}", FileKind.INSTANCE),
+        ("x.yaml", "run_launcher: {}\ncompute_logs: {}\npython_logs: {}", FileKind.INSTANCE),
+        ("dagster.yaml", "telemetry: {}", FileKind.INSTANCE),
     ],
 )
 def test_a_file_is_told_by_what_it_holds_then_by_its_name(name: str, text: str, kind: FileKind) -> None:
     (document,), _ = read_yaml(text, name)
 
     assert kind_of(document) is kind
+
+
+AGENT_INSTANCE = b"""\
+instance_class: {module: dagster_cloud.instance, class: DagsterCloudAgentInstance}
+dagster_cloud_api: {agent_token: {env: TOKEN}}
+user_code_launcher: {module: dagster_cloud.workspace.kubernetes, class: K8sUserCodeLauncher}
+isolated_agents: {enabled: true}
+"""
+
+
+def test_the_agent_s_own_dagster_yaml_is_no_values_file() -> None:
+    assert [str(finding) for finding in check_sources([Source("conf/dagster.yaml", AGENT_INSTANCE)])] == [
+        "conf/dagster.yaml:1:1: notice DPK106: this is the dagster.yaml of an agent, which is not checked; give the "
+        "Helm values that it is written from"
+    ]
+
+
+def test_any_other_instance_is_not_taken_for_values_either() -> None:
+    (finding,) = check_sources([Source("dagster.yaml", b"compute_logs: {module: a, class: b}")])
+
+    assert finding.message == "this is a dagster.yaml, which is not checked"
 
 
 @pytest.mark.parametrize(

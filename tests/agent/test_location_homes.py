@@ -119,7 +119,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         [
             "container_context.yaml:1:1 image: error DPK303: the key 'image' is not read here; write it in [tool.dg.project] of pyproject.toml",
             "container_context.yaml:2:1 registry: error DPK303: the key 'registry' is not read here; write it in build.yaml",
-            "container_context.yaml:3:1 env_vars: error DPK303: the key 'env_vars' is not read here; write it in k8s",
+            "container_context.yaml:3:1 env_vars: warning DPK340: these env_vars stand beside k8s and not in it; write the variables in env_vars of k8s, which both read",
             "container_context.yaml:4:1 tolerations: error DPK303: the key 'tolerations' is not read here; write it in k8s.run_k8s_config as pod_spec_config: {tolerations: ...}",
             "container_context.yaml:5:7 k8s.agent_queue: error DPK303: the key 'agent_queue' is not read here; write it in [tool.dg.project] of pyproject.toml",
         ],
@@ -185,8 +185,8 @@ def test_a_key_that_the_installed_dagster_plus_knows_is_no_finding() -> None:
     findings = check_sources([Source("dagster_cloud.yaml", text.encode())])
 
     assert [str(finding) for finding in findings] == [
-        "dagster_cloud.yaml:2:49 locations[0].image_diges: error DPK302: Dagster+ does not know the key 'image_diges' "
-        "here; delete the key"
+        "dagster_cloud.yaml:2:49 locations[0].image_diges: error DPK101: there is no key 'image_diges' here; did you "
+        "mean 'image_digest'?; write 'image_digest'"
     ]
 
 
@@ -197,4 +197,4 @@ def test_without_dagster_plus_a_key_that_nothing_knows_is_found(monkeypatch: pyt
     (finding,) = check_sources([Source("dagster_cloud.yaml", b"locations: [{location_name: a, colour: b}]")])
 
     cloud_cli._fields.cache_clear()
-    assert finding.message == "Dagster+ does not know the key 'colour' here"
+    assert finding.message == "dagster-cloud-cli 1.13.27 does not know the key 'colour' here"

@@ -81,7 +81,7 @@ MISPLACED = [
     (
         "workspace: {imagePullSecrets: []}",
         "there is no key 'imagePullSecrets' in workspace",
-        "write imagePullSecrets",
+        "write imagePullSecrets one level up",
     ),
     (
         "workspace: {deployments: []}",
@@ -129,6 +129,31 @@ MISPLACED = [
         "write workspace.serverTTL",
     ),
     (
+        "dagsterCloudAgent: {serviceAccount: {name: a}}",
+        "there is no key 'serviceAccount' in dagsterCloudAgent",
+        "write serviceAccount one level up",
+    ),
+    (
+        "dagsterCloudAgent: {computeLogs: {}}",
+        "there is no key 'computeLogs' in dagsterCloudAgent",
+        "write computeLogs one level up",
+    ),
+    (
+        "dagsterCloud: {isolatedAgents: {}}",
+        "there is no key 'isolatedAgents' in dagsterCloud",
+        "write isolatedAgents one level up",
+    ),
+    (
+        "dagsterCloudAgent: {image: {imagePullSecrets: []}}",
+        "there is no key 'imagePullSecrets' in dagsterCloudAgent.image",
+        "write imagePullSecrets at the top of the file",
+    ),
+    (
+        "workspace: {kubeconfigFile: /a}",
+        "there is no key 'kubeconfigFile' in workspace",
+        "write dagsterCloudAgent.kubeconfigFile",
+    ),
+    (
         "branchDeployments: true",
         "there is no key 'branchDeployments' at the top",
         "write dagsterCloud.branchDeployments",
@@ -165,6 +190,33 @@ MISPLACED = [
         "write dagsterCloudAgent.tolerations for the agent, or workspace.runK8sConfig or serverK8sConfig: {podSpecConfig: {tolerations: ...}} for your code",
     ),
 ]
+
+
+OF_THE_OTHER_CHART = [
+    ("runLauncher: {config: {k8sRunLauncher: {}}}", "write what runs need in workspace"),
+    (
+        "runLauncher: {config: {k8sRunLauncher: {imagePullPolicy: Always, jobNamespace: a, envVars: []}}}",
+        "write workspace.pullPolicy, workspace.namespace",
+    ),
+    ("k8sRunLauncher: {runK8sConfig: {a: b}}", "write workspace.runK8sConfig"),
+    ("workspace: {k8sRunLauncher: {envVars: [A=b]}}", "write workspace.envVars"),
+    ("dagsterWebserver: {}", "delete it; Dagster+ does what it is for"),
+    ("dagsterDaemon: {}", "delete it; Dagster+ does what it is for"),
+    ("postgresql: {enabled: true}", "delete it; Dagster+ does what it is for"),
+    ("dagster-user-deployments: {}", "write a location in dagster_cloud.yaml for each of them"),
+    (
+        "computeLogManager: {}",
+        "write computeLogs: {enabled: true, custom: {module: ..., class: ..., config: ...}}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "fix"), OF_THE_OTHER_CHART)
+def test_a_block_of_the_other_chart_is_sent_to_what_the_agent_has_for_it(text: str, fix: str) -> None:
+    (finding,) = check_values_file(text + "\n", "values.yaml")[1]
+
+    assert (finding.code, finding.fix) == ("DPK214", fix)
+    assert "is a block of the chart dagster and not of the agent's" in finding.message
 
 
 @pytest.mark.parametrize(("text", "message", "fix"), MISPLACED)

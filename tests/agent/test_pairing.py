@@ -9,12 +9,15 @@ from dagster_plus_k8s_helpers import (
     AgentValues,
     CodeLocation,
     DagsterCloud,
+    DagsterCloudAgent,
     DagsterCloudConfig,
+    K8sContainerContext,
     LocationDefaults,
     check_agents_and_locations,
 )
 from dagster_plus_k8s_helpers.agent.pairing import check_queues
 from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
+from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 
 BY_DEFAULT: dict[str, object] = {"dagsterCloud": {}}
 EU = {"dagsterCloud": {"agentQueues": {"includeDefaultQueue": False, "additionalQueues": ["eu", "eu-gpu"]}}}
@@ -82,6 +85,95 @@ def test_a_location_needs_an_agent_that_serves_its_queue(
     documents, _ = read_yaml(text, "f")
 
     assert [str(finding) for finding in check_queues(documents, agents)] == messages
+
+
+BARE = """\
+locations:
+  - location_name: a
+    agent_queue: {queue}
+    container_context: {{k8s: {{env_vars: [REGION]}}}}
+"""
+OF_EU = "dagsterCloud: {agentQueues: {includeDefaultQueue: false, additionalQueues: [eu]}}\n"
+NOT_SET = (
+    "dagster_cloud.yaml:4:42 locations[0].container_context.k8s.env_vars[0]: error DPK307: 'REGION' has no value, and "
+    "dagsterCloudAgent.env of the agent's values does not set it; set REGION in dagsterCloudAgent.env or envFrom, or "
+    "write REGION=VALUE"
+)
+UNKNOWN = (
+    "dagster_cloud.yaml:4:42 locations[0].container_context.k8s.env_vars[0]: warning DPK307: 'REGION' has no value; "
+    "write KEY=VALUE, name a Secret in env_secrets, or give the agent's values with the file"
+)
+
+
+@pytest.mark.parametrize(
+    ("agents", "messages"),
+    [
+        ([], [UNKNOWN]),
+        (["dagsterCloudAgent: {env: {REGION: eu}}"], []),
+        (["dagsterCloudAgent: {env: [{name: REGION, value: eu}]}"], []),
+        (["dagsterCloudAgent: {envFrom: [{configMapRef: {name: regions}}]}"], []),
+        (["dagsterCloudAgent: {env: {OTHER: eu}}"], [NOT_SET]),
+        (["dagsterCloudAgent: {replicas: 2}"], [NOT_SET]),
+        # Variables of the pods that the agent starts are not its own.
+        (["workspace: {envVars: [REGION=eu]}"], [NOT_SET]),
+        # An image of one's own may set any.
+        (["dagsterCloudAgent: {image: {repository: ghcr.io/acme/agent}}"], [UNKNOWN]),
+        (
+            ["dagsterCloudAgent: {image: {repository: mirror.acme.com/dagster/dagster-cloud-agent}}"],
+            [NOT_SET],
+        ),
+        # Every agent that serves the location needs it, and no other.
+        (["dagsterCloudAgent: {env: {REGION: eu}}", OF_EU], []),
+        (["dagsterCloudAgent: {env: {REGION: eu}}", "dagsterCloudAgent: {replicas: 2}"], [NOT_SET]),
+    ],
+)
+def test_a_bare_variable_of_a_location_is_read_from_the_agents_that_serve_it(
+    agents: list[str], messages: list[str]
+) -> None:
+    sources = [Source(f"values{index}.yaml", text.encode()) for index, text in enumerate(agents)]
+    text = BARE.replace("agent_queue: {queue}", "image: etl:1").format()
+
+    findings = check_sources([*sources, Source("dagster_cloud.yaml", text.encode())])
+
+    assert [str(finding) for finding in findings] == messages
+
+
+def test_an_agent_of_another_queue_does_not_give_a_variable() -> None:
+    text = BARE.format(queue="eu").encode()
+    without, with_it = OF_EU.encode(), (OF_EU + "dagsterCloudAgent: {env: {REGION: eu}}\n").encode()
+    default = Source("default.yaml", b"dagsterCloudAgent: {env: {REGION: eu}}")
+
+    found = check_sources([default, Source("eu.yaml", without), Source("dagster_cloud.yaml", text)])
+
+    assert [str(finding) for finding in found] == [NOT_SET]
+    assert check_sources([default, Source("eu.yaml", with_it), Source("dagster_cloud.yaml", text)]) == []
+
+
+def test_variables_of_a_container_context_alone_are_read_from_any_agent() -> None:
+    context = Source("container_context.yaml", b"k8s: {env_vars: [REGION, HOSTNAME, DAGSTER_HOME]}")
+
+    found = check_sources([Source("values.yaml", b"dagsterCloudAgent: {env: {A: b}}"), context])
+
+    assert [(str(finding.severity), finding.where.path) for finding in found] == [
+        ("error", "k8s.env_vars[0]")
+    ]
+
+
+def test_objects_share_variables_as_files_do() -> None:
+    config = DagsterCloudConfig(
+        defaults=LocationDefaults(container_context=K8sContainerContext(env_vars={"ZONE": None})),
+        locations=[
+            CodeLocation(
+                location_name="a", container_context=K8sContainerContext(env_vars={"REGION": None, "A": "b"})
+            )
+        ],
+    )
+    agent = AgentValues(dagster_cloud_agent=DagsterCloudAgent(env={"ZONE": "1"}))
+
+    assert [finding.where.path for finding in check_agents_and_locations(agent, config)] == [
+        "locations[0].container_context.k8s.env_vars[0]"
+    ]
+    assert check_agents_and_locations([], config) == []
 
 
 ONLY_EU = AgentValues(

@@ -143,6 +143,30 @@ def test_an_executors_config_is_read_as_it_is_written(
     assert found(defs) == [(code, f"the executor: {message}")]
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            {"job_image": "ghcr.io/Acme/etl:1"},
+            "job_image: 'ghcr.io/Acme/etl:1' is not an image reference such as 'registry.example.com/team/project:1.2'; "
+            "write it in lower case",
+        ),
+        (
+            {"job_namespace": "a_b"},
+            "job_namespace: name 'a_b' must be at most 63 of a-z, 0-9 and '-', and start and end with a letter or digit",
+        ),
+    ],
+)
+def test_the_stock_executor_takes_what_ours_refuses(config: dict[str, Any], message: str) -> None:
+    assert ("DPK515", f"the executor: {message}") in found(definitions(executor=stock(**config), job={}))
+
+
+def test_what_the_environment_says_of_an_executor_is_not_known() -> None:
+    executor = stock(job_image={"env": "IMAGE"})
+
+    assert [code for code, _ in found(definitions(executor=executor, job={})) if code == "DPK515"] == []
+
+
 def test_what_an_executor_has_for_one_step_does_not_hide_what_another_has() -> None:
     executor = stock(per_step_k8s_config={"bad": {"container_config": {"resorces": {}}}})
 

@@ -8,8 +8,10 @@ import yaml
 from checked import definitions, found
 
 from dagster_plus_k8s_helpers.agent.helm_values import AgentValues
-from dagster_plus_k8s_helpers.plan import check
+from dagster_plus_k8s_helpers.plan import check, plan
+from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.checks_settings import FromFile
+from dagster_plus_k8s_helpers.plan.layers import launcher_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,7 @@ LOCATION = {
         "k8s": {"env_vars": ["DB_PASSWORD=hunter2-very"], "resources": {"limits": {"memory": "4GB"}}}
     },
 }
+LOCATION_OF_SHOP = {"location_name": "shop"}
 CREDENTIAL = "this looks like a credential, by the name 'DB_PASSWORD'"
 
 
@@ -79,3 +82,52 @@ def test_what_no_file_can_hold_is_left_to_the_plan() -> None:
     said = found(definitions(), agent={"workspace": {"namespace": object()}})
 
     assert [code for code, _ in said] == ["DPK500"]
+
+
+def test_variables_beside_k8s_are_in_the_pods_and_both_say_where_they_belong(tmp_path: Path) -> None:
+    entry = {"location_name": "shop", "container_context": {"env_vars": ["REGION=eu"]}}
+    message = "these env_vars stand beside k8s and not in it"
+
+    in_python = places({"location": entry})
+    file = tmp_path / "dagster_cloud.yaml"
+    file.write_text(yaml.safe_dump({"locations": [entry]}))
+    in_file = [(item.code, item.message) for item in check_sources([Source("f", file.read_bytes())])]
+
+    assert in_python == [("location.container_context.env_vars", "DPK340", message)]
+    assert in_file == [("DPK340", message)]
+    (step,) = plan(definitions(), location=entry).steps.values()
+    assert {"name": "REGION", "value": "eu"} in step.own_pod.spec["containers"][0]["env"]
+
+
+def test_a_bare_variable_of_a_location_is_read_from_the_agent_given_with_it() -> None:
+    entry = {"location_name": "shop", "container_context": {"k8s": {"env_vars": ["REGION"]}}}
+    where = "location.container_context.k8s.env_vars[0]"
+
+    alone = check(definitions(), location=entry)
+    with_it = check(definitions(), location=entry, agent={"dagsterCloudAgent": {"env": {"REGION": "eu"}}})
+    without = check(definitions(), location=entry, agent={"dagsterCloudAgent": {"env": {}}})
+
+    assert [(str(item.where), str(item.severity)) for item in alone] == [(where, "warning")]
+    assert with_it == []
+    assert [(str(item.where), str(item.severity)) for item in without] == [(where, "error")]
+
+
+def test_the_image_of_a_location_is_checked() -> None:
+    assert [
+        (where, code) for where, code, _ in places({"location": {**LOCATION_OF_SHOP, "image": "A b"}})
+    ] == [("location.image", "DPK301")]
+    assert places({"location": {**LOCATION_OF_SHOP, "image": "ghcr.io/acme/shop:1"}}) == []
+
+
+def test_an_agent_as_current_charts_have_it_is_planned_with() -> None:
+    workspace = {
+        "failPodOnRunFailure": True,
+        "serverK8sConfig": {"serviceSpecConfig": {"type": "ClusterIP"}},
+        "onlyAllowUserDefinedK8sConfigFields": {
+            "containerConfig": {"env": True},
+            "serviceSpecConfig": {"type": True},
+        },
+    }
+
+    assert launcher_config({"workspace": workspace})["fail_pod_on_run_failure"] is True
+    assert places({"agent": {"workspace": workspace}}) == []

@@ -70,7 +70,7 @@ def contexts() -> st.SearchStrategy[K8sContainerContext]:
 _common: dict[str, st.SearchStrategy[Any]] = {
     "build": st.builds(lambda directory: Build(directory=directory), _texts),
     "working_directory": _texts,
-    "image": _texts,
+    "image": st.sampled_from(["etl", "ghcr.io/acme/etl:1", "localhost:5000/a/b", "${IMAGE}"]),
     "executable_path": _texts,
     "container_context": contexts(),
     "agent_queue": _names,
