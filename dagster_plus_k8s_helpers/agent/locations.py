@@ -14,6 +14,7 @@ from dagster_plus_k8s_helpers.agent.cloud_cli import merged_locations, rendered_
 from dagster_plus_k8s_helpers.agent.container_context import ContainerContext, K8sContainerContext
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file
 from dagster_plus_k8s_helpers.agent.yaml_text import to_yaml_text
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class LocationDefaults(Section):
     agent_queue: str | None = None
 
 
+@answering
 class CodeLocation(Section):
     """One code location.
 
@@ -144,6 +146,7 @@ class CodeLocation(Section):
         return to_yaml(self)
 
 
+@answering
 class DagsterCloudConfig(Section):
     """What dagster_cloud.yaml holds.
 

@@ -10,6 +10,7 @@ from dagster_plus_k8s_helpers.agent.keys import corrected, names_of
 from dagster_plus_k8s_helpers.agent.location_rules import QUEUE_NOT_SERVED
 from dagster_plus_k8s_helpers.agent.locations import DagsterCloudConfig
 from dagster_plus_k8s_helpers.agent.yaml_file import shown_path
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import did_you_mean
 from dagster_plus_k8s_helpers.findings import Where
 
@@ -37,6 +38,7 @@ def check_queues(locations: Sequence[YamlDocument], agents: Sequence[Mapping[str
     ]
 
 
+@answering
 def check_agents_and_locations(
     agents: AgentValues | Sequence[AgentValues], config: DagsterCloudConfig
 ) -> list[Finding]:

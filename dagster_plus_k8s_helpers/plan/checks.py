@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers._dagster.executor_config import op_names_of
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.findings import Finding, Where
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 
+@answering
 def check(
     definitions: DefinitionsOrLoader | None = None,
     *,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from dagster_plus_k8s_helpers._dagster.planning import Refusal, accepted_config
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError, did_you_mean
 from dagster_plus_k8s_helpers.plan import unknown
 
@@ -69,6 +70,7 @@ Settings: TypeAlias = Mapping[str, Any] | WithDict
 """What a file holds: as a mapping, or as an object with ``to_dict()``."""
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One level of the hierarchy that a pod's configuration comes from.

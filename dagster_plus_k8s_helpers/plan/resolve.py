@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster import planning
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, PlanError
 from dagster_plus_k8s_helpers.executor.deployment import Deployment
 from dagster_plus_k8s_helpers.plan import unknown
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["plan", "plan_of_job", "steps_of_job"]
 
 
+@answering
 def plan(
     definitions: DefinitionsOrLoader,
     *,
