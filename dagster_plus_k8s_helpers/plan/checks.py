@@ -17,6 +17,7 @@ from dagster_plus_k8s_helpers.plan.checks_cluster import CLUSTER_RULES
 from dagster_plus_k8s_helpers.plan.checks_executor import EXECUTOR_RULES, WRITTEN_RULES
 from dagster_plus_k8s_helpers.plan.checks_jobs import JOB_RULES, TAGS_OF_JOBS
 from dagster_plus_k8s_helpers.plan.checks_layers import LAYER_RULES, bare_variables, gpu_from_below
+from dagster_plus_k8s_helpers.plan.checks_misplaced import misplaced
 from dagster_plus_k8s_helpers.plan.checks_objects import OBJECT_RULES
 from dagster_plus_k8s_helpers.plan.checks_pipes import PIPES_RULES
 from dagster_plus_k8s_helpers.plan.checks_pods import DEADLINE_RULES, POD_RULES, schema_version
@@ -210,6 +211,7 @@ def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _
     asked = Asked(job, steps, shared.around, op_names, launches)
     waivers = waivers_of(asked, shared.repository.metadata or {})
     hits = [hit for rule in _TAG_RULES for hit in rule(asked)]
+    hits += misplaced(asked, shared.repository.metadata or {})
     planned = plannable(asked, shared.deployment)
     refused = list(planned.refused)
     if planned.plan is not None:

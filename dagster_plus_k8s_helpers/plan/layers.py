@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from dagster_plus_k8s_helpers._dagster.planning import Refusal, accepted_config
+from dagster_plus_k8s_helpers._dagster.planning import Refusal, accepted_config, reasons
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError, did_you_mean
 from dagster_plus_k8s_helpers.plan import unknown
@@ -228,7 +228,7 @@ def reason(error: BaseException) -> str:
     """What an error of Dagster says, in one line and without a traceback."""
     nested = getattr(error, "errors", None)
     if nested:
-        return "; ".join(item.message for item in nested)
+        return reasons(error)
     return " ".join(str(error).split()) or type(error).__name__
 
 
