@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         ServerK8sConfig,
     )
     from dagster_plus_k8s_helpers.errors import (
+        ArgumentError,
         DagsterPlusK8sError,
         DeploymentError,
         InvalidFileError,
@@ -150,6 +151,7 @@ __all__ = [
     "AgentQueues",
     "AgentValues",
     "AllowedFields",
+    "ArgumentError",
     "AwsSecrets",
     "BranchDeploymentTTL",
     "Build",
@@ -261,6 +263,7 @@ _MODULES = {
     "agent.server_config": ("ServerK8sConfig",),
     "agent.locations": ("Build", "CodeLocation", "CodeSource", "DagsterCloudConfig", "LocationDefaults"),
     "errors": (
+        "ArgumentError",
         "DagsterPlusK8sError",
         "DeploymentError",
         "InvalidFileError",

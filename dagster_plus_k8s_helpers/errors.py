@@ -3,7 +3,8 @@
 DagsterPlusK8sError
 ├── K8sConfigError (ValueError)     a value that Kubernetes or Dagster would refuse or ignore
 │   ├── QuantityError               text that is not a Kubernetes quantity
-│   └── UnknownFieldError           a field that does not exist, with the nearest one that does
+│   ├── UnknownFieldError           a field that does not exist, with the nearest one that does
+│   └── ArgumentError (TypeError)   a call with an argument that there is not, or without one that it needs
 ├── InvalidFileError                a file that the platform would refuse or read otherwise than it was meant
 ├── MissingExtraError               a package that an extra of this one brings and that is not installed
 ├── SelectionError (ValueError)     a selection that reaches nothing the config could apply to
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings import Finding
 
 __all__ = [
+    "ArgumentError",
     "DagsterPlusK8sError",
     "DeploymentError",
     "InvalidFileError",
@@ -95,6 +97,10 @@ class UnknownFieldError(K8sConfigError):
         super().__init__(reason or f"{of} has no field {name!r}{suggestion}", where=where)
         self.name = name
         self.suggests = bool(suggestion)
+
+
+class ArgumentError(K8sConfigError, TypeError):
+    """A call with an argument that there is not, without one that it needs, or with one out of place."""
 
 
 class InvalidFileError(DagsterPlusK8sError):

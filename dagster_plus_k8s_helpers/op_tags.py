@@ -141,6 +141,7 @@ class _Rewriter:
 
 def _selected(items: Iterable[Any], selection: Selection | None) -> set[dg.AssetKey | dg.AssetCheckKey]:
     assets = [item for item in items if isinstance(item, dg.AssetsDefinition | dg.SourceAsset | dg.AssetSpec)]
+    written = selection
     if isinstance(selection, str):
         selection = _dagster.selection_from_text(selection)
     if not isinstance(selection, dg.AssetSelection | None) and not _is_function(selection):
@@ -148,7 +149,10 @@ def _selected(items: Iterable[Any], selection: Selection | None) -> set[dg.Asset
             f"a selection must be text, an AssetSelection or a function of AssetSpec, not {selection!r}"
         )
     if isinstance(selection, dg.AssetSelection):
-        return _dagster.selected_keys(assets, selection)
+        try:
+            return _dagster.selected_keys(assets, selection)
+        except dg.DagsterInvalidSubsetError:
+            raise SelectionError(f"the selection {_shown(written)} matches no asset") from None
     specs = [spec for asset in assets for spec in _specs(asset)]
     chosen = {spec.key for spec in specs if selection is None or selection(spec)}
     checks = {key for asset in assets if isinstance(asset, dg.AssetsDefinition) for key in asset.check_keys}

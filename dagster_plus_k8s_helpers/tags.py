@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
+from dagster_plus_k8s_helpers.arguments import answering, unknown_argument
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.op_tags import rewrite_op_tags
 from dagster_plus_k8s_helpers.pod.config import K8sConfig, K8sConfigFields
+from dagster_plus_k8s_helpers.pod.reading import ADVICE
 from dagster_plus_k8s_helpers.pod.resources import AmountLike, Resources
 
 if TYPE_CHECKING:
@@ -34,6 +36,16 @@ class TagFields(K8sConfigFields, total=False):
 _AMOUNTS = ("cpu", "memory", "gpu", "ephemeral_storage", "extended")
 
 
+_OWN_ADVICE = {
+    "mem": "write memory=...",
+    "gpus": "write gpu=...",
+    **dict.fromkeys(
+        ("limits", "requests"), 'write cpu=("1", "2"), memory="4Gi": a pair is request and limit'
+    ),
+}
+
+
+@answering
 def k8s_tags(**fields: Unpack[TagFields]) -> dict[str, Any]:
     """Tags for a job, an op or ``op_tags`` of an asset, in one call.
 
@@ -60,7 +72,9 @@ def k8s_tags(**fields: Unpack[TagFields]) -> dict[str, Any]:
     except UnknownFieldError as error:
         if error.where:
             raise
-        raise UnknownFieldError(error.name, TagFields.__annotations__, of="k8s_tags") from None
+        write = unknown_argument(error.name, TagFields.__annotations__, {**ADVICE, **_OWN_ADVICE})
+        reason = f"k8s_tags has no field {error.name!r}{write}"
+        raise UnknownFieldError(error.name, (), of="k8s_tags", reason=reason) from None
 
 
 @overload
@@ -79,6 +93,7 @@ def with_k8s_config(
 def with_k8s_config(
     definitions_or_assets: Iterable[T], config: K8sConfig, selection: Selection | None = None
 ) -> list[T]: ...
+@answering
 def with_k8s_config(definitions_or_assets: Any, config: K8sConfig, selection: Selection | None = None) -> Any:
     """Puts a config beneath what assets say themselves: where both say something, the asset wins.
 

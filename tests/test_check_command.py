@@ -307,7 +307,7 @@ def test_files_and_definitions_are_checked_together() -> None:
         (["-m", "shop_defs", "--location", "locations.yaml"], "locations.yaml has the locations a, b; write --location-name"),
         (
             ["-m", "shop_defs", "--location", "locations.yaml", "--location-name", "c"],
-            "locations.yaml has no location 'c'",
+            "locations.yaml has no location 'c'; it has a, b",
         ),
         (["-m", "shop_defs", "--agent", "absent.yaml"], "cannot read absent.yaml: No such file or directory"),
         (["--job", "nightly", "clean.yaml"], "--job, --location-name, --nodes, --kubernetes-version, --cluster and --deployment go with -m MODULE"),

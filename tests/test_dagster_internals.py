@@ -12,6 +12,8 @@ from dagster_k8s.executor import K8sStepHandler
 
 import dagster_plus_k8s_helpers
 from dagster_plus_k8s_helpers import DagsterPlusK8sError, _dagster
+from dagster_plus_k8s_helpers._dagster import planning
+from dagster_plus_k8s_helpers._dagster.executor_config import unknown_settings
 
 PACKAGE = Path(dagster_plus_k8s_helpers.__file__).parent
 
@@ -74,3 +76,26 @@ def test_an_op_that_keeps_its_tags_elsewhere_is_noticed() -> None:
 )
 def test_what_dagster_does_not_export_is_there(owner: type, names: list[str]) -> None:
     assert [name for name in names if not hasattr(owner, name)] == []
+
+
+def test_a_configured_executor_knows_what_it_was_made_from_and_an_executor_its_settings() -> None:
+    executor = dg.multiprocess_executor.configured({"max_concurent": 4})
+
+    [(name, known)] = unknown_settings(executor, {}).items()
+
+    assert name == "max_concurent"
+    assert "max_concurrent" in known
+    assert list(unknown_settings(dg.multiprocess_executor, {"max_concurent": 4})) == ["max_concurent"]
+    assert unknown_settings(executor.configured({}), {}) == {}
+
+
+def test_the_long_list_of_what_could_be_written_is_left_out() -> None:
+    executor = dg.multiprocess_executor.configured({"retries": {"on": {}}})
+    refused = executor.apply_config_mapping({})
+
+    assert planning.reasons(refused) == (
+        'Received unexpected config entry "on" at path root:config:retries. '
+        'Expected: "{ disabled?: { } enabled?: { } }".'
+    )
+    refused = dg.multiprocess_executor.configured({"nope": 1}).apply_config_mapping({})
+    assert planning.reasons(refused) == 'Received unexpected config entry "nope" at path root:config.'

@@ -315,12 +315,17 @@ def test_explain_tells_of_the_runs_own_pod_and_of_everything() -> None:
         (["plan", "--select", "key:none"], "reaches no asset"),
         (["plan", "--tag", "x"], "'x' must be KEY=VALUE"),
         (
+            ["explain", "nightly", "orders", "memroy"],
+            "no layer sets 'memroy' in the Job; did you mean 'memory'?",
+        ),
+        (["plan", "--agent", "-", "--run-config", "-"], "only one file can be -, which is standard input"),
+        (
             ["plan", *FILES[:4]],
             "Error: dagster_cloud.yaml has the locations shop, other; write --location-name\n",
         ),
         (
             ["plan", *FILES[:4], "--location-name", "shpo"],
-            "Error: dagster_cloud.yaml has no location 'shpo'; did you mean 'shop'?\n",
+            "Error: dagster_cloud.yaml has no location 'shpo'; did you mean 'shop'? It has shop, other\n",
         ),
         (["explain", "nightly", "churn_modl"], "there is no step 'churn_modl'; did you mean 'churn_model'?"),
         (
@@ -460,6 +465,98 @@ def test_definitions_that_do_not_fit_together_are_told_in_one_line(name: str, me
 
     assert result.exit_code == 2
     assert result.output.startswith(message)
+    assert result.output.count("\n") == 1
+
+
+def fields_explained(*arguments: str) -> list[str]:
+    """The fields that `explain` shows, without the tree around them and the layers."""
+    result = call("explain", *arguments)
+    assert result.exit_code == 0, result.output
+    return [line.lstrip("└├─│ ") for line in result.output.splitlines() if "spec.template" in line]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("field", ["memory", "limits.memory", "LIMITS.memory"])
+def test_a_field_is_explained_by_the_end_of_its_path(field: str) -> None:
+    assert fields_explained("nightly", "churn_model", field)[0].startswith(
+        'spec.template.spec.containers[0].resources.limits.memory: "16Gi"  set by op tags'
+    )
+
+
+@pytest.mark.usefixtures("folder")
+def test_every_field_of_that_name_is_explained() -> None:
+    shown = fields_explained("nightly", "churn_model", "cpu")
+
+    assert [line.partition("  ")[0] for line in shown] == [
+        'spec.template.spec.containers[0].resources.limits.cpu: "4"',
+        'spec.template.spec.containers[0].resources.requests.cpu: "2"',
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_values_are_read_from_standard_input() -> None:
+    arguments = ["plan", "-m", "plan_command_defs", "--job", "nightly", "--agent", "-"]
+
+    piped = CliRunner().invoke(main, arguments, input=VALUES)
+
+    assert piped.exit_code == 0, piped.output
+    assert piped.output == call("plan", "--job", "nightly", "--agent", "values.yaml").output
+
+
+SERVES = "dagsterCloud: {deployments: [staging], branchDeployments: false}\n"
+NOT_SERVED = [
+    (("--deployment", "prod"), "serves staging and not 'prod': nothing of it runs there; write --deployment staging, or add it to dagsterCloud.deployments"),
+    (("--deployment", "pr-1", "--branch"), "serves staging and no branch deployments; write dagsterCloud.branchDeployments: true"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["plan", "check"])
+@pytest.mark.parametrize(("options", "told"), NOT_SERVED)
+def test_a_deployment_that_the_agent_does_not_serve_is_told(
+    folder: Path, command: str, options: tuple[str, ...], told: str
+) -> None:
+    (folder / "values.yaml").write_text(SERVES + VALUES)
+
+    result = call(command, "--agent", "values.yaml", *options)
+
+    assert result.stderr == f"Note: the agent of values.yaml {told}\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--deployment", "staging"), ("--deployment", "local")])
+def test_one_that_it_serves_is_planned_without_a_word(folder: Path, options: tuple[str, ...]) -> None:
+    (folder / "values.yaml").write_text(SERVES + VALUES)
+
+    result = call("plan", "--agent", "values.yaml", "-o", "json", *options)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "text", ["execution: {config: {max_concurrent: 2}}", '{"execution": {"config": {"max_concurrent": 2}}}']
+)
+def test_a_run_config_is_what_the_launch_says(folder: Path, text: str) -> None:
+    (folder / "run.yaml").write_text(text)
+
+    result = call("plan", "--job", "nightly", "--run-config", "run.yaml")
+
+    assert "executor k8s; steps at once: 2" in result.output
+
+
+NO_RUN_CONFIG = [
+    ("- a", "run.yaml: a run config must be a mapping, such as {execution: ...}"),
+    ("execution: {config: {max_concurent: 2}}", "there is no setting 'max_concurent'; did you mean 'max_concurrent'?"),
+    ("a: [", "run.yaml:"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "told"), NO_RUN_CONFIG)
+def test_a_run_config_that_is_none_is_told_in_one_line(folder: Path, text: str, told: str) -> None:
+    (folder / "run.yaml").write_text(text)
+
+    result = call("plan", "--job", "nightly", "--run-config", "run.yaml")
+
+    assert result.exit_code == 2
+    assert told in result.output
     assert result.output.count("\n") == 1
 
 

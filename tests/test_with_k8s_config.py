@@ -247,6 +247,7 @@ def test_partitions_and_resources_survive() -> None:
         ("key:external", "reaches only assets without an op of their own (external and source assets)"),
         ("key:source", "reaches only assets without an op"),
         ("group:nothing", "the selection 'group:nothing' matches no asset"),
+        ("no_such_asset", "the selection 'no_such_asset' matches no asset"),
         (lambda _spec: False, "matches no asset"),
     ],
 )

@@ -8,8 +8,8 @@ Each function says why nothing public will do. `tests/test_dagster_internals.py`
 from __future__ import annotations
 
 import copy
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cached_property, update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import dagster as dg
 from dagster._core.definitions.assets.definition.cacheable_assets_definition import CacheableAssetsDefinition
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CacheableAssetsDefinition",
     "DagsterEvent",
+    "ExecutorFactory",
     "LateExecutorDefinition",
     "LazyDefinitions",
     "config_fields",
@@ -49,6 +50,7 @@ __all__ = [
     "with_targets",
 ]
 
+P = ParamSpec("P")
 Automation = TypeVar("Automation", dg.ScheduleDefinition, dg.SensorDefinition)
 
 
@@ -83,6 +85,29 @@ class LateExecutorDefinition(dg.ExecutorDefinition):
     def config_schema(self) -> IDefinitionConfigSchema:
         """The schema of the executor that is made."""
         return self._made.config_schema
+
+
+class ExecutorFactory(LateExecutorDefinition, Generic[P]):
+    """A function that makes executors, and itself the one that it makes without arguments.
+
+    Dagster's own executors are definitions and stand in ``Definitions`` without a call, so users write
+    ``executor=k8s_executor``; a mere function is refused there with a text that does not say why.
+
+    Args:
+        make: The function.
+    """
+
+    def __init__(self, make: Callable[P, dg.ExecutorDefinition]) -> None:
+        super().__init__("k8s", make)
+        self._make_another = make
+        update_wrapper(self, make)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> dg.ExecutorDefinition:
+        """An executor with these settings."""
+        return self._make_another(*args, **kwargs)
+
+    def __reduce__(self) -> str:
+        return self._make_another.__name__  # as a function is pickled: by its name
 
 
 def config_fields(executor: dg.ExecutorDefinition) -> Mapping[str, dg.Field]:

@@ -12,9 +12,16 @@ import dagster as dg
 from dagster._config import process_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-__all__ = ["ExecutorConfig", "executor_config_of", "op_names_of", "reads_op_tags"]
+__all__ = [
+    "ExecutorConfig",
+    "executor_config_of",
+    "launched_config",
+    "op_names_of",
+    "reads_op_tags",
+    "unknown_settings",
+]
 
 _TOP = "config"
 
@@ -31,13 +38,44 @@ class ExecutorConfig(NamedTuple):
     resolved: Mapping[str, Any] | None
 
 
-def executor_config_of(job: dg.JobDefinition) -> ExecutorConfig:
-    """The config of a job's executor, when nothing is said at launch."""
+def launched_config(job: dg.JobDefinition) -> dict[str, Any]:
+    """What the job's own run config says to its executor."""
     launched = (job.run_config or {}).get("execution") or {}
     launched = launched.get(_TOP) if isinstance(launched, Mapping) else None
-    launched = dict(launched) if isinstance(launched, Mapping) else {}
+    return dict(launched) if isinstance(launched, Mapping) else {}
+
+
+def executor_config_of(job: dg.JobDefinition) -> ExecutorConfig:
+    """The config of a job's executor, when nothing is said at launch."""
+    launched = launched_config(job)
     written = {**_configured(job.executor_def), **launched}
     return ExecutorConfig(written, _resolved(job.executor_def, launched))
+
+
+def unknown_settings(
+    executor: dg.ExecutorDefinition, launched: Mapping[str, Any]
+) -> Mapping[str, Collection[str]]:
+    """Settings that an executor does not have, each with those that it has.
+
+    Args:
+        executor: The executor; what it was ``configured`` with goes to the one that it was made from.
+        launched: What a launch says under ``execution: config:``.
+    """
+    found: dict[str, Collection[str]] = {}
+    made_from = getattr(executor.config_schema, "parent_def", None)
+    for written, schema in ((_configured(executor), made_from), (launched, executor)):
+        known = None if schema is None else _strict_fields(schema)
+        if known is not None:
+            found |= {str(key): known for key in written if key not in known}
+    return found
+
+
+def _strict_fields(executor: dg.ExecutorDefinition) -> Collection[str] | None:
+    """The settings of an executor that takes no others."""
+    of_config = executor.config_schema.as_field().config_type
+    if not isinstance(of_config, dg.Shape):
+        return None
+    return [*of_config.fields, *of_config.field_aliases.values()]
 
 
 def op_names_of(graph: dg.GraphDefinition) -> Iterator[str]:

@@ -271,10 +271,20 @@ def accepted_config(schema: Mapping[str, Any], config: Mapping[str, object]) -> 
     return value
 
 
+def _shortened(message: str) -> str:
+    """What is wrong, without all that could be written instead when that is long."""
+    wrong, mark, expected = message.partition(" Expected: ")
+    wrong = wrong.partition(" You must provide this value in your run config.")[0]
+    return wrong if len(expected) > _LONGEST_EXPECTED else wrong + mark + expected
+
+
+_LONGEST_EXPECTED = 150
+
+
 def reasons(refused: Any) -> str:
     """What Dagster says, or the exception of the user's own behind it, in one line."""
     errors: Iterable[Any] = getattr(refused, "errors", None) or ()
-    said = "; ".join(error.message for error in errors)
+    said = "; ".join(_shortened(error.message) for error in errors)
     behind = getattr(refused, "user_exception", None) or refused
     if said or not isinstance(behind, Exception) or isinstance(behind, dg.DagsterError):
         return said or " ".join(str(behind).split())

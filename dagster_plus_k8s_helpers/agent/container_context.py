@@ -17,6 +17,7 @@ from dagster_plus_k8s_helpers.agent.newer_sections import WithPods
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file, kubernetes_object
 from dagster_plus_k8s_helpers.agent.server_config import ServerK8sConfig
 from dagster_plus_k8s_helpers.agent.yaml_file import shown_path
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.pod.env import env_to_list
 from dagster_plus_k8s_helpers.pod.merge_keys import check_unique
@@ -97,6 +98,7 @@ def _check_replicas(value: int) -> None:
         raise K8sConfigError(f"{value} leaves no code server; write 1 or more")
 
 
+@answering
 class K8sContainerContext(WithPods):
     """What all pods of a code location have in common, and what its runs and its code servers have apart.
 
@@ -162,6 +164,7 @@ class K8sContainerContext(WithPods):
         return self
 
 
+@answering
 class ContainerContext(Section):
     """What ``container_context`` of a code location holds: one mapping for each kind of agent.
 

@@ -30,6 +30,7 @@ from dagster_plus_k8s_helpers.agent.values_workspace import (
     Workspace,
 )
 from dagster_plus_k8s_helpers.agent.yaml_text import to_yaml_text
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError
 from dagster_plus_k8s_helpers.findings import Severity
 from dagster_plus_k8s_helpers.pod.names import check_dns_subdomain
@@ -95,6 +96,7 @@ _READ_ALL_THE_SAME = {CREDENTIAL.code, ENV_WITHOUT_VALUE.code}
 """What Helm takes and these values can hold: a mistake of the file, and no obstacle to reading it."""
 
 
+@answering
 class AgentValues(ValuesSection):
     """The values of the chart dagster-cloud-agent: everything an operator of the agent sets.
 

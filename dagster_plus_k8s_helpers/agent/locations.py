@@ -15,6 +15,7 @@ from dagster_plus_k8s_helpers.agent.container_context import ContainerContext, K
 from dagster_plus_k8s_helpers.agent.image_texts import ImageText, RepositoryText
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file
 from dagster_plus_k8s_helpers.agent.yaml_text import to_yaml_text
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class LocationDefaults(Section):
     agent_queue: str | None = None
 
 
+@answering
 class CodeLocation(Section):
     """One code location.
 
@@ -145,6 +147,7 @@ class CodeLocation(Section):
         return to_yaml(self)
 
 
+@answering
 class DagsterCloudConfig(Section):
     """What dagster_cloud.yaml holds.
 

@@ -11,6 +11,7 @@ from dagster_plus_k8s_helpers.agent.keys import corrected, names_of
 from dagster_plus_k8s_helpers.agent.location_rules import BARE_ENV_VAR, QUEUE_NOT_SERVED
 from dagster_plus_k8s_helpers.agent.locations import DagsterCloudConfig
 from dagster_plus_k8s_helpers.agent.yaml_file import parse_path, shown_path
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import did_you_mean
 from dagster_plus_k8s_helpers.findings import Where
 
@@ -63,6 +64,7 @@ def with_variables_of_agents(
     return settled
 
 
+@answering
 def check_agents_and_locations(
     agents: AgentValues | Sequence[AgentValues], config: DagsterCloudConfig
 ) -> list[Finding]:

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from dagster_plus_k8s_helpers.agent.yaml_file import Path, parse_path, shown_path
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.rules import check
 from dagster_plus_k8s_helpers.pod.schema import read, thaw, to_camel_case
@@ -31,6 +32,7 @@ T = TypeVar("T")
 _FROM_FILE = "from a file"
 
 
+@answering
 class Section(BaseModel):
     """One mapping of a file: frozen, comparable, and complete as it was read.
 

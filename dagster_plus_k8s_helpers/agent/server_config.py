@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.reading import spellings
@@ -26,6 +27,7 @@ SERVER_SECTIONS = {
 """What a code server has beside its pod, and what Kubernetes calls it."""
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class ServerK8sConfig:
     """What the code servers of a location need: a pod, and the Deployment and Service around it.

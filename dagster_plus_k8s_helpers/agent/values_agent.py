@@ -22,6 +22,7 @@ from dagster_plus_k8s_helpers.agent.kubernetes_values import (
     with_mounts,
 )
 from dagster_plus_k8s_helpers.agent.values_section import NOT_NULL, Count, PullPolicy, ValuesSection
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.env import EnvFrom, env_from_from_list
 from dagster_plus_k8s_helpers.pod.names import check_env_name
@@ -64,6 +65,7 @@ class AgentImage(ValuesSection):
     pull_policy: PullPolicy = None
 
 
+@answering
 class DagsterCloudAgent(ValuesSection):
     """The pods of the agent itself; those of your code are in `Workspace`.
 

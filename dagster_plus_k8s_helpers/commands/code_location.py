@@ -121,7 +121,12 @@ def entry_of(source: Source | None, name: str | None, reference: str) -> Mapping
     names = [str(item.get("location_name")) for item in locations]
     if name is not None:
         chosen = [item for item in locations if item.get("location_name") == name]
-        problem = f"has no location {name!r}{did_you_mean(name, names)}"
+        near, known = did_you_mean(name, names), ", ".join(names) or "none"
+        problem = (
+            f"has no location {name!r}{near} It has {known}"
+            if near
+            else (f"has no location {name!r}; it has {known}")
+        )
     else:
         of_module = [item for item in locations if reference.partition(":")[0] in _modules(item)]
         chosen = of_module if len(of_module) == 1 else locations

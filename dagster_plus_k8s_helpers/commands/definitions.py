@@ -6,11 +6,14 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
 
 from dagster_plus_k8s_helpers.commands.code_location import data_of, entry_of, loader_of
 from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
 from dagster_plus_k8s_helpers.commands.planning import deployment_of
+from dagster_plus_k8s_helpers.commands.served import first_deployment, unserved
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
 if TYPE_CHECKING:
@@ -61,7 +64,11 @@ def check_definitions(
 
     from dagster_plus_k8s_helpers.plan import ClusterObjects, check, read_nodes  # noqa: PLC0415
     from dagster_plus_k8s_helpers.plan.checks_settings import FromFile  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.plan.lost_configs import lost_configs  # noqa: PLC0415
 
+    note = unserved(agent, deployment, branch=branch) if deployment else ""
+    if note:
+        click.echo(note, err=True)
     values = data_of(agent)
     entry = entry_of(location, location_name, module)
     os.environ.update(env)
@@ -73,13 +80,14 @@ def check_definitions(
             location=None if entry is None else FromFile(entry),
             nodes=read_nodes(Path(nodes).read_bytes(), nodes) if nodes else None,
             kubernetes_version=kubernetes_version,
-            deployment=deployment_of(deployment or _first_deployment(values), branch=branch),
+            deployment=deployment_of(deployment or first_deployment(values), branch=branch),
             cluster=ClusterObjects.from_kubeconfig(**cluster._asdict()) if cluster else None,
         )
     except OSError as error:
         raise CannotAnswerError(f"cannot read {error.filename}: {error.strerror}") from None
     except (DagsterPlusK8sError, DagsterError) as error:
         raise CannotAnswerError(f"cannot check {module!r}: {error}") from None
+    found += lost_configs(module.partition(":")[0])
     return [_with_source(finding, module) for finding in found]
 
 
@@ -90,12 +98,3 @@ def _with_source(finding: Finding, module: str) -> Finding:
     if finding.source is not None or finding.where.file or file is None:
         return finding
     return replace(finding, source=source_of_file(file))
-
-
-def _first_deployment(values: Mapping[str, Any] | None) -> str:
-    """The deployment that an agent serves; ``prod``, which all begin with, if it says none."""
-    cloud = (values or {}).get("dagsterCloud")
-    cloud = cloud if isinstance(cloud, dict) else {}
-    served = cloud.get("deployments")
-    names = [*(served if isinstance(served, list) else []), cloud.get("deployment"), "prod"]
-    return next(name for name in names if isinstance(name, str) and name)

@@ -28,7 +28,8 @@ def explain(planning: Planning, job: str, step: str, field: str) -> None:
     """Print where each field of the pod of STEP in JOB comes from, as a tree.
 
     JOB is __ASSET_JOB for the implicit asset job, and STEP is - for the run's own pod. FIELD is a path such
-    as spec.template.spec.tolerations; everything when left out. Exit code 2 when there is no such thing.
+    as spec.template.spec.tolerations, or the end of one, such as memory or limits.cpu; everything when left
+    out. Exit code 2 when there is no such thing.
     """
     from dagster_plus_k8s_helpers.plan.explained import explained  # noqa: PLC0415 - --help need not wait
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.executor.deployment import Deployment
     from dagster_plus_k8s_helpers.findings import Finding
+    from dagster_plus_k8s_helpers.plan.checking import Source
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
@@ -28,7 +30,7 @@ __all__ = ["Planning", "console", "deployment_of", "pairs", "plan_options"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -37,10 +39,11 @@ class Planning(NamedTuple):
 
     module: str
     folder: Path | None
-    agent: Path | None
-    location: Path | None
+    agent: Source | None
+    location: Source | None
     location_name: str | None
-    deployment: str
+    run_config: Mapping[str, object] | None
+    deployment: str | None
     branch: bool
     tags: Mapping[str, str]
     env: Mapping[str, str]
@@ -60,6 +63,7 @@ class Planning(NamedTuple):
                 selection=selection,
                 agent=_agent(self.agent),
                 location=_location(self.location, self.location_name, self.module),
+                run_config=self.run_config,
                 tags=dict(self.tags) or None,
                 deployment=self._deployment(),
             )
@@ -88,7 +92,16 @@ class Planning(NamedTuple):
         return [item for item in found if not item.steps or any(key in plan.steps for key in item.steps)]
 
     def _deployment(self) -> Deployment:
-        return deployment_of(self.deployment, branch=self.branch)
+        from dagster_plus_k8s_helpers.commands.code_location import data_of  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.commands.served import first_deployment  # noqa: PLC0415
+
+        return deployment_of(self.deployment or first_deployment(data_of(self.agent)), branch=self.branch)
+
+    def note(self) -> str:
+        """What is odd about the deployment, see `served.unserved`."""
+        from dagster_plus_k8s_helpers.commands.served import unserved  # noqa: PLC0415 - as above
+
+        return "" if self.deployment is None else unserved(self.agent, self.deployment, branch=self.branch)
 
     def _definitions(self) -> dg.Definitions | dg.RepositoryDefinition:
         """The definitions of the module, imported now: with the variables of the deployment."""
@@ -143,15 +156,19 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
         type=_FOLDER,
         help="Where to import MODULE from, such as src; the working folder when left out.",
     )
-    @click.option("--agent", type=_FILE, help="The agent's Helm values.")
-    @click.option("--location", type=_FILE, help="The dagster_cloud.yaml of the code location.")
+    @click.option("--agent", type=_FILE, help="The agent's Helm values; - reads standard input.")
+    @click.option("--location", type=_FILE, help="The dagster_cloud.yaml of the code location, or -.")
     @click.option("--location-name", metavar="NAME", help="Which of its locations MODULE is.")
     @click.option(
+        "--run-config",
+        type=_FILE,
+        help="The run config of the launch, YAML or JSON, or -; the job's own when left out.",
+    )
+    @click.option(
         "--deployment",
-        default="prod",
-        show_default=True,
         metavar="NAME",
-        help="The Dagster+ deployment to plan for; local for a machine outside Dagster+.",
+        help="The Dagster+ deployment to plan for, local for a machine outside Dagster+; the agent's first, "
+        "or prod, when left out.",
     )
     @click.option("--branch", is_flag=True, help="The deployment is a branch deployment.")
     @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of the launch.")
@@ -166,43 +183,85 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
         agent: Path | None,
         location: Path | None,
         location_name: str | None,
-        deployment: str,
+        run_config: Path | None,
+        deployment: str | None,
         branch: bool,
         tags: tuple[str, ...],
         env: tuple[str, ...],
         **options: Any,
     ) -> R:
+        if [agent, location, run_config].count(_STDIN) > 1:
+            raise click.UsageError("only one file can be -, which is standard input")
         planning = Planning(
             module,
             folder,
-            agent,
-            location,
+            _source(agent),
+            _source(location),
             location_name,
+            _run_config(_source(run_config)),
             deployment,
             branch,
             pairs("--tag", tags),
             pairs("--env", env),
         )
+        if planning.note():
+            click.echo(planning.note(), err=True)
         return command(planning, *arguments, **options)
 
     return with_options
 
 
-def _agent(file: Path | None) -> Any:
+_STDIN = Path("-")
+
+
+def _source(file: Path | None) -> Source | None:
+    """What a file holds, or standard input, which can be read once only."""
     if file is None:
+        return None
+    from dagster_plus_k8s_helpers.plan.checking import Source  # noqa: PLC0415 - as above
+
+    if file == _STDIN:
+        return Source("standard input", sys.stdin.buffer.read())
+    try:
+        return Source(str(file), file.read_bytes())
+    except OSError as error:
+        raise CannotAnswerError(f"cannot read {file}: {error.strerror}") from None
+
+
+def _run_config(source: Source | None) -> Mapping[str, object] | None:
+    if source is None:
+        return None
+    from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml  # noqa: PLC0415 - as above
+
+    documents, findings = read_yaml(source.content, source.name)
+    if findings:
+        raise CannotAnswerError("\n".join(map(str, findings)))
+    data = documents[0].data if documents else {}
+    if not isinstance(data, dict):
+        raise CannotAnswerError(f"{source.name}: a run config must be a mapping, such as {{execution: ...}}")
+    return data
+
+
+def _agent(source: Source | None) -> Any:
+    if source is None:
         return None
     from dagster_plus_k8s_helpers.agent.helm_values import AgentValues  # noqa: PLC0415 - as above
 
-    return AgentValues.from_yaml(file)
+    return AgentValues.from_yaml(_readable(source))
 
 
-def _location(file: Path | None, name: str | None, reference: str) -> Any:
+def _location(source: Source | None, name: str | None, reference: str) -> Any:
     """The entry of a file for the location, as `check` finds it; a file with mistakes has none."""
-    if file is None:
+    if source is None:
         return None
     from dagster_plus_k8s_helpers.agent.locations import DagsterCloudConfig  # noqa: PLC0415 - as above
     from dagster_plus_k8s_helpers.commands.code_location import entry_of  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.plan.checking import Source  # noqa: PLC0415
 
-    DagsterCloudConfig.from_yaml(file)
-    return entry_of(Source(str(file), file.read_bytes()), name, reference)
+    DagsterCloudConfig.from_yaml(_readable(source))
+    return entry_of(source, name, reference)
+
+
+def _readable(source: Source) -> Path | str:
+    """A file by its path, which messages then name; standard input as text."""
+    path = Path(source.name)
+    return path if path.is_file() else source.content.decode("utf-8-sig", errors="replace")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -27,9 +28,11 @@ DeploymentKind: TypeAlias = Literal["local", "branch", "full"]
 
 T = TypeVar("T")
 
+_BY_NAME = "for the deployment of that name write deployments={{{name!r}: ...}}"
 _KINDS = ("local", "branch", "full")
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """Where this process runs.
@@ -62,6 +65,7 @@ class Deployment:
         return "running locally" if self.kind == "local" else f"the {self.kind} deployment {self.name!r}"
 
 
+@answering
 def current_deployment(environ: Mapping[str, str] | None = None) -> Deployment:
     """The deployment that the environment variables of this process tell.
 
@@ -91,6 +95,7 @@ def current_deployment(environ: Mapping[str, str] | None = None) -> Deployment:
     )
 
 
+@answering(otherwise=_BY_NAME)
 def executor_for_deployment(
     *,
     local: dg.ExecutorDefinition | None = None,
@@ -121,6 +126,7 @@ def executor_for_deployment(
     )
 
 
+@answering(otherwise=_BY_NAME)
 def secrets_for_deployment(
     *,
     local: SecretsResource | None = None,

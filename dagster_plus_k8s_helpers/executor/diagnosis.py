@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.executor import absent_pod, failed_pod, waiting_pod
 from dagster_plus_k8s_helpers.executor.api_json import integer, items, mapping, text
 from dagster_plus_k8s_helpers.executor.containers import main_container
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Diagnosis", "DiagnosisKind", "diagnose", "job_failure", "job_succeeded", "newest_pod"]
 
 
+@answering
 def diagnose(
     job: ApiObject | None, pods: Sequence[ApiObject], events: Sequence[ApiObject] = ()
 ) -> Diagnosis | None:

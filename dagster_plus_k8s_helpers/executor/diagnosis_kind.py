@@ -7,6 +7,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.arguments import answering
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -65,6 +67,7 @@ DISRUPTIONS = frozenset(
 """What a cluster does to pods that did nothing wrong."""
 
 
+@answering
 @dataclass(frozen=True)
 class Diagnosis:
     """Why a step pod failed, waits or is in trouble.

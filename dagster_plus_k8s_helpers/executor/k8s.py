@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypeAlias, TypedDic
 import dagster as dg
 
 from dagster_plus_k8s_helpers import _dagster
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
+from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS
 from dagster_plus_k8s_helpers.pod.names import check_dns_label, check_dns_subdomain, check_image
 
 if TYPE_CHECKING:
@@ -37,6 +39,34 @@ class TagConcurrencyLimit(TypedDict):
     value: NotRequired[str | Mapping[str, bool]]
 
 
+_ADVICE = {
+    **dict.fromkeys(
+        (*K8sConfig.FIELDS, *RAW_FIELDS, "merge_behavior"), "it goes into step_config=K8sConfig({name}=...)"
+    ),
+    **dict.fromkeys(
+        ("cpu", "memory", "gpu", "ephemeral_storage", "extended"),
+        "it goes into step_config=K8sConfig(resources=Resources({name}=...))",
+    ),
+    "config": "write step_config=K8sConfig(...)",
+    "k8s_config": "write step_config=K8sConfig(...)",
+    "env_vars": "it goes into step_config=K8sConfig(env={{...}})",
+    "env_secrets": "it goes into step_config=K8sConfig(env_from=[SecretEnvSource(...)])",
+    "env_config_maps": "it goes into step_config=K8sConfig(env_from=[ConfigMapEnvSource(...)])",
+    "pod_template_spec_metadata": "it goes into step_config=K8sConfig(pod_metadata=...)",
+    "job_config": "it goes into step_config=K8sConfig(job_spec_config=..., job_metadata=...)",
+    "step_k8s_config": "write step_config=K8sConfig(...)",
+    "per_step_k8s_config": "write per_step_config={{'OP': K8sConfig(...)}}",
+    "job_namespace": "write namespace=...",
+    "job_image": "write image=...",
+    "enable_owner_references": "write owner_references=...",
+    "step_dependency_config": "write require_upstream_step_success=...",
+    "max_retries": "give the op a RetryPolicy; disruption_retries is for what the cluster takes down",
+}
+"""What to write instead of what goes elsewhere, or has another name in the stock executor."""
+
+
+@_dagster.ExecutorFactory
+@answering(advice=_ADVICE)
 def k8s_executor(
     *,
     max_concurrent: int | None = None,
@@ -120,6 +150,8 @@ def k8s_executor(
 
     Source: https://docs.dagster.io/integrations/libraries/k8s/dagster-k8s#dagster_k8s.k8s_job_executor
     """
+    if not isinstance(name, str):
+        raise K8sConfigError(f"must be text, not {name!r}", where="name")
     if max_concurrent is not None:
         _check_count("max_concurrent", max_concurrent)
     if load_incluster_config and kubeconfig_file is not None:

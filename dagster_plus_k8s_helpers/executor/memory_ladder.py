@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
@@ -38,6 +39,13 @@ class Memory:
     request: str = ""
 
 
+@answering(
+    advice={
+        "limit": "write maximum=...",
+        "max_memory": "write maximum=...",
+        "max_retries": "write retries=...",
+    }
+)
 @dataclass(frozen=True)
 class MemoryLadder:
     """Launch a step that was OOMKilled again with more memory.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers._dagster.executor_config import op_names_of
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.findings import Finding, Where
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
@@ -16,6 +17,7 @@ from dagster_plus_k8s_helpers.plan.checks_cluster import CLUSTER_RULES
 from dagster_plus_k8s_helpers.plan.checks_executor import EXECUTOR_RULES, WRITTEN_RULES
 from dagster_plus_k8s_helpers.plan.checks_jobs import JOB_RULES, TAGS_OF_JOBS
 from dagster_plus_k8s_helpers.plan.checks_layers import LAYER_RULES, bare_variables, gpu_from_below
+from dagster_plus_k8s_helpers.plan.checks_misplaced import misplaced
 from dagster_plus_k8s_helpers.plan.checks_objects import OBJECT_RULES
 from dagster_plus_k8s_helpers.plan.checks_pipes import PIPES_RULES
 from dagster_plus_k8s_helpers.plan.checks_pods import DEADLINE_RULES, POD_RULES, schema_version
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 
+@answering
 def check(
     definitions: DefinitionsOrLoader | None = None,
     *,
@@ -208,6 +211,7 @@ def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _
     asked = Asked(job, steps, shared.around, op_names, launches)
     waivers = waivers_of(asked, shared.repository.metadata or {})
     hits = [hit for rule in _TAG_RULES for hit in rule(asked)]
+    hits += misplaced(asked, shared.repository.metadata or {})
     planned = plannable(asked, shared.deployment)
     refused = list(planned.refused)
     if planned.plan is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers._dagster.executor_config import launched_config
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.plan.checks_tags import config_problems
-from dagster_plus_k8s_helpers.plan.rules import REFUSED_VALUE, UNKNOWN_OP
+from dagster_plus_k8s_helpers.plan.executor_keys import settings_problem
+from dagster_plus_k8s_helpers.plan.rules import REFUSED_VALUE, UNKNOWN_OP, UNKNOWN_SETTING
 from dagster_plus_k8s_helpers.plan.subjects import EXECUTOR, Hit
 from dagster_plus_k8s_helpers.pod.names import check_dns_label, check_image
 
@@ -15,7 +17,14 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings import Rule
     from dagster_plus_k8s_helpers.plan.subjects import Asked, JobRule, Planned, TagRule
 
-__all__ = ["EXECUTOR_RULES", "WRITTEN_RULES", "executor_config", "unknown_ops", "written_config"]
+__all__ = [
+    "EXECUTOR_RULES",
+    "WRITTEN_RULES",
+    "executor_config",
+    "unknown_ops",
+    "unknown_settings",
+    "written_config",
+]
 
 
 def written_config(asked: Asked) -> Iterator[Hit]:
@@ -36,6 +45,14 @@ def written_config(asked: Asked) -> Iterator[Hit]:
         if steps or op_name not in asked.op_names:
             text = f"per_step_k8s_config[{op_name!r}]: {problem}"
             yield Hit(rule, text, steps, "" if steps else EXECUTOR, "per_step_k8s_config")
+
+
+def unknown_settings(asked: Asked) -> Iterator[Hit]:
+    """Settings that the executor does not have."""
+    problem = settings_problem(asked.job.executor_def, launched_config(asked.job))
+    if problem is not None:
+        name = asked.job.executor_def.name
+        yield Hit(UNKNOWN_SETTING, f"in the config of {name!r} {problem}", of=EXECUTOR, layer="executor")
 
 
 def unknown_ops(asked: Asked) -> Iterator[Hit]:
@@ -65,7 +82,7 @@ def executor_config(job: Planned) -> Iterator[Hit]:
 _TEXTS: Mapping[str, Callable[[str], None]] = {"job_image": check_image, "job_namespace": check_dns_label}
 """What the stock executor takes as it is, and `k8s_executor` refuses when it is made."""
 
-WRITTEN_RULES: tuple[TagRule, ...] = (written_config, unknown_ops)
+WRITTEN_RULES: tuple[TagRule, ...] = (unknown_settings, written_config, unknown_ops)
 EXECUTOR_RULES: tuple[JobRule, ...] = (executor_config,)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _PATHS = {
 }
 
 
+@answering
 class ClusterObjects:
     """What is there in a cluster; each object is asked for once.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 from rich.tree import Tree
 
+from dagster_plus_k8s_helpers.plan.field_paths import fields_named
 from dagster_plus_k8s_helpers.plan.masked import masked, name_within
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _LONGEST = 60
 
 def explained(pod: Pod, title: str, path: str = "") -> Tree:
     """A tree of the fields at and below a path, each with the layer that set it and what was said below.
+
+    Of the end of a path, such as ``memory`` or ``limits.cpu``, every field whose path ends so.
 
     Values that look like credentials are hidden.
 
@@ -37,7 +40,8 @@ def explained(pod: Pod, title: str, path: str = "") -> Tree:
     for layer in pod.layers:
         layers.add(Text(str(layer), style="dim"))
     if path:
-        _grow(pod, tree, path, path, _name(pod, path))
+        for found in fields_named(pod.manifest, path):
+            _grow(pod, tree, found, found, _name(pod, found))
     else:
         for key in pod.manifest:
             _grow(pod, tree, key, key, key)

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from dagster_plus_k8s_helpers._dagster.planning import Refusal, accepted_config
+from dagster_plus_k8s_helpers._dagster.planning import Refusal, accepted_config, reasons
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError, did_you_mean
 from dagster_plus_k8s_helpers.plan import unknown
 
@@ -69,6 +70,7 @@ Settings: TypeAlias = Mapping[str, Any] | WithDict
 """What a file holds: as a mapping, or as an object with ``to_dict()``."""
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One level of the hierarchy that a pod's configuration comes from.
@@ -227,7 +229,7 @@ def reason(error: BaseException) -> str:
     """What an error of Dagster says, in one line and without a traceback."""
     nested = getattr(error, "errors", None)
     if nested:
-        return "; ".join(item.message for item in nested)
+        return reasons(error)
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -9,6 +9,7 @@ import dagster as dg
 
 from dagster_plus_k8s_helpers import _dagster as dagster_internals
 from dagster_plus_k8s_helpers._dagster import planning
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.plan.jobs import job_of, loaded
 from dagster_plus_k8s_helpers.plan.resolve import plan_of_job
@@ -30,6 +31,7 @@ POD_KEY = "dagster-plus-k8s/pod"
 REPORT_KEY = "dagster-plus-k8s/report"
 
 
+@answering
 def with_pod_metadata(
     definitions: dg.Definitions,
     *,

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from dagster_plus_k8s_helpers.agent.section import Items, Section, problems
 from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument, read_yaml
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError
 from dagster_plus_k8s_helpers.findings import Rule, Severity
 from dagster_plus_k8s_helpers.pod.names import check_labels, check_qualified_name
@@ -33,6 +34,7 @@ BAD_NODE = Rule("DPK402", Severity.ERROR, "A node is not as Kubernetes has them.
 NODE_RULES = (NOT_NODES, BAD_NODE)
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Taint:
     """What keeps pods off a node that do not tolerate it.
@@ -51,6 +53,7 @@ class Taint:
         return f"{{{self.key}: {self.value}}}"
 
 
+@answering
 @dataclass(frozen=True)
 class NodePool:
     """Nodes that are alike.
@@ -72,6 +75,7 @@ class NodePool:
     cordoned: bool = False
 
 
+@answering
 def read_nodes(content: bytes | str, file: str = "") -> list[NodePool]:
     """The pools of a file.
 

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError, did_you_mean
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ taken away, or said once more."""
 Path: TypeAlias = tuple[str | int, ...]
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Said:
     """What a layer below says of a field.
@@ -44,6 +46,7 @@ class Said:
     is_overridden: bool
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where one field of a manifest comes from.

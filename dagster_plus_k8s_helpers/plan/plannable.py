@@ -16,6 +16,7 @@ from dagster_plus_k8s_helpers.plan.rules import (
     NOT_ALLOWED,
     REFUSED_VALUE,
     UNKNOWN_KEY,
+    UNKNOWN_SETTING,
     WRONG_CASE,
 )
 from dagster_plus_k8s_helpers.plan.subjects import EXECUTOR, OF_RUN, OLD_TAG, Hit
@@ -115,7 +116,7 @@ def _is_about(said: Hit, refused: Hit) -> bool:
 _RUN_TAGS = (K8sConfig.TAG, OLD_TAG)
 _OP_TAGS = (*_RUN_TAGS, MEMORY_LADDER_TAG, START_TIMEOUT_TAG)
 _OF_A_RUN = {"the job", OF_RUN}
-_SAY_IT_BETTER = (UNKNOWN_KEY, WRONG_CASE, REFUSED_VALUE, NOT_ALLOWED)
+_SAY_IT_BETTER = (UNKNOWN_KEY, UNKNOWN_SETTING, WRONG_CASE, REFUSED_VALUE, NOT_ALLOWED)
 _LAYER = re.compile(r"(?:^|, |\()(agent|location|executor|run tags|op tags|per_step_k8s_config)\b")
 
 

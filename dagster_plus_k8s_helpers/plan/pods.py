@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.plan import unknown
 from dagster_plus_k8s_helpers.plan.layers import reason
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Container", "Pod", "Template"]
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Container:
     """What matters most of a pod's first container, in which Dagster runs.
@@ -105,6 +107,7 @@ class Template:
         return self.layers[-1]
 
 
+@answering
 class Pod:
     """A pod of a plan, with the Job it comes in.
 

@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster import planning
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, PlanError
 from dagster_plus_k8s_helpers.executor.deployment import Deployment
 from dagster_plus_k8s_helpers.plan import unknown
+from dagster_plus_k8s_helpers.plan.executor_keys import settings_problem
 from dagster_plus_k8s_helpers.plan.jobs import executor_config, job_of, loaded, tags_of
 from dagster_plus_k8s_helpers.plan.ladders import last_memory
 from dagster_plus_k8s_helpers.plan.launch import Launch, make_launcher, offline
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["plan", "plan_of_job", "steps_of_job"]
 
 
+@answering
 def plan(
     definitions: DefinitionsOrLoader,
     *,
@@ -144,7 +147,7 @@ def _executor(
         return planning.executor_of(job, config, settled)
     # An executor raises what it will of a config, and Dagster a Refusal of one that does not fit.
     except Exception as error:  # noqa: BLE001
-        raise PlanError(f"{where}: {reason(error)}") from None
+        raise PlanError(f"{where}: {settings_problem(job.executor_def, config) or reason(error)}") from None
 
 
 def _step_handler(executor: dg.Executor) -> K8sStepHandler | None:

@@ -243,5 +243,25 @@ NOT_SAID_BY_CLUSTER = Rule(
     "What may not be read cannot be checked.",
     "check as a user who may get these objects",
 )
+UNKNOWN_SETTING = Rule(
+    "DPK580",
+    _ERROR,
+    "Dagster launches no run of a job whose executor is given a setting that it does not have.",
+    "write a setting that the executor has; what is for the pods of steps goes into step_k8s_config",
+)
+MISPLACED_CONFIG = Rule(
+    "DPK581",
+    _WARNING,
+    "Dagster reads the settings of pods in the tags of ops, jobs and runs; in metadata, in the config of an "
+    "op or on a graph inside a job nobody reads them.",
+    "write op_tags=... at an asset, tags=... at an op or a job",
+)
+LOST_CONFIG = Rule(
+    "DPK582",
+    _WARNING,
+    "All configs have the same tag: of two in one dictionary the last takes the place of the first as a "
+    "whole, and what the first says is lost without a word.",
+    "merge the configs and not their tags: (a | b).tags",
+)
 
 PLAN_RULES: tuple[Rule, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

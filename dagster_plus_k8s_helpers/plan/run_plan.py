@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError, did_you_mean
 from dagster_plus_k8s_helpers.plan.fitting import fit
 from dagster_plus_k8s_helpers.plan.ladders import raised
@@ -28,6 +29,7 @@ RunsIn: TypeAlias = Literal["own pod", "run pod", "elsewhere"]
 know, such as that of Celery or Docker."""
 
 
+@answering
 @dataclass(frozen=True)
 class StepPlan:
     """One step of a run.
@@ -82,6 +84,7 @@ class StepPlan:
         return self.own_pod.origin(path)
 
 
+@answering
 class Steps(dict[str, StepPlan]):
     """Steps by key, or by the key of their asset: ``steps["ml/train"]`` is ``steps["ml__train"]``."""
 
@@ -104,6 +107,7 @@ def _of_asset(key: object) -> str:
     return str(key).replace("/", "__")
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class RunPodShare:
     """The run's pod beside what the ops that run in it ask for, and do not get.
@@ -121,6 +125,7 @@ class RunPodShare:
     ignored: tuple[str, ...]
 
 
+@answering
 @dataclass(frozen=True)
 class RunPlan:
     """What one run of a job will be in the cluster.

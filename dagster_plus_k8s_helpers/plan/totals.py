@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError, QuantityError
 from dagster_plus_k8s_helpers.plan.antichain import heaviest_antichain
 from dagster_plus_k8s_helpers.plan.gpus import is_gpu
@@ -29,6 +30,7 @@ _NOTHING = Quantity(0)
 _MOST_FOR_EXACT = 20_000
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Amounts:
     """CPU in cores, memory in bytes, and GPUs of any vendor, with what `is_gpu` takes for one."""
@@ -74,6 +76,7 @@ class Amounts:
         return Amounts(max(self.cpu, other.cpu), max(self.memory, other.memory), max(self.gpu, other.gpu))
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Peak:
     """The most that is requested at one time.

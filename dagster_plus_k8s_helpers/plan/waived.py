@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers._dagster.planning import Step
     from dagster_plus_k8s_helpers.plan.subjects import Asked, Surroundings
 
-__all__ = ["OF_DEFINITIONS", "WAIVER_TAG", "Waivers", "unused_waivers", "waivers_of"]
+__all__ = ["OF_DEFINITIONS", "WAIVER_TAG", "Waivers", "specs_by_step", "unused_waivers", "waivers_of"]
 
 WAIVER_TAG = "dagster-plus-k8s/ignore"
 
@@ -112,14 +112,14 @@ def waivers_of(asked: Asked, of_definitions: Mapping[str, Any]) -> Waivers:
         if codes:
             found[owner] = frozenset(codes)
 
-    by_handle = {str(data.node_handle): data.assets_def for data in asked.job.asset_layer.data}
+    specs = dict(specs_by_step(asked))
     in_source: dict[CodeType, list[_Waiver]] = {}
     for step in asked.steps:
         function = function_of(asked.job, step)
         if function is not None and function.__code__ not in in_source:
             in_source[function.__code__] = list(_in_source(function))
         comments = [] if function is None else in_source[function.__code__]
-        add(_Owner(step.key), [*_of_step(step, by_handle), *comments])
+        add(_Owner(step.key), [*_of_step(step, specs[step.key]), *comments])
     add(_Owner(of="the job"), [_of_metadata(asked.job.metadata.get(WAIVER_TAG))])
     add(_Owner(of=OF_DEFINITIONS), [_of_metadata(of_definitions.get(WAIVER_TAG))])
     return Waivers(found, tuple(mistakes))
@@ -167,16 +167,22 @@ class _Waiver(NamedTuple):
     mistakes: tuple[str, ...] = ()
 
 
-def _of_step(step: Step, assets_by_handle: Mapping[str, dg.AssetsDefinition]) -> Iterator[_Waiver]:
+def _of_step(step: Step, specs: Iterable[dg.AssetSpec | dg.AssetCheckSpec]) -> Iterator[_Waiver]:
     """What the metadata of its assets and checks waive, and its tags."""
-    parts = step.key.replace("[?]", "").split(".")
-    for depth in range(1, len(parts) + 1):
-        assets = assets_by_handle.get(".".join(parts[:depth]))
-        if assets is not None:
-            metadata = [spec.metadata for spec in assets.specs]
-            metadata += [spec.metadata or {} for spec in assets.check_specs]
-            yield from (_of_metadata(given.get(WAIVER_TAG)) for given in metadata)
+    yield from (_of_metadata((spec.metadata or {}).get(WAIVER_TAG)) for spec in specs)
     yield _of_metadata(step.tags.get(WAIVER_TAG))
+
+
+def specs_by_step(asked: Asked) -> Iterator[tuple[str, list[dg.AssetSpec | dg.AssetCheckSpec]]]:
+    """Keys of the steps of a job, each with the assets and checks that it computes."""
+    by_handle = {str(data.node_handle): data.assets_def for data in asked.job.asset_layer.data}
+    for step in asked.steps:
+        specs: list[dg.AssetSpec | dg.AssetCheckSpec] = []
+        parts = step.key.replace("[?]", "").split(".")
+        for depth in range(1, len(parts) + 1):
+            assets = by_handle.get(".".join(parts[:depth]))
+            specs += [] if assets is None else [*assets.specs, *assets.check_specs]
+        yield step.key, specs
 
 
 def _in_source(function: Callable[..., Any]) -> Iterator[_Waiver]:

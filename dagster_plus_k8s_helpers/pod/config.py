@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, Unpack
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.containers import Container
 from dagster_plus_k8s_helpers.pod.env import (
@@ -69,11 +70,13 @@ class K8sConfigFields(TypedDict, total=False):
     merge_behavior: MergeBehavior | None
 
 
-class K8sConfig(Renderings, Sections):
+@answering
+class K8sConfig(Renderings, Sections, Mapping[str, Any]):
     """What one pod needs: the bundle of container, pod and Job settings that ``dagster-k8s/config`` holds.
 
     Immutable, comparable and hashable; ``a | b`` merges with ``b`` winning. Every field may be left out
-    or ``None``, and is accepted in Kubernetes' camelCase as well.
+    or ``None``, and is accepted in Kubernetes' camelCase as well. As a mapping it is its `tags`, so that
+    ``op_tags=SMALL`` means ``op_tags=SMALL.tags``.
 
     Args:
         resources: `Resources` of the main container.
@@ -182,6 +185,8 @@ class K8sConfig(Renderings, Sections):
         Raises:
             K8sConfigError: Anything that Dagster would ignore, overwrite or refuse, or Kubernetes refuse.
         """
+        if isinstance(config, K8sConfig):
+            return config
         sections, behavior = sections_from_dict(config, cls.FIELDS)
         return cls._make(sections, behavior)
 
@@ -246,6 +251,15 @@ class K8sConfig(Renderings, Sections):
             for section, model in SECTIONS.items()
         }
         return self._make(sections, other._merge_behavior or self._merge_behavior)
+
+    def __getitem__(self, key: str) -> Any:
+        return self.tags[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tags)
+
+    def __len__(self) -> int:
+        return len(self.tags)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, K8sConfig):

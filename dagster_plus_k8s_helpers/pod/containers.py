@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.env import EnvFrom, EnvLike, env_to_list
 from dagster_plus_k8s_helpers.pod.immutable import Checked, Immutable
@@ -43,6 +44,7 @@ class ContainerFields(TypedDict, total=False):
     working_dir: str
 
 
+@answering
 class Container(Checked, Immutable):
     """A container that runs before the main one, or beside it as a sidecar.
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.names import check_dns_subdomain, check_env_name
 from dagster_plus_k8s_helpers.pod.quantity import Quantity, QuantityLike
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class SecretKeyRef:
     """The value of one key of a Secret.
@@ -51,6 +53,7 @@ class SecretKeyRef:
         return {"secret_key_ref": set_only(name=self.name, key=self.key, optional=self.optional)}
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class ConfigMapKeyRef:
     """The value of one key of a ConfigMap.
@@ -70,6 +73,7 @@ class ConfigMapKeyRef:
         return {"config_map_key_ref": set_only(name=self.name, key=self.key, optional=self.optional)}
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class FieldRef:
     """A field of the pod itself, such as ``status.podIP`` or ``metadata.labels['team']``.
@@ -87,6 +91,7 @@ class FieldRef:
         return {"field_ref": set_only(field_path=self.field_path, api_version=self.api_version)}
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class ResourceFieldRef:
     """A request or limit of a container, such as ``limits.memory``.
@@ -115,6 +120,7 @@ class ResourceFieldRef:
         }
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class SecretEnvSource:
     """Every key of a Secret as an environment variable.
@@ -134,6 +140,7 @@ class SecretEnvSource:
         return set_only(prefix=self.prefix, secret_ref=set_only(name=self.name, optional=self.optional))
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class ConfigMapEnvSource:
     """Every key of a ConfigMap as an environment variable.

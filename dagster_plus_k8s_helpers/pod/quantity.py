@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import lru_cache, total_ordering
 from typing import Final, TypeAlias
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import QuantityError
 from dagster_plus_k8s_helpers.pod.immutable import Immutable
 
@@ -48,6 +49,7 @@ _DECIMAL, _BINARY, _EXPONENT = "decimal", "binary", "exponent"
 
 
 @total_ordering
+@answering
 class Quantity(Immutable):
     """An amount of a resource, exact, immutable and hashable.
 

@@ -11,7 +11,7 @@ from dagster_plus_k8s_helpers.pod.rules import check
 from dagster_plus_k8s_helpers.pod.schema import KubernetesObject, field_types, read, shown_name
 from dagster_plus_k8s_helpers.pod.volumes import Volume
 
-__all__ = ["by_name", "sections_from_dict", "sections_from_fields", "spellings"]
+__all__ = ["ADVICE", "by_name", "sections_from_dict", "sections_from_fields", "spellings"]
 
 Fields: TypeAlias = Mapping[str, Field[Any]]
 
@@ -87,8 +87,9 @@ def _camel(name: str) -> str:
 
 
 def _unknown_field(name: str, known: Mapping[str, str]) -> K8sConfigError:
-    if name in _AMOUNTS:
-        return K8sConfigError(f"K8sConfig does not name {name!r}; write resources=Resources({name}=...)")
+    if name in ADVICE:
+        reason = f"K8sConfig has no field {name!r}; {ADVICE[name].format(name=name)}"
+        return UnknownFieldError(name, (), of="K8sConfig", reason=reason)
     nearest = UnknownFieldError(name, known.values(), of="K8sConfig")
     if name in _LOSING or (nearest.suggests and name not in _RAW_NAMES):
         return nearest
@@ -100,7 +101,31 @@ def _unknown_field(name: str, known: Mapping[str, str]) -> K8sConfigError:
     return nearest
 
 
-_AMOUNTS = ("cpu", "memory", "gpu", "ephemeral_storage", "extended")
+_TAG = "dagster-k8s/config"
+
+ADVICE = {
+    **dict.fromkeys(
+        ("cpu", "memory", "gpu", "ephemeral_storage", "extended"), "write resources=Resources({name}=...)"
+    ),
+    **dict.fromkeys(
+        ("limits", "requests"),
+        'write resources=Resources(cpu=("1", "2"), memory="4Gi"): a pair is request and limit',
+    ),
+    "mem": "write resources=Resources(memory=...)",
+    "args": "Dagster overwrites the arguments of its own pods; for .pod_spec() write "
+    "container_config={{'args': ...}}",
+    "env_config_maps": "write env_from=[ConfigMapEnvSource('NAME')]",
+    "env_secrets": "write env_from=[SecretEnvSource('NAME')]",
+    "env_vars": "write env={{'NAME': 'value'}}",
+    "job_config": "write job_spec_config=..., job_metadata=...",
+    "metadata": "write labels=..., annotations=..., pod_metadata=... or job_metadata=...",
+    "namespace": "pods go where the agent says; those of steps elsewhere with k8s_executor(namespace=...)",
+    "pod_template_spec_metadata": "write labels=..., annotations=... or pod_metadata=...",
+    "run_k8s_config": "write its fields here; config.container_context() and config.helm_values() say whose "
+    "pods they are for",
+    "step_k8s_config": "write k8s_executor(step_config=K8sConfig(...))",
+}
+"""What to write instead of a field that goes elsewhere, or that Dagster decides about."""
 _LOSING = {"service_account"}
 """Fields that Kubernetes still has, under a name that loses against the one to write."""
 _HOMES = sorted(RAW_FIELDS.items(), key=lambda item: item[0] != "pod_spec_config")
@@ -108,6 +133,9 @@ _RAW_NAMES = {name for section in SECTIONS.values() for name in field_types(sect
 
 
 def _unknown_section(name: str, fields: Fields) -> K8sConfigError:
+    if name == _TAG:
+        reason = f"{name!r} is the key of the tag; write what it holds, or read tags with K8sConfig.from_tags"
+        return UnknownFieldError(name, (), of=_TAG, reason=reason)
     if name in fields:
         row = fields[name]
         reason = f"{name!r} belongs one level further in; write {row.section}: {{{row.key}: ...}}"

@@ -10,6 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import ClassVar, NamedTuple, TypeAlias
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.amount_checks import STEPS, amount_of, check_amount
 from dagster_plus_k8s_helpers.pod.immutable import Checked, Immutable
@@ -46,6 +47,17 @@ AmountLike: TypeAlias = QuantityLike | tuple[QuantityLike | None, QuantityLike |
 _NAMES = {"cpu": "cpu", "memory": "memory", "gpu": NVIDIA_GPU, "ephemeral_storage": "ephemeral-storage"}
 
 
+_PAIR = 'write cpu="2" for a limit, cpu=("1", "2") for a request and a limit; memory and gpu alike'
+
+
+@answering(
+    advice={
+        "limits": _PAIR,
+        "requests": _PAIR,
+        "storage": "write ephemeral_storage=...",
+        "disk": "write ephemeral_storage=...",
+    }
+)
 class Resources(Checked, Immutable):
     """The resources of one container, checked when made; immutable, comparable and hashable.
 

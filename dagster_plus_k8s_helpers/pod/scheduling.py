@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.pod.amount_checks import check_size
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
@@ -26,6 +27,7 @@ __all__ = ["Toleration", "gpu", "shm", "spot"]
 T = TypeVar("T")
 
 
+@answering
 def gpu(
     count: int = 1,
     *,
@@ -70,6 +72,7 @@ def gpu(
     )
 
 
+@answering
 def spot(
     platform: str,
     *,
@@ -93,6 +96,7 @@ def spot(
     )
 
 
+@answering
 def shm(size: QuantityLike) -> K8sConfig:
     """Shared memory of a size, at ``/dev/shm``; container runtimes give 64 MiB otherwise.
 

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.pod.immutable import Checked
 from dagster_plus_k8s_helpers.pod.names import check_label_value, check_qualified_name
@@ -26,6 +27,7 @@ _OPERATORS = ("Exists", "Equal", "Lt", "Gt")
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Toleration(Checked):
     """Lets a pod onto nodes with a taint; it does not draw it there, which a node selector does.
@@ -48,6 +50,8 @@ class Toleration(Checked):
     toleration_seconds: int | None = None
 
     def __post_init__(self) -> None:
+        if self.operator in _EFFECTS:
+            raise K8sConfigError(f"{self.operator!r} is an effect; write effect={self.operator!r}")
         if self.operator is None:
             object.__setattr__(self, "operator", "Exists" if self.value is None else "Equal")
         seconds = self.toleration_seconds

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.names import check_dns_label
 from dagster_plus_k8s_helpers.pod.quantity import Quantity, QuantityLike
@@ -17,6 +18,7 @@ from dagster_plus_k8s_helpers.pod.schema import set_only
 __all__ = ["Volume", "VolumeMount", "check_volume", "check_volume_mount"]
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class VolumeMount:
     """Where a container sees a volume.
@@ -44,6 +46,7 @@ class VolumeMount:
         return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Volume:
     """A volume and, when it is this container's, where it is mounted.

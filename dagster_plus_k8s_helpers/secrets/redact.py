@@ -10,6 +10,7 @@ import weakref
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.secrets.value import MASK
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _SHORTEST = 4
 _SHORTEST_LINE = 16
 
 
+@answering
 def redact_secrets() -> None:
     """From now on, mask every secret value that this process has fetched and still holds, or will fetch.
 

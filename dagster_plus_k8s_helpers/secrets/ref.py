@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.secrets.errors import SecretRefError
 
 __all__ = ["SecretRef"]
@@ -20,8 +21,11 @@ _FORM = (
     r"Write name, name#field or name#field@version, with \# and \@ for a '#' or '@' inside a name or field"
 )
 _PIECES = re.compile(r"\\(.)|([#@])|([^\\#@]+)|(\\)$", re.DOTALL)
+# An ARN is full of colons.
+_FIELD_IN_NAME = re.compile(r"(?!arn:)(?P<name>.*[^./:\s])[.:](?P<field>[^./:\s]+)")
 
 
+@answering
 @dataclass(frozen=True)  # no slots: cached_property keeps its value in __dict__
 class SecretRef:
     """A reference to a secret, or to one field of it, perhaps at one version.
@@ -78,6 +82,14 @@ class SecretRef:
     def secret(self) -> SecretRef:
         """The whole secret that this reference points into: what a backend fetches in one piece."""
         return self if self.field is None else SecretRef(self.name, version=self.version)
+
+    @property
+    def with_field(self) -> SecretRef | None:
+        """The reference that was meant by ``name.field`` or ``name:field``, if the name is of this form."""
+        found = _FIELD_IN_NAME.fullmatch(self.name)
+        if found is None or self.field is not None:
+            return None
+        return SecretRef(found["name"], found["field"], self.version)
 
     def __str__(self) -> str:
         field = "" if self.field is None else f"#{_escape(self.field)}"

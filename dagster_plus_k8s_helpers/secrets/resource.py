@@ -8,14 +8,16 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import dagster as dg
 from pydantic import ConfigDict, ValidationError
 
-from dagster_plus_k8s_helpers.errors import did_you_mean
+from dagster_plus_k8s_helpers.arguments import answering, unknown_argument
+from dagster_plus_k8s_helpers.errors import ArgumentError
 from dagster_plus_k8s_helpers.secrets import redact
 from dagster_plus_k8s_helpers.secrets.errors import (
+    SecretNotFound,
     SecretRefError,
     SecretsConfigError,
     SecretsError,
@@ -24,6 +26,9 @@ from dagster_plus_k8s_helpers.secrets.errors import (
 from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret, fields_of, select
 from dagster_plus_k8s_helpers.secrets.ref import SecretRef
 from dagster_plus_k8s_helpers.secrets.value import SecretValue
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = ["CheckedResource", "SecretsResource"]
 
@@ -39,7 +44,15 @@ class CheckedResource(dg.ConfigurableResource[Any], ABC):
     # Dagster ignores unknown settings; a misspelt one would be dropped in silence.
     model_config = ConfigDict(extra="forbid")
 
-    def __init__(self, **data: object) -> None:
+    ADVICE: ClassVar[Mapping[str, str]] = {}
+    """What to write instead of settings that there are not."""
+
+    def __init__(self, *placed: object, **data: object) -> None:
+        if placed:
+            fields = type(self).model_fields
+            first = next((name for name, field in fields.items() if field.is_required()), "")
+            such_as = f", such as {first}=..." if first else ""
+            raise ArgumentError(f"{type(self).__name__} takes its settings by name only{such_as}")
         problem = self._initialised(data)
         if problem is not None:
             raise problem
@@ -55,18 +68,52 @@ class CheckedResource(dg.ConfigurableResource[Any], ABC):
         try:
             super().__init__(**data)
         except ValidationError as invalid:
-            known_names = type(self).model_fields
-            problems = (
-                f"{'.'.join(map(str, error['loc'])) or 'settings'}: {error['msg']}"
-                + (
-                    did_you_mean(str(error["loc"][0]), known_names)
-                    if error["type"] == "extra_forbidden"
-                    else ""
-                )
-                for error in invalid.errors(include_input=False, include_url=False, include_context=False)
-            )
-            return SecretsConfigError("; ".join(problems), backend=type(self).__name__)
+            errors = invalid.errors(include_input=False, include_url=False, include_context=False)
+            return SecretsConfigError(self._problems(errors, data), backend=type(self).__name__)
         return None
+
+    def _problems(self, errors: "Sequence[ErrorDetails]", data: Mapping[str, object]) -> str:
+        """What is wrong with the settings, without what they are; first those that there are not."""
+        fields = type(self).model_fields
+        unknown = [str(error["loc"][0]) for error in errors if error["type"] == "extra_forbidden"]
+        if unknown:
+            return "; ".join(
+                f"there is no setting {name!r}{unknown_argument(name, fields, self.ADVICE)}"
+                for name in unknown
+            )
+        reasons: dict[str, str] = {}
+        for error in errors:
+            where = ".".join(map(str, error["loc"])) or "settings"
+            name = str(error["loc"][0]) if error["loc"] else where
+            if name in fields and name not in data:
+                reasons[name] = f"is missing; write {name}=..."
+            elif error["type"] in _OF_A_RESOURCE and name in fields:
+                # One for each of the forms in which Dagster takes a resource.
+                reasons.setdefault(name, _resource_wanted(str(error["loc"][-1]), data[name]))
+            else:
+                reasons[where] = _WANTED.get(error["type"], error["msg"])
+        return "; ".join(f"{where}: {reason}" for where, reason in reasons.items())
+
+
+_OF_A_RESOURCE = ("model_type", "dataclass_type", "is_instance_of")
+_WANTED = {
+    "bool_parsing": "must be True or False",
+    "bool_type": "must be True or False",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+}
+"""What pydantic's complaints come to."""
+
+
+def _resource_wanted(kind: str, value: object) -> str:
+    if isinstance(value, type):
+        return f"is the class itself; write {value.__name__}(...)"
+    return f"must be a {kind}, not {type(value).__name__}"
 
 
 def known(value: str | None) -> str | None:
@@ -74,6 +121,7 @@ def known(value: str | None) -> str | None:
     return None if isinstance(value, dg.EnvVar) else value
 
 
+@answering
 class SecretsResource(CheckedResource, ABC):
     """Secrets, wherever they are kept; any other resource can take one as a dependency.
 
@@ -222,8 +270,17 @@ class SecretsResource(CheckedResource, ABC):
     def _one(self, ref: SecretRef, *, refresh: bool) -> FetchedSecret:
         answer = self._lookup([ref.secret], refresh=refresh)[ref.secret]
         if isinstance(answer, SecretsError):
-            raise answer.about(str(ref))
+            raise _about(answer, ref)
         return answer
+
+
+def _about(failure: SecretsError, ref: SecretRef) -> SecretsError:
+    """A failure, told about the reference that was asked for; with the one that was meant, if that shows."""
+    meant = ref.with_field
+    if type(failure) is not SecretNotFound or meant is None:
+        return failure.about(str(ref))
+    check = f"If {meant.field!r} is a field of it, write {meant}"
+    return SecretNotFound(failure.what, check=check, backend=failure.backend, ref=str(ref))
 
 
 def _values(answer: FetchedSecret | SecretsError) -> list[SecretValue]:
@@ -232,7 +289,7 @@ def _values(answer: FetchedSecret | SecretsError) -> list[SecretValue]:
 
 def _picked(answer: FetchedSecret | SecretsError, ref: SecretRef) -> SecretValue | SecretsError:
     if isinstance(answer, SecretsError):
-        return answer.about(str(ref))
+        return _about(answer, ref)
     try:
         return select(answer, ref)
     except SecretsError as failure:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.findings import Severity, at_or_above
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ VERSION_LABEL = "app.kubernetes.io/version"
 """Label that changes with every release of dagster, and would change every snapshot."""
 
 
+@answering
 def assert_fits(plan: RunPlan, nodes: Path | str | Sequence[NodePool]) -> None:
     """Every pod of a plan fits an empty node of the cluster.
 
@@ -44,6 +46,7 @@ def assert_fits(plan: RunPlan, nodes: Path | str | Sequence[NodePool]) -> None:
         raise AssertionError("\n".join(homeless))
 
 
+@answering
 def assert_no_findings(findings: Iterable[Finding], *, allow_warnings: bool = False) -> None:
     """A check found nothing.
 
@@ -59,6 +62,7 @@ def assert_no_findings(findings: Iterable[Finding], *, allow_warnings: bool = Fa
         raise AssertionError("\n".join(str(finding) for finding in found))
 
 
+@answering
 def assert_matches_snapshot(plan: RunPlan, file: Path | str) -> None:
     """The Jobs of a plan are as they were when the snapshot was reviewed.
 

@@ -102,7 +102,7 @@ def raw(section: str, **fields: object) -> Callable[[], K8sConfig]:
         (lambda: K8sConfig(security_context={"runAsUser": "1000"}), "security_context.run_as_user: must be a whole number, not str"),
         (lambda: K8sConfig(security_context={"privileged": None}), "security_context.privileged: is null, which does not unset what a lower layer says; leave it out"),
         (lambda: K8sConfig(merge_behavior=["DEEP"]), "merge_behavior: ['DEEP'] is neither DEEP nor SHALLOW"),
-        (lambda: K8sConfig(cpu=1), "K8sConfig does not name 'cpu'; write resources=Resources(cpu=...)"),
+        (lambda: K8sConfig(cpu=1), "K8sConfig has no field 'cpu'; write resources=Resources(cpu=...)"),
         (lambda: K8sConfig(service_account="x"), "K8sConfig has no field 'service_account'; did you mean 'service_account_name'?"),
         (lambda: K8sConfig(restart_policy="Never"), "write pod_spec_config={'restart_policy': ...}"),
         (lambda: K8sConfig(volumes=5), "volumes: must be a list of Volume objects, not int"),

@@ -22,7 +22,11 @@ def test_the_secrets_import_nothing_of_ours_but_the_errors_and_what_is_inside_da
     }
     others = {module for module in imported if not module.startswith("dagster_plus_k8s_helpers.secrets")}
 
-    assert others == {"dagster_plus_k8s_helpers.errors", "dagster_plus_k8s_helpers._dagster"}
+    assert others == {
+        "dagster_plus_k8s_helpers.arguments",
+        "dagster_plus_k8s_helpers.errors",
+        "dagster_plus_k8s_helpers._dagster",
+    }
 
 
 def test_defining_resources_loads_no_client() -> None:

@@ -110,6 +110,74 @@ def test_odd_names_reach_the_server_as_they_are(bao: OpenBao, secrets: VaultSecr
     assert secrets.get(rf"{name}#e\@x").reveal() == "at"
 
 
+REPEATED = [
+    ("secret/data/shop/warehouse#password", "Leave out 'secret/data/', which is put before every name"),
+    ("data/shop/warehouse#password", "Leave out 'data/', which is put before every name"),
+    ("secret/shop/warehouse#password", "Leave out 'secret/', which is put before every name"),
+]
+
+
+@pytest.mark.parametrize(("written", "told"), REPEATED)
+def test_a_name_that_repeats_the_path_before_it_is_told_what_to_write(
+    bao: OpenBao, secrets: VaultSecrets, written: str, told: str
+) -> None:
+    bao.put_secret("shop/warehouse", password="x")
+
+    with pytest.raises(SecretNotFound) as caught:
+        secrets.get(written)
+
+    assert str(caught.value).endswith(f"{told}: write shop/warehouse#FIELD")
+
+
+def test_a_secret_whose_own_name_begins_like_the_mount_is_found(bao: OpenBao, secrets: VaultSecrets) -> None:
+    bao.put_secret("secret/data/odd", password="x")
+
+    assert secrets.get("secret/data/odd#password").reveal() == "x"
+
+
+@pytest.mark.parametrize("written", ["shop.password", "shop:password"])
+def test_a_field_after_another_sign_than_the_hash_is_told_what_to_write(
+    secrets: VaultSecrets, written: str
+) -> None:
+    with pytest.raises(SecretNotFound) as caught:
+        secrets.get(written)
+
+    assert str(caught.value).endswith("If 'password' is a field of it, write shop#password")
+
+
+@pytest.mark.parametrize(
+    ("served", "written", "told"),
+    [
+        (
+            "http",
+            "https",
+            "it does not speak TLS (1 attempts, deadline 10 s). Write http:// in url, not https://",
+        ),
+        (
+            "https",
+            "http",
+            "it speaks TLS only (1 attempts, deadline 10 s). Write https:// in url, not http://",
+        ),
+    ],
+)
+def test_the_wrong_scheme_is_told_at_once(bao: OpenBao, served: str, written: str, told: str) -> None:
+    address = (bao.url if served == "http" else bao.tls_url).replace(f"{served}://", f"{written}://")
+    secrets = VaultSecrets(url=address, auth=VaultTokenAuth(token=bao.token), timeout=10.0, cache_ttl=0.0)
+
+    with pytest.raises(SecretsBackendUnavailable) as caught:
+        secrets.get("warehouse#password")
+
+    assert str(caught.value) == f"Vault at {address}: secret 'warehouse#password': {told}"
+
+
+def test_a_timeout_below_that_of_one_attempt_is_the_shorter_of_the_two(bao: OpenBao) -> None:
+    bao.put_secret("brief", password="x")
+
+    secrets = VaultSecrets(url=bao.url, auth=VaultTokenAuth(token=bao.token), timeout=3)
+
+    assert secrets.get("brief#password").reveal() == "x"
+
+
 @pytest.mark.parametrize("name", ["../sys/mounts", "a/../../b", "a//b", "/a", "a/", "."])
 def test_a_name_that_would_leave_the_mount_is_refused(secrets: VaultSecrets, name: str) -> None:
     with pytest.raises(SecretRefError, match="path below the mount"):

@@ -48,7 +48,18 @@ K8sConfig(toleration=[])  # type: ignore[call-arg] # an unknown field is an erro
 K8sConfig(image_pull_policy="always")  # type: ignore[arg-type] # and so is a value out of a closed set
 assert_type(k8s_tags(cpu=1, memory="4Gi", labels={"a": "b"}), dict[str, Any])
 
+k8s_tags(mem="1Gi")  # type: ignore[call-arg]
+gpu(node_seletor={})  # type: ignore[call-arg] # what answers a slip keeps the names of the arguments
+Resources(memroy="2Gi")  # type: ignore[call-arg]
+Toleration("pool", "gpu", "NoSchedule")  # type: ignore[arg-type]
+k8s_executor(max_concurent=1)  # type: ignore[call-arg]
+executor_for_deployment(prod=k8s_executor)  # type: ignore[call-arg]
+plan(dg.Definitions(), jobs="nightly")  # type: ignore[call-arg]
+
 assert_type(current_deployment(), Deployment)
+assert_type(executor_for_deployment(default=k8s_executor), dg.ExecutorDefinition)
+dg.Definitions(executor=k8s_executor)
+assert_type(dict(config), dict[str, Any])
 assert_type(executor_for_deployment(default=k8s_executor(max_concurrent=1)), dg.ExecutorDefinition)
 
 

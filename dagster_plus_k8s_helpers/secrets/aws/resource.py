@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.secrets.aws.assume_role import client_with_role
 from dagster_plus_k8s_helpers.secrets.aws.connection import AwsConnection
 from dagster_plus_k8s_helpers.secrets.boto import aws_environment
@@ -26,6 +27,7 @@ else:
 __all__ = ["AwsSecrets"]
 
 
+@answering
 class AwsSecrets(CachedSecretsResource):
     """Secrets of AWS Secrets Manager. Needs the extra ``aws``.
 
@@ -34,6 +36,27 @@ class AwsSecrets(CachedSecretsResource):
     names a secret by name or ARN; its fields are those of the JSON object in it; its version is a
     version id or a stage, such as AWSPREVIOUS.
     """
+
+    ADVICE = {  # noqa: RUF012 - as pydantic has it
+        **dict.fromkeys(
+            (
+                "region_name",
+                "region",
+                "profile_name",
+                "endpoint_url",
+                "aws_access_key_id",
+                "aws_secret_access_key",
+                "aws_session_token",
+                "max_attempts",
+                "use_ssl",
+                "verify",
+            ),
+            "write client=SecretsManagerResource({name}=...), of dagster_aws.secretsmanager",
+        ),
+        "region": "write client=SecretsManagerResource(region_name=...), of dagster_aws.secretsmanager",
+        "role_arn": "write assume_role_arn=...",
+        "secrets": "name each where it is read, as in get('warehouse#password')",
+    }
 
     client: dg.ResourceDependency[Client]
     prefix: str = Field(

@@ -22,6 +22,7 @@ from dagster_plus_k8s_helpers.secrets.errors import (
     SecretsError,
 )
 from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret, no_versions
+from dagster_plus_k8s_helpers.secrets.ref import SecretRef
 from dagster_plus_k8s_helpers.secrets.vault.answer import child, error_text, json_object
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     import requests
 
-    from dagster_plus_k8s_helpers.secrets.ref import SecretRef
     from dagster_plus_k8s_helpers.secrets.vault.login import VaultSession
 
 __all__ = ["VaultConnection"]
@@ -105,7 +105,8 @@ class VaultConnection:
         if status == HTTPStatus.FORBIDDEN:
             return SecretAccessDenied(
                 f"the token's policies do not allow reading {path}",
-                check="`vault token capabilities` shows what they allow; KV v2 policies need mount/data/name",
+                check=self._twice(ref)
+                or "`vault token capabilities` shows what they allow; KV v2 policies need mount/data/name",
                 **where,
             )
         if status == HTTPStatus.NOT_FOUND:
@@ -120,13 +121,25 @@ class VaultConnection:
                 )
             version = "" if ref.version is None else f" at version {ref.version}"
             return SecretNotFound(
-                f"there is nothing at {path}{version}", check="Check mount, namespace and spelling", **where
+                f"there is nothing at {path}{version}",
+                check=self._twice(ref) or "Check mount, namespace and spelling",
+                **where,
             )
         if response.ok:
             return SecretsBackendUnavailable("its answer has no data in it", **where)
         return SecretsConfigError(
             f"it refused the request with status {status}: {error_text(response)}", **where
         )
+
+    def _twice(self, ref: SecretRef) -> str:
+        """What to write instead of a name that repeats what is put before it, as Vault's own paths do."""
+        below = ref.name.removeprefix(f"{self._mount}/")
+        if self._kv_version != 1:
+            below = below.removeprefix("data/")
+        repeated = ref.name.removesuffix(below)
+        if not repeated or not below:
+            return ""
+        return f"Leave out {repeated!r}, which is put before every name: write {SecretRef(below)}#FIELD"
 
     def _version_of_mount(self, deadline: Deadline) -> int:
         with locked(self._kv_lock, deadline):

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.secrets.cached import CachedSecretsResource, known_number
 from dagster_plus_k8s_helpers.secrets.errors import SecretsConfigError
 from dagster_plus_k8s_helpers.secrets.resource import known
@@ -21,12 +22,26 @@ __all__ = ["VaultSecrets"]
 _HOST = re.compile(r"\.?[\w-][\w.-]*|\[[0-9a-fA-F:.]+\]")
 
 
+@answering
 class VaultSecrets(CachedSecretsResource):
     """Secrets of a KV engine, version 1 or 2, and leases of any engine. Needs the extra ``vault``.
 
     A process logs in once, whatever its number of threads and instances; the token is renewed before it
     runs out. Each call has one deadline, for logins and retries together.
     """
+
+    ADVICE = {  # noqa: RUF012 - as pydantic has it
+        "token": "write auth=VaultTokenAuth(token=...)",
+        "token_file": "write auth=VaultTokenAuth(token_file=...)",
+        "role": "write auth=VaultKubernetesAuth(role=...)",
+        "role_id": "write auth=VaultAppRoleAuth(role_id=..., ...)",
+        "address": "write url=...",
+        "addr": "write url=...",
+        "mount_point": "write mount=...",
+        "path": "write mount=..., and the path below it in the reference",
+        "verify": "write ca_cert='PATH' for a certificate authority of your own",
+        "engine_version": "write kv_version=...",
+    }
 
     url: str = Field(description="Such as https://vault.example.com:8200.")
     auth: VaultAuth
@@ -36,7 +51,9 @@ class VaultSecrets(CachedSecretsResource):
         default=None, description="1 or 2; None asks Vault once, which needs some access to the mount."
     )
     timeout: float = Field(default=30.0, description="Seconds for one call, logins and retries included.")
-    attempt_timeout: float = Field(default=10.0, description="Seconds for one attempt of a call.")
+    attempt_timeout: float = Field(
+        default=10.0, description="Seconds for one attempt of a call, at most what is left of timeout."
+    )
     ca_cert: str | None = Field(
         default=None, description="Path of the CA certificates for the server's; None for the system's."
     )
@@ -120,11 +137,9 @@ class VaultSecrets(CachedSecretsResource):
             return f"mount={mount!r} is not the path of an engine"
         if known_number(self.kv_version) not in (None, 1, 2):
             return f"kv_version={self.kv_version} is neither 1 nor 2"
-        if not 0 < self.attempt_timeout <= self.timeout < float("inf"):
-            return (
-                f"timeout={self.timeout:g} and attempt_timeout={self.attempt_timeout:g}: "
-                "seconds, the first at least the second, both above 0"
-            )
+        for name, seconds in (("timeout", self.timeout), ("attempt_timeout", self.attempt_timeout)):
+            if not 0 < seconds < float("inf"):
+                return f"{name}={seconds:g} is not a number of seconds above 0"
         if (self.client_cert is None) != (self.client_key is None):
             return "client_cert and client_key come together"
         no_host = next((host for host in self.redirect_hosts if not _HOST.fullmatch(host)), None)

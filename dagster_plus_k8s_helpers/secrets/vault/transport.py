@@ -40,6 +40,9 @@ _RETRIED = frozenset({412, 429, 472, 473, 500, 502, 503, 504})
 # With these Vault has looked at no more than the request's headers; 503 only when it says that it is sealed.
 _NOT_BEGUN = frozenset({412, 429, 472, 473})
 _REDIRECTS = frozenset({301, 302, 307, 308})
+# What OpenSSL calls an answer in plain HTTP, and what a server in Go (Vault) answers to a plain request.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "wrong version number")
+_WANTS_TLS = b"Client sent an HTTP request to an HTTPS server"
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
@@ -132,18 +135,15 @@ class VaultTransport:
         except (requests.exceptions.Timeout, TimeoutError) as failure:
             return _Failed(f"no answer within {seconds:.1f} s", begun=not _never_connected(failure))
         except requests.exceptions.SSLError as failure:
-            refused = re.search(
-                r"CERTIFICATE_VERIFY_FAILED\] certificate verify failed: ([\w ,-]+)", str(failure)
-            )
-            if refused is None:
-                return _Failed("the TLS handshake failed")
-            return _Failed(
-                f"its certificate is not trusted: {refused[1].strip()} (see ca_cert)", hopeless=True
-            )
+            return _tls_failure(str(failure))
         # ValueError and the like: what a header or an answer that is no HTTP raises, with its text inside.
         except (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError) as failure:
             return _Failed(_reason(failure), begun=not _never_connected(failure))
-        return response if isinstance(response, _Failed) else _judged(response)
+        if isinstance(response, _Failed):
+            return response
+        if response.status_code == http.HTTPStatus.BAD_REQUEST and _WANTS_TLS in response.content:
+            return _Failed("it speaks TLS only", hopeless=True, check="Write https:// in url, not http://")
+        return _judged(response)
 
     def _send(self, seconds: float, **request: Any) -> requests.Response | _Failed:
         settings = {"verify": self._verify, "cert": self._cert, **request}
@@ -218,6 +218,16 @@ class _RetryingSession:
             check=last.check or checks.get(last.kind, "Is the address right, and reachable from this pod?"),
             backend=self._transport.backend,
         )
+
+
+def _tls_failure(said: str) -> _Failed:
+    """Why there is no TLS connection; of what OpenSSL says, the reason alone."""
+    if any(sign in said for sign in _NO_TLS):
+        return _Failed("it does not speak TLS", hopeless=True, check="Write http:// in url, not https://")
+    refused = re.search(r"CERTIFICATE_VERIFY_FAILED\] certificate verify failed: ([\w ,-]+)", said)
+    if refused is None:
+        return _Failed("the TLS handshake failed")
+    return _Failed(f"its certificate is not trusted: {refused[1].strip()} (see ca_cert)", hopeless=True)
 
 
 def _judged(response: requests.Response) -> requests.Response | _Failed:

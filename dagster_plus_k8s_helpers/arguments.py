@@ -1,0 +1,213 @@
+"""Calls with an argument that there is not, that is missing, or that stands in the wrong place.
+
+Python's own TypeError says neither which argument was probably meant nor where the setting belongs. What is
+decorated with `answering` says both, keeps its signature for type checkers, and looks at a call only after
+Python has refused it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import wraps
+from types import FunctionType
+from typing import Any, TypeVar, overload
+
+from dagster_plus_k8s_helpers.errors import ArgumentError, did_you_mean
+
+__all__ = ["answering", "unknown_argument"]
+
+Target = TypeVar("Target", bound=Callable[..., object])
+
+_PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_SHORTEST_BEGINNING = 3
+
+
+@overload
+def answering(target: Target, /) -> Target: ...
+@overload
+def answering(
+    *, advice: Mapping[str, str] | None = None, otherwise: str = ""
+) -> Callable[[Target], Target]: ...
+def answering(
+    target: Target | None = None, /, *, advice: Mapping[str, str] | None = None, otherwise: str = ""
+) -> Any:
+    """Decorates a function, or a class with its public methods, so that a call that does not fit is answered.
+
+    Args:
+        target: What to decorate; the decorator itself when left out.
+        advice: What to write instead, by the name that there is not; ``{name}`` stands for it.
+        otherwise: The same for every other name that is near none that there is.
+    """
+
+    def decorated(found: Target) -> Target:
+        say = _Answers(advice or {}, otherwise)
+        if not isinstance(found, type):
+            return say.wrapped(found, found.__name__)  # type: ignore[return-value] # of the same signature
+        for name, member in list(vars(found).items()):
+            if name in {"__init__", "__new__"} and isinstance(member, FunctionType | staticmethod):
+                made_by = say.wrapped(getattr(found, name), "", skipped=1)
+                setattr(found, name, staticmethod(made_by) if name == "__new__" else made_by)
+            elif not name.startswith("_") and isinstance(member, FunctionType) and _takes_any(member):
+                setattr(found, name, _METHODS.wrapped(member, f".{name}", skipped=1))
+            elif not name.startswith("_") and isinstance(member, classmethod):
+                of_class = _METHODS.wrapped(member.__func__, f".{name}", skipped=1)
+                setattr(found, name, classmethod(of_class))
+        return found
+
+    return decorated if target is None else decorated(target)
+
+
+def unknown_argument(
+    name: str, known: Collection[str], advice: Mapping[str, str], otherwise: str = ""
+) -> str:
+    """What to write instead of an argument that there is not, after a semicolon; empty when nobody knows.
+
+    Args:
+        name: The argument as it was written.
+        known: Those that there are.
+        advice: What to write, by name.
+        otherwise: What to write instead of any other name that is near none of those.
+    """
+    if name in advice:
+        return f"; {advice[name].format(name=name)}"
+    near = did_you_mean(name, known)
+    if near:
+        return near
+    begun = [candidate for candidate in known if candidate.startswith(name)]
+    if len(begun) == 1 and len(name) >= _SHORTEST_BEGINNING:
+        return f"; did you mean {begun[0]!r}?"
+    return f"; {otherwise.format(name=name)}" if otherwise else ""
+
+
+class _Answers:
+    """What to answer to the calls of one function."""
+
+    def __init__(self, advice: Mapping[str, str], otherwise: str) -> None:
+        self._advice = advice
+        self._otherwise = otherwise
+
+    def wrapped(self, function: Callable[..., Any], of: str, *, skipped: int = 0) -> Callable[..., Any]:
+        """The same function, with an answer for calls that do not fit it.
+
+        Args:
+            function: The function.
+            of: What messages call it, for what is of a class after the name of the class.
+            skipped: How many arguments Python itself gives it first: 1 for what is of a class.
+        """
+
+        @wraps(function)
+        def answered(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except (TypeError, AttributeError):
+                problem = self._problem(function, of, skipped, args, kwargs)
+                if problem is None:
+                    raise
+            raise problem
+
+        return answered
+
+    def _problem(
+        self,
+        function: Callable[..., Any],
+        of: str,
+        skipped: int,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, object],
+    ) -> ArgumentError | None:
+        signature = inspect.signature(function)
+        name = f"{_class_name(args[0])}{of}" if skipped else of
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError:
+            parameters = list(signature.parameters.values())[skipped:]
+            return ArgumentError(self._reason(name, parameters, len(args) - skipped, kwargs))
+        reasons = (_wrong_kind(given[key], signature.parameters[key].annotation) for key in given)
+        return next(
+            (
+                ArgumentError(f"{name}: {key} {reason}")
+                for key, reason in zip(given, reasons, strict=True)
+                if reason
+            ),
+            None,  # it comes from further in
+        )
+
+    def _reason(
+        self, of: str, parameters: list[inspect.Parameter], placed: int, kwargs: Mapping[str, object]
+    ) -> str:
+        known = [item.name for item in parameters if item.kind not in _STARRED]
+        takes_any = any(item.kind is item.VAR_KEYWORD for item in parameters)
+        for name in kwargs:
+            if name not in known and not takes_any:
+                return f"{of} has no argument {name!r}" + unknown_argument(
+                    name, known, self._advice, self._otherwise
+                )
+        places = [item.name for item in parameters if item.kind in _PLACED]
+        if placed > len(places):
+            others = [name for name in known if name not in places and name not in kwargs]
+            such_as = f", such as {others[0]}=..." if others else ""
+            if not places:
+                by_name = f"its arguments by name only{such_as}" if known or takes_any else "no argument"
+                return f"{of} takes {by_name}"
+            by_name = f"; name the others{such_as}" if others else ""
+            return f"{of} takes at most {len(places)} without a name, not {placed}{by_name}"
+        twice = next((name for name in places[:placed] if name in kwargs), None)
+        if twice is not None:
+            return f"{of} gets {twice} twice, by its place and by its name; keep one of the two"
+        missing = [
+            item.name
+            for index, item in enumerate(parameters)
+            if item.default is item.empty
+            and item.kind not in _STARRED
+            and item.name not in kwargs
+            and index >= placed
+        ]
+        return f"{of} needs {' and '.join(missing)}; write {', '.join(f'{name}=...' for name in missing)}"
+
+
+def _takes_any(method: FunctionType) -> bool:
+    """Whether a method takes anything beside its object: one that does not is not called wrongly."""
+    code = method.__code__
+    return code.co_argcount + code.co_kwonlyargcount > 1 or bool(code.co_flags & _TAKES_MORE)
+
+
+_TAKES_MORE = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+
+
+def _class_name(made: object) -> str:
+    """The class of the object that a method gets first, or the class that a constructor gets."""
+    return (made if isinstance(made, type) else type(made)).__name__
+
+
+def _wrong_kind(value: object, annotation: object) -> str:
+    """What is wrong with the kind of an argument, as far as the outermost names of its annotation tell it."""
+    names, inner = str(annotation), ""
+    while names != inner:
+        names, inner = re.sub(r"\[[^\[\]]*\]", "", names), names
+    kinds = [name.strip() for name in names.split("|")]
+    if not all(name in _KINDS or name == "None" for name in kinds):
+        return ""
+    if value is None or any(isinstance(value, _KINDS[name][0]) for name in kinds if name != "None"):
+        return ""
+    words = " or ".join(dict.fromkeys(_KINDS[name][1] for name in kinds if name != "None"))
+    what = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+    return f"must be {words}, not {what}"
+
+
+_KINDS: Mapping[str, tuple[Any, str]] = {
+    "Iterable": (Iterable, "a list"),
+    "Mapping": (Mapping, "a mapping"),
+    "Sequence": (Sequence, "a list"),
+    "bool": (bool, "True or False"),
+    "bytes": (bytes, "bytes"),
+    "float": ((float, int), "a number"),
+    "int": (int, "a whole number"),
+    "str": (str, "text"),
+}
+"""What annotations begin with, and what messages call it."""
+
+
+_STARRED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_METHODS = _Answers({}, "")
