@@ -28,8 +28,9 @@ dagster-plus-k8s check -m my_project.definitions --agent values.yaml --location 
 - `--kubernetes-version 1.31` checks each Job by the schemas of that version (extra `check`).
 
 `--format` writes the findings as `text`, `json`, `github` (annotations in a pull request) or `sarif` (code
-scanning). The exit code is 0 when nothing is found, 1 when there is a finding at or above `--fail-on`
-(`error`, or `warning`), and 2 when a file could not be read or the module could not be loaded.
+scanning). A finding is an error, a warning, or a notice: of what could not be judged. The exit code is 0 when
+nothing is found, 1 when there is a finding at or above `--fail-on` (`error`, `warning` or `notice`), and 2
+when a file could not be read or the module could not be loaded.
 
 `dagster_plus_k8s_helpers.plan.check` is the same in Python.
 

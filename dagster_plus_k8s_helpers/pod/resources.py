@@ -60,8 +60,8 @@ class Resources(Checked, Immutable):
     which is how an upper layer takes one away.
 
     Args:
-        cpu: CPUs: ``"500m"``, ``1``, ``("2", "4")``. Kubernetes rounds up to a thousandth. Of a bare number
-            above 448 thousandths were meant, and it is refused: ``"500000m"`` or ``Quantity(500)`` is 500 CPUs.
+        cpu: CPUs: ``"500m"``, ``1``, ``("2", "4")``. Kubernetes rounds up to a thousandth. A bare number
+            above 448 is refused, as meant in thousandths: ``"500000m"`` or ``Quantity(500)`` is 500 CPUs.
         memory: Bytes, at least 4 MiB: ``"2Gi"``, ``("8Gi", "16Gi")``.
         gpu: Whole NVIDIA GPUs (``nvidia.com/gpu``).
         ephemeral_storage: Bytes of the node's disk.
