@@ -133,10 +133,7 @@ _ONE_OF: dict[str, tuple[str, ...]] = {
         "service_account_token",
     ),
 }
-"""Fields of which one only can be there."""
-
-_MUST_HAVE_ONE = {"V1VolumeProjection"}
-"""Where one of them must be: a probe or handler may leave it to a lower layer."""
+"""Fields of which one only can be there; a probe or handler may leave it to a lower layer."""
 
 
 def _unless_empty(check_name: Callable[[str], None]) -> Callable[[str], None]:
@@ -242,11 +239,9 @@ _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 def _check_one_of(model: str, value: KubernetesObject) -> None:
     given = [field for field in _ONE_OF[model] if field in value]
-    if len(given) > 1 or (not given and model in _MUST_HAVE_ONE):
-        known, shown = (
-            ", ".join(field.strip("_") for field in fields) or "none" for fields in (_ONE_OF[model], given)
-        )
-        raise K8sConfigError(f"must have exactly one of {known}, not {shown}")
+    if len(given) > 1:
+        known, shown = (", ".join(field.strip("_") for field in fields) for fields in (_ONE_OF[model], given))
+        raise K8sConfigError(f"must have one of {known}, not {shown}")
 
 
 def _check_choice(value: str, *, known: tuple[str, ...]) -> None:

@@ -31,6 +31,7 @@ MOUNTED = {"name": "v", "mount_path": "foo/bar"}
         # Without a source it is an emptyDir.
         ("pod_spec_config", {"volumes": [{"name": "v"}]}),
         ("pod_spec_config", {"volumes": [{"name": "v", "empty_dir": {"size_limit": "0"}}]}),
+        ("pod_spec_config", {"volumes": [{"name": "v", "projected": {"sources": [{}]}}]}),
         # Twice does no harm.
         ("pod_spec_config", {"image_pull_secrets": [{"name": "a"}, {"name": "a"}]}),
         ("pod_spec_config", {"tolerations": [{"operator": "Exists"}, {"operator": "Exists"}]}),

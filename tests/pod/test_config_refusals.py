@@ -119,7 +119,7 @@ def raw(section: str, **fields: object) -> Callable[[], K8sConfig]:
         (lambda: K8sConfig(volumes=[Volume.secret("a", default_mode=4000)]), "volumes[0].secret.default_mode: 4000 is above 511; write a file mode in octal, such as 0o000"),
         (lambda: Volume.secret("a", items=["k"]), "items: must be a mapping, not list"),
         (lambda: Volume.ephemeral("a", storage="1Gi", access_modes="ReadWriteOnce"), "access_modes: must be a list, not str"),
-        (lambda: K8sConfig(container_config={"livenessProbe": {"exec": {}, "grpc": {"port": 1}}}), "container_config.liveness_probe: must have exactly one of exec, grpc, http_get, tcp_socket, not exec, grpc"),
+        (lambda: K8sConfig(container_config={"livenessProbe": {"exec": {}, "grpc": {"port": 1}}}), "container_config.liveness_probe: must have one of exec, grpc, http_get, tcp_socket, not exec, grpc"),
         (lambda: K8sConfig(container_config={"ports": [{"containerPort": 99999}]}), "container_config.ports[0].container_port: 99999 is above 65535"),
         (lambda: K8sConfig(pod_security_context={"fsGroup": -1}), "pod_security_context.fs_group: -1 is below 0"),
         (lambda: Toleration("a", 5), "value: must be text, not int; write '5'"),
