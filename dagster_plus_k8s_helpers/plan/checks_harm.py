@@ -36,11 +36,8 @@ def plain_sidecar(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A second container, which keeps the Job from ending."""
     for index, container in enumerate(group.pod.spec["containers"][1:], start=1):
         layer = layer_of(group.pod, f"containers[{index}]")
-        yield group.hit(
-            PLAIN_SIDECAR,
-            f"the Job does not end before containers[{index}], {container.get('name')!r} by {layer}, does; "
-            "write it into init_containers, with restart_policy: Always",
-        )
+        text = f"containers[{index}] is {container.get('name')!r} by {layer}"
+        yield group.hit(PLAIN_SIDECAR, f"{text}, and the Job does not end before it does")
 
 
 def restarted(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:

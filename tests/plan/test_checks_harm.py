@@ -32,8 +32,7 @@ CASES: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     (
         "DPK560",
         pod(containers=[PROXY]),
-        f"the Job does not end before containers[1], 'cloud-sql-proxy' by {OP}, does; write it into init_containers, "
-        "with restart_policy: Always",
+        f"containers[1] is 'cloud-sql-proxy' by {OP}, and the Job does not end before it does",
         K8sConfig(init_containers=[PROXY_IN_PYTHON]).tags,
     ),
     (
