@@ -79,7 +79,7 @@ def amount_of(name: str, value: QuantityLike) -> Quantity:
         raise QuantityError(f"{value!r} is not a Kubernetes quantity; write '{meant[1]}m'") from None
     # Who writes a Quantity means it; in thousandths the text says so too, wherever it is read again.
     if name == "cpu" and isinstance(value, Quantity) and _is_bare(amount) and amount > _MOST_CORES:
-        return Quantity(f"{amount.value * 1000:f}m")
+        return Quantity(_thousandths(amount))
     return amount
 
 
@@ -91,8 +91,12 @@ def _check_cpu(cpu: Quantity) -> None:
     if _is_bare(cpu) and cpu > _MOST_CORES:
         raise K8sConfigError(
             f"{cpu} is {cpu.value:,f} cores, which hardly any node has; where that is meant, it is "
-            f"'{cpu.value * 1000:f}m'; did you mean '{cpu}m'?"
+            f"'{_thousandths(cpu)}'; did you mean '{cpu}m'?"
         )
+
+
+def _thousandths(cpu: Quantity) -> str:
+    return f"{(cpu.value * 1000).normalize():f}m"
 
 
 def _check_memory(memory: Quantity) -> None:

@@ -104,6 +104,7 @@ def test_equality_is_that_of_the_amounts() -> None:
             "did you mean '500m'?",
         ),
         ({"cpu": 1000}, "did you mean '1000m'?"),
+        ({"cpu": "448.5"}, "where that is meant, it is '448500m'; did you mean '448.5m'?"),
         ({"cpu": ("2000", "4000")}, "cpu: 2000 is 2,000 cores"),
         ({"extended": {"requests.a.b/c": 1}}, "is what a ResourceQuota calls it; write 'a.b/c'"),
         ({"memory": "2M"}, "did you mean '2Gi'?"),
