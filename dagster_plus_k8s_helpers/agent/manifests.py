@@ -189,7 +189,7 @@ def _bound(
 
 
 def _metadata(name: str, namespace: str | None) -> dict[str, Any]:
-    check_dns_subdomain(name)
+    check_dns_subdomain(name, "name")
     if namespace is None:
         return {"name": name}
     check_dns_label(namespace, "namespace")

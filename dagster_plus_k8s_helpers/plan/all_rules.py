@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.agent.all_rules import FILE_AND_VALUES_RULES
+from dagster_plus_k8s_helpers.plan.harm_rules import HARM_RULE_TABLE
 from dagster_plus_k8s_helpers.plan.nodes import NODE_RULES
 from dagster_plus_k8s_helpers.plan.rules import PLAN_RULES
 
@@ -14,5 +15,5 @@ if TYPE_CHECKING:
 __all__ = ["ALL_RULES"]
 
 ALL_RULES: tuple[Rule, ...] = tuple(
-    sorted((*FILE_AND_VALUES_RULES, *NODE_RULES, *PLAN_RULES), key=lambda rule: rule.code)
+    sorted((*FILE_AND_VALUES_RULES, *NODE_RULES, *PLAN_RULES, *HARM_RULE_TABLE), key=lambda rule: rule.code)
 )

@@ -15,6 +15,7 @@ from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.checks_allowed import ALLOWED_RULES, EVADED_RULES
 from dagster_plus_k8s_helpers.plan.checks_cluster import CLUSTER_RULES
 from dagster_plus_k8s_helpers.plan.checks_executor import EXECUTOR_RULES, WRITTEN_RULES
+from dagster_plus_k8s_helpers.plan.checks_harm import HARM_RULES
 from dagster_plus_k8s_helpers.plan.checks_jobs import JOB_RULES, TAGS_OF_JOBS
 from dagster_plus_k8s_helpers.plan.checks_layers import LAYER_RULES, bare_variables, gpu_from_below
 from dagster_plus_k8s_helpers.plan.checks_misplaced import misplaced
@@ -23,6 +24,7 @@ from dagster_plus_k8s_helpers.plan.checks_pipes import PIPES_RULES
 from dagster_plus_k8s_helpers.plan.checks_pods import DEADLINE_RULES, POD_RULES, schema_version
 from dagster_plus_k8s_helpers.plan.checks_settings import check_settings
 from dagster_plus_k8s_helpers.plan.checks_shallow import SHALLOW_RULES
+from dagster_plus_k8s_helpers.plan.checks_shared import SHARED_RULES
 from dagster_plus_k8s_helpers.plan.checks_tags import TAG_RULES
 from dagster_plus_k8s_helpers.plan.jobs import job_of, loaded
 from dagster_plus_k8s_helpers.plan.launches import launches_of
@@ -129,11 +131,13 @@ _JOB_RULES: tuple[JobRule, ...] = (
     *DEADLINE_RULES,
     *EXECUTOR_RULES,
     *EVADED_RULES,
+    *SHARED_RULES,
 )
 _POD_RULES: tuple[PodRule, ...] = (
     *LAYER_RULES,
     *SHALLOW_RULES,
     *POD_RULES,
+    *HARM_RULES,
     *CLUSTER_RULES,
     *OBJECT_RULES,
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.errors import QuantityError
 from dagster_plus_k8s_helpers.plan.fitting import Fit, fit
-from dagster_plus_k8s_helpers.plan.gpus import is_gpu
+from dagster_plus_k8s_helpers.plan.gpus import gpus_of, is_gpu
 from dagster_plus_k8s_helpers.plan.pod_requests import pod_limits, pod_requests
 from dagster_plus_k8s_helpers.plan.rules import (
     FITS_NOWHERE,
@@ -47,12 +47,7 @@ def fits_nowhere(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     if found is None or found:
         return
     taints = _taints_in_the_way(spec, found, around.pools)
-    gpus = [
-        f"{path}.resources.limits.{name}"
-        for path, item in containers(spec)
-        for name in (item.get("resources") or {}).get("limits") or {}
-        if is_gpu(name)
-    ]
+    gpus = [f"{path}.resources.limits.{name}" for path, item in containers(spec) for name in gpus_of(item)]
     if gpus and taints:
         tolerations = f"no layer sets {POD_SPEC}.tolerations"
         if spec.get("tolerations"):
@@ -69,8 +64,7 @@ def fits_nowhere(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
 def toleration_without_gpu(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A toleration of the taint of GPU nodes in a pod that asks for none."""
     spec = group.pod.spec
-    limits = [(item.get("resources") or {}).get("limits") or {} for _, item in containers(spec)]
-    if any(is_gpu(name) for found in limits for name in found):
+    if any(True for _, item in containers(spec) for _ in gpus_of(item)):
         return
     # What nodes without GPUs have too, such as the taint of spot nodes, does not keep CPU pods off GPUs.
     others = {taint.key for pool in around.pools if not _gpus(pool) for taint in pool.taints}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.plan.gpus import is_gpu
+from dagster_plus_k8s_helpers.plan.gpus import gpus_of
 from dagster_plus_k8s_helpers.plan.rules import (
     BARE_VARIABLE,
     DUPLICATE_ENV,
@@ -83,10 +83,8 @@ def gpu_from_below(job: Planned) -> Iterator[Hit]:
     alone = len(job.plan.steps) == 1
     for group in job.groups:
         for path, container in containers(group.pod.spec):
-            for name in (container.get("resources") or {}).get("limits") or {}:
+            for name in gpus_of(container):
                 field = f"{path}.resources.limits.{name}"
-                if not is_gpu(name):
-                    continue
                 layer = layer_of(group.pod, field)
                 if layer.name in {"agent", "location"} or (layer.name == "executor" and not alone):
                     yield group.hit(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.plan.nodes import NodePool, Taint
 
-__all__ = ["Fit", "fit"]
+__all__ = ["Fit", "fit", "tolerates"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _reasons(pod_spec: Mapping[str, Any], requests: Amounts, pool: NodePool) -> 
     reasons += [
         f"node(s) had untolerated taint {taint}"
         for taint in pool.taints
-        if taint.effect != "PreferNoSchedule" and not any(_tolerates(item, taint) for item in tolerations)
+        if taint.effect != "PreferNoSchedule" and not any(tolerates(item, taint) for item in tolerations)
     ]
     nothing = Quantity(0)
     reasons += [
@@ -90,7 +90,8 @@ def _reasons(pod_spec: Mapping[str, Any], requests: Amounts, pool: NodePool) -> 
     return reasons
 
 
-def _tolerates(toleration: Mapping[str, Any], taint: Taint) -> bool:
+def tolerates(toleration: Mapping[str, Any], taint: Taint) -> bool:
+    """Whether one of a pod's tolerations, in camelCase, lets it onto nodes with a taint."""
     if toleration.get("effect") not in (None, "", taint.effect):
         return False
     key, operator = toleration.get("key"), toleration.get("operator") or "Equal"

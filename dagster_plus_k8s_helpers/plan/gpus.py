@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["is_gpu"]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["gpus_of", "is_gpu"]
 
 _DEVICES = frozenset(
     [
@@ -14,6 +19,13 @@ _DEVICES = frozenset(
         "habana.ai/gaudi",
     ]
 )
+
+
+def gpus_of(container: Mapping[str, Any]) -> Iterator[str]:
+    """The GPUs that a container of a manifest asks for: a limit of 0, which takes one away, asks for none."""
+    for name, count in ((container.get("resources") or {}).get("limits") or {}).items():
+        if is_gpu(name) and str(count) != "0":
+            yield name
 
 
 def is_gpu(name: str) -> bool:

@@ -12,6 +12,7 @@ from dagster_plus_k8s_helpers._dagster import planning
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.plan.jobs import job_of, loaded
+from dagster_plus_k8s_helpers.plan.node_words import node_words
 from dagster_plus_k8s_helpers.plan.resolve import plan_of_job
 
 if TYPE_CHECKING:
@@ -152,17 +153,7 @@ def _rows(template: Template) -> Iterator[Row]:
     if not resources.get("requests") and not resources.get("limits"):
         yield "resources", "none: it is the first to go when its node runs short", "nobody"
     yield "image", str(spec["containers"][0].get("image")), layer(f"{_CONTAINER}.image")
-    for label, value in (spec.get("nodeSelector") or {}).items():
-        yield "node selector", f"{label}={value}", layer(f"{_SPEC}.nodeSelector.{label}")
-    for index, toleration in enumerate(spec.get("tolerations") or ()):
-        yield "tolerates", _toleration(toleration), layer(f"{_SPEC}.tolerations[{index}]")
+    for word in node_words(spec):
+        yield word.kind, word.text, layer(f"{_SPEC}.{word.path}")
     if spec.get("serviceAccountName"):
         yield "service account", spec["serviceAccountName"], layer(f"{_SPEC}.serviceAccountName")
-
-
-def _toleration(toleration: dict[str, Any]) -> str:
-    """As ``kubectl describe`` writes it."""
-    key, value = toleration.get("key", ""), toleration.get("value")
-    effect = toleration.get("effect")
-    text = f"{key}={value}" if value else key or "every taint"
-    return f"{text}:{effect}" if effect else text

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from dagster_plus_k8s_helpers.plan.gpus import is_gpu
+from dagster_plus_k8s_helpers.plan.node_words import node_words
 from dagster_plus_k8s_helpers.plan.totals import amounts_of
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
@@ -101,11 +103,9 @@ def _pair(request: str | None, limit: str | None) -> str:
     return f"{request} / {limit or '-'}"
 
 
-def _nodes(pod: Pod) -> str:
-    spec: Mapping[str, Any] = pod.spec_template
-    lines = [f"{key}={value}" for key, value in (spec.get("nodeSelector") or {}).items()]
-    lines += [f"tolerates {item.get('key') or 'everything'}" for item in spec.get("tolerations") or ()]
-    return "\n".join(lines) or "any"
+def _nodes(pod: Pod) -> Text:
+    """As it is: the brackets of an affinity are no markup."""
+    return Text("\n".join(word.line for word in node_words(pod.spec_template)) or "any")
 
 
 def _elsewhere(step: StepPlan) -> str:

@@ -144,7 +144,7 @@ class K8sConfig(Renderings, Sections, Mapping[str, Any]):
     image_pull_secrets = Field[tuple[str, ...]](
         "pod_spec_config",
         unset=(),
-        read=lambda items: tuple(item["name"] for item in items),
+        read=lambda items: tuple(item.get("name", "") for item in items),
         write=names_to_references,
     )
     env = Field[dict[str, EnvValue]]("container_config", unset={}, read=env_from_list, write=env_to_list)

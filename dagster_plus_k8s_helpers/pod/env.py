@@ -225,7 +225,7 @@ def check_env_var(entry: Mapping[str, Any]) -> None:
     if name is None:
         raise K8sConfigError("has no name")
     check_env_name(name)
-    if "value" in entry and "value_from" in entry:
+    if entry.get("value") and "value_from" in entry:
         raise K8sConfigError(f"{name} has a value and a value_from; keep one of the two")
     if "value_from" not in entry:
         return

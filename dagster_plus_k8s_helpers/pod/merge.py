@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.pod.merge_keys import MERGE_KEYS, identity
 from dagster_plus_k8s_helpers.pod.schema import FieldType, KubernetesObject, field_types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["merge"]
 
@@ -50,14 +54,22 @@ def _merge_field(name: str, field: FieldType, left: Any, right: Any) -> Any:
 
 
 def _merge_lists(name: str, item_type: FieldType, left: list[Any], right: list[Any]) -> list[Any]:
-    merged = {identity(name, item): item for item in left}
-    for item in right:
-        key = identity(name, item)
+    merged = dict(_numbered(name, left))
+    for key, item in _numbered(name, right):
         if key in merged and item_type.kind == "model" and item_type.model not in _REPLACED_WHOLE:
             merged[key] = merge(item_type.model, merged[key], item)
         else:
             merged[key] = item
     return list(merged.values())
+
+
+def _numbered(name: str, items: list[Any]) -> Iterator[tuple[object, Any]]:
+    """Each item under what tells it apart and how many of its kind stand before it."""
+    seen: Counter[object] = Counter()
+    for item in items:
+        key = identity(name, item)
+        yield (key, seen[key]), item
+        seen[key] += 1
 
 
 def _without_amounts_of(left: KubernetesObject, right: KubernetesObject) -> KubernetesObject:

@@ -37,6 +37,12 @@ MERGE_KEYS: dict[str, tuple[str, ...]] = {
 }
 
 
+_MAY_REPEAT = frozenset(
+    ["env_from", "finalizers", "host_aliases", "image_pull_secrets", "ports", "tolerations"]
+)
+"""Lists in which Kubernetes takes an item twice; of two variables of one name it drops the first."""
+
+
 def identity(field: str, item: object) -> object:
     """What makes an item of the list ``field`` the same as another, as a hashable value."""
     keys = MERGE_KEYS[field]
@@ -49,7 +55,7 @@ def identity(field: str, item: object) -> object:
 
 def check_unique(field: str, items: object) -> None:
     """Refuses two items that Kubernetes would take for one."""
-    if field not in MERGE_KEYS or not isinstance(items, list) or len(items) == 1:
+    if field not in MERGE_KEYS or field in _MAY_REPEAT or not isinstance(items, list) or len(items) == 1:
         return
     seen = set()
     for index, item in enumerate(items):

@@ -43,21 +43,21 @@ _LONGEST_SUBDOMAIN = 253
 _MOST_ANNOTATION_BYTES = 256 * 1024
 
 
-def check_dns_label(name: str, what: str = "name") -> None:
+def check_dns_label(name: str, what: str = "") -> None:
     """A container, volume or port name: at most 63 of ``a-z``, ``0-9`` and ``-``."""
     if len(name) > _LONGEST_LABEL or not _DNS_LABEL.fullmatch(name):
         raise K8sConfigError(
-            f"{what} {_shown(name)} must be at most 63 of a-z, 0-9 and '-', and start and end with a "
-            f"letter or digit{_lower_case_hint(name)}"
+            f"{_subject(what)}{_shown(name)} must be at most 63 of a-z, 0-9 and '-', and start and end "
+            f"with a letter or digit{_lower_case_hint(name)}"
         )
 
 
-def check_dns_subdomain(name: str, what: str = "name") -> None:
+def check_dns_subdomain(name: str, what: str = "") -> None:
     """The name of an object such as a Secret: at most 253 of ``a-z``, ``0-9``, ``-`` and ``.``."""
     if len(name) > _LONGEST_SUBDOMAIN or not _DNS_SUBDOMAIN.fullmatch(name):
         raise K8sConfigError(
-            f"{what} {_shown(name)} must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a "
-            f"letter or digit{_lower_case_hint(name)}"
+            f"{_subject(what)}{_shown(name)} must be at most 253 of a-z, 0-9, '-' and '.', and start and "
+            f"end with a letter or digit{_lower_case_hint(name)}"
         )
 
 
@@ -96,15 +96,15 @@ def check_labels(labels: Mapping[str, str], what: str = "label key") -> None:
 
 
 def check_annotations(annotations: Mapping[str, str]) -> None:
-    """Keys of annotations, and their size all together (256 KiB)."""
+    """Keys of annotations, whose case Kubernetes does not mind, and their size all together (256 KiB)."""
     for key in annotations:
         try:
-            check_qualified_name(key, "annotation key")
+            check_qualified_name(key.lower(), "annotation key")
         except K8sConfigError as error:
             raise error.within(f"[{key!r}]") from None
     size = sum(len(part.encode(errors="replace")) for item in annotations.items() for part in item)
     if size > _MOST_ANNOTATION_BYTES:
-        raise K8sConfigError(f"annotations take {size} bytes; Kubernetes takes {_MOST_ANNOTATION_BYTES}")
+        raise K8sConfigError(f"take {size} bytes together; Kubernetes takes {_MOST_ANNOTATION_BYTES}")
 
 
 def check_env_name(name: str) -> None:
@@ -144,6 +144,11 @@ def check_image_tag(tag: str) -> None:
             f"{_shown(tag)} is no tag: use at most 128 of A-Z, a-z, 0-9, '_', '.' and '-', the first none of "
             "the last two"
         )
+
+
+def _subject(what: str) -> str:
+    """What a name is the name of, where the place that an error names does not say so."""
+    return f"{what} " if what else ""
 
 
 def _shown(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dagster_plus_k8s_helpers.pod.toleration import Toleration
 
-__all__ = ["GPU_NODES", "SPOT_NODES", "GpuNodes", "SpotNodes"]
+__all__ = ["GPU_NODES", "NODE_TAINTS", "SPOT_NODES", "GpuNodes", "NodeTaint", "SpotNodes"]
 
 
 class GpuNodes(NamedTuple):
@@ -111,3 +111,37 @@ SPOT_NODES = {
         "https://learn.microsoft.com/azure/aks/spot-node-pool",
     ),
 }
+
+
+class NodeTaint(NamedTuple):
+    """A taint of nodes that a label selects.
+
+    Attributes:
+        label: Key and value of the label.
+        toleration: What a pod needs to run there.
+        whose: Who puts the taint there, for messages.
+        source: Where that is documented.
+    """
+
+    label: tuple[str, str]
+    toleration: Toleration
+    whose: str
+    source: str
+
+
+# Not here: nvidia.com/gpu, which the admission plugin ExtendedResourceToleration of GKE, EKS and AKS
+# tolerates for whoever asks for the resource, and what each cluster's own node pools are tainted with.
+NODE_TAINTS = (
+    NodeTaint(
+        ("kubernetes.azure.com/accelerator", "nvidia"),
+        Toleration("sku", "gpu", effect="NoSchedule"),
+        "AKS has its GPU node pools made with",
+        "https://learn.microsoft.com/azure/aks/use-nvidia-gpu",
+    ),
+    NodeTaint(
+        ("kubernetes.azure.com/scalesetpriority", "spot"),
+        Toleration("kubernetes.azure.com/scalesetpriority", "spot", effect="NoSchedule"),
+        "AKS gives each of its Spot nodes",
+        "https://learn.microsoft.com/azure/aks/spot-node-pool",
+    ),
+)

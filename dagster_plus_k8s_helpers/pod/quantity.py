@@ -40,7 +40,8 @@ _DECIMAL_EXPONENTS: Final = {
     "E": 18,
 }
 _BINARY_EXPONENTS: Final = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
-_NANO: Final = 10**9
+_DECIMALS: Final = 9
+_NANO: Final = 10**_DECIMALS
 _LARGEST: Final = (2**63 - 1) * _NANO
 _LONGEST_TEXT: Final = 128
 _EXACT_CONTEXT: Final = Context(prec=_LONGEST_TEXT * 2)
@@ -57,7 +58,7 @@ class Quantity(Immutable):
     ``str()`` gives back the text it was made from; ``.canonical`` the text Kubernetes would store.
 
     Args:
-        value: Text in Kubernetes' grammar; or an ``int``, a ``Decimal``, or a ``float`` that three
+        value: Text in Kubernetes' grammar; or an ``int``, a ``Decimal``, or a ``float`` that nine
             decimals write exactly (0.25, not 0.1 + 0.2).
 
     Raises:
@@ -166,21 +167,21 @@ def _text_of(value: object) -> str:
             raise QuantityError(f"an integer of {value.bit_length()} bits is {_TOO_LARGE}")
         return str(value)
     if isinstance(value, float):
-        return _plain_text(Decimal(float.__repr__(value)), value, decimals=3)
+        return _plain_text(Decimal(float.__repr__(value)), value)
     if isinstance(value, Decimal):
-        return _plain_text(value, value, decimals=9)
+        return _plain_text(value, value)
     raise QuantityError(f"{value!r} of type {type(value).__name__} is not a quantity; {_ACCEPTED}")
 
 
-def _plain_text(number: Decimal, original: float | Decimal, *, decimals: int) -> str:
+def _plain_text(number: Decimal, original: float | Decimal) -> str:
     if not number.is_finite():
         raise QuantityError(f"{original!r} is not a quantity; {_ACCEPTED}")
     if abs(number.adjusted()) > _LONGEST_TEXT:
         raise QuantityError(f"{original!r} is out of the range of quantities, 1n to 2**63 - 1")
     shortest = number.normalize(_EXACT_CONTEXT)
-    if int(shortest.as_tuple().exponent) < -decimals:
+    if int(shortest.as_tuple().exponent) < -_DECIMALS:
         raise QuantityError(
-            f"{original!r} is not exact in {decimals} decimals; write it as text, such as '333m'"
+            f"{original!r} is not exact in {_DECIMALS} decimals; write it as text, such as '333m'"
         )
     return format(shortest, "f")
 

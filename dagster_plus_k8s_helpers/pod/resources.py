@@ -12,7 +12,13 @@ from typing import ClassVar, NamedTuple, TypeAlias
 
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
-from dagster_plus_k8s_helpers.pod.amount_checks import STEPS, amount_of, check_amount
+from dagster_plus_k8s_helpers.pod.amount_checks import (
+    STEPS,
+    amount_of,
+    check_amount,
+    check_memory_limit,
+    is_native,
+)
 from dagster_plus_k8s_helpers.pod.immutable import Checked, Immutable
 from dagster_plus_k8s_helpers.pod.names import check_qualified_name
 from dagster_plus_k8s_helpers.pod.quantity import Quantity, QuantityLike
@@ -62,10 +68,12 @@ class Resources(Checked, Immutable):
     """The resources of one container, checked when made; immutable, comparable and hashable.
 
     A single amount is a limit, as Dagster+ recommends: Kubernetes then requests the same. A pair is
-    ``(request, limit)``, and ``None`` in it leaves that side out.
+    ``(request, limit)``, and ``None`` in it leaves that side out. To Kubernetes a limit of 0 is no limit,
+    which is how an upper layer takes one away.
 
     Args:
-        cpu: CPUs, in steps of a thousandth: ``"500m"``, ``1``, ``("2", "4")``.
+        cpu: CPUs: ``"500m"``, ``1``, ``("2", "4")``. Kubernetes rounds up to a thousandth. A bare number
+            above 448 is refused, as meant in thousandths: ``"500000m"`` or ``Quantity(500)`` is 500 CPUs.
         memory: Bytes, at least 4 MiB: ``"2Gi"``, ``("8Gi", "16Gi")``.
         gpu: Whole NVIDIA GPUs (``nvidia.com/gpu``).
         ephemeral_storage: Bytes of the node's disk.
@@ -285,11 +293,11 @@ def check_limit(name: str, limit: Quantity) -> None:
     """Refuses a limit that Kubernetes refuses or nobody means.
 
     Raises:
-        K8sConfigError: No usable amount of the resource ``name``, or nothing at all.
+        K8sConfigError: No usable amount of the resource ``name``.
     """
+    if name == "memory":
+        check_memory_limit(limit)
     check_amount(name, limit)
-    if not limit:
-        raise K8sConfigError(f"a limit of {limit} leaves the container nothing; leave it out")
 
 
 def check_request(name: str, request: Quantity, limit: Quantity | None) -> None:
@@ -301,7 +309,7 @@ def check_request(name: str, request: Quantity, limit: Quantity | None) -> None:
     if limit is not None and request > limit:
         meant = (str(limit), str(request))
         raise K8sConfigError(f"the request {request} is above the limit {limit}; did you mean {meant}?")
-    if name not in STEPS and request != limit:
+    if (not is_native(name) or name.startswith("hugepages-")) and request != limit:
         raise K8sConfigError(
             f"Kubernetes does not share out {name}: the request must equal the limit; "
             f"write {limit or request}"
@@ -336,6 +344,8 @@ def _check_extended_name(name: str) -> None:
         raise K8sConfigError(
             f"{name!r} has no domain; write the name the device plugin gives it, such as 'amd.com/gpu'"
         )
-    if "kubernetes.io/" in name or name.startswith("requests."):
-        raise K8sConfigError(f"{name!r} is reserved for Kubernetes itself")
+    if name.startswith("requests."):
+        raise K8sConfigError(
+            f"{name!r} is what a ResourceQuota calls it; write {name.removeprefix('requests.')!r}"
+        )
     check_qualified_name(name, "resource name")

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
-from dagster_plus_k8s_helpers.pod.amount_checks import check_amount, check_size
+from dagster_plus_k8s_helpers.pod.amount_checks import check_amount, check_capacity, check_size
 from dagster_plus_k8s_helpers.pod.env import check_env_from, check_env_var
 from dagster_plus_k8s_helpers.pod.names import (
     check_annotations,
@@ -40,13 +40,13 @@ _ANY_LONG = 2**63 - 1
 _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "V1AppArmorProfile": {"type": ("Localhost", "RuntimeDefault", "Unconfined")},
     "V1Container": {
-        "image_pull_policy": ("Always", "IfNotPresent", "Never"),
+        "image_pull_policy": ("", "Always", "IfNotPresent", "Never"),
         "restart_policy": ("Always", "Never", "OnFailure"),
-        "termination_message_policy": ("FallbackToLogsOnError", "File"),
+        "termination_message_policy": ("", "FallbackToLogsOnError", "File"),
     },
-    "V1ContainerPort": {"protocol": ("SCTP", "TCP", "UDP")},
-    "V1DeploymentStrategy": {"type": ("Recreate", "RollingUpdate")},
-    "V1HTTPGetAction": {"scheme": ("HTTP", "HTTPS")},
+    "V1ContainerPort": {"protocol": ("", "SCTP", "TCP", "UDP")},
+    "V1DeploymentStrategy": {"type": ("", "Recreate", "RollingUpdate")},
+    "V1HTTPGetAction": {"scheme": ("", "HTTP", "HTTPS")},
     "V1HostPathVolumeSource": {
         "type": (
             "",
@@ -63,7 +63,7 @@ _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "V1NodeSelectorRequirement": {"operator": ("DoesNotExist", "Exists", "Gt", "In", "Lt", "NotIn")},
     "V1PodSecurityContext": {"fs_group_change_policy": ("Always", "OnRootMismatch")},
     "V1PodSpec": {
-        "dns_policy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
+        "dns_policy": ("", "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
         "preemption_policy": ("Never", "PreemptLowerPriority"),
         # A pod of a Job; Kubernetes refuses Always there.
         "restart_policy": ("Never", "OnFailure"),
@@ -79,11 +79,11 @@ _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
         "recursive_read_only": ("Disabled", "Enabled", "IfPossible"),
     },
 }
-"""Fields that take one of a few words."""
+"""Fields that take one of a few words; the empty one where Kubernetes has a default for it."""
 
 _RANGES: dict[str, dict[str, tuple[int, int]]] = {
     "V1ConfigMapVolumeSource": {"default_mode": (0, _ANY_MODE)},
-    "V1ContainerPort": {"container_port": (1, 65535), "host_port": (1, 65535)},
+    "V1ContainerPort": {"container_port": (1, 65535), "host_port": (0, 65535)},
     "V1DownwardAPIVolumeSource": {"default_mode": (0, _ANY_MODE)},
     "V1JobSpec": {
         "active_deadline_seconds": (1, _ANY_LONG),
@@ -96,10 +96,7 @@ _RANGES: dict[str, dict[str, tuple[int, int]]] = {
         "run_as_group": (0, _ANY_INT),
         "run_as_user": (0, _ANY_INT),
     },
-    "V1PodSpec": {
-        "active_deadline_seconds": (1, _ANY_INT),
-        "termination_grace_period_seconds": (0, _ANY_LONG),
-    },
+    "V1PodSpec": {"active_deadline_seconds": (1, _ANY_INT)},
     "V1PreferredSchedulingTerm": {"weight": (1, 100)},
     "V1ProjectedVolumeSource": {"default_mode": (0, _ANY_MODE)},
     "V1SecretVolumeSource": {"default_mode": (0, _ANY_MODE)},
@@ -112,10 +109,9 @@ _RANGES: dict[str, dict[str, tuple[int, int]]] = {
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
     "V1CSIVolumeSource": ("driver",),
-    "V1HostAlias": ("ip", "hostnames"),
+    "V1HostAlias": ("ip",),
     "V1HostPathVolumeSource": ("path",),
     "V1KeyToPath": ("key", "path"),
-    "V1LocalObjectReference": ("name",),
     "V1PersistentVolumeClaimVolumeSource": ("claim_name",),
     "V1PodAffinityTerm": ("topology_key",),
     "V1SecretVolumeSource": ("secret_name",),
@@ -137,24 +133,26 @@ _ONE_OF: dict[str, tuple[str, ...]] = {
         "service_account_token",
     ),
 }
-"""Fields of which one only can be there."""
+"""Fields of which one only can be there; a probe or handler may leave it to a lower layer."""
 
-_MUST_HAVE_ONE = {"V1VolumeProjection"}
-"""Where one of them must be: a probe or handler may leave it to a lower layer."""
+
+def _unless_empty(check_name: Callable[[str], None]) -> Callable[[str], None]:
+    """A check of a name that Kubernetes takes for unset where it is empty."""
+    return lambda name: check_name(name) if name else None
+
 
 _VALUES: dict[str, dict[str, Callable[[Any], None]]] = {
     "V1ConfigMapVolumeSource": {"name": check_dns_subdomain},
     "V1Container": {"name": check_dns_label, "image": check_image},
     "V1EmptyDirVolumeSource": {"size_limit": check_size},
-    "V1LocalObjectReference": {"name": check_dns_subdomain},
+    "V1LocalObjectReference": {"name": _unless_empty(check_dns_subdomain)},
     "V1ObjectMeta": {"labels": check_labels, "annotations": check_annotations},
     "V1PersistentVolumeClaimVolumeSource": {"claim_name": check_dns_subdomain},
     "V1PodSpec": {
         "node_selector": check_labels,
-        "priority_class_name": check_dns_subdomain,
+        "priority_class_name": _unless_empty(check_dns_subdomain),
         "runtime_class_name": check_dns_subdomain,
-        "scheduler_name": check_dns_subdomain,
-        "service_account_name": check_dns_subdomain,
+        "service_account_name": _unless_empty(check_dns_subdomain),
     },
     "V1SecretVolumeSource": {"secret_name": check_dns_subdomain},
 }
@@ -191,7 +189,7 @@ def _check_resources(requirements: KubernetesObject) -> None:
 
 def _check_claim_resources(requirements: KubernetesObject) -> None:
     for side in ("requests", "limits"):
-        _check_amounts(side, requirements.get(side, {}), lambda _, size: check_size(size))
+        _check_amounts(side, requirements.get(side, {}), lambda _, size: check_capacity(size))
 
 
 def _check_amounts(
@@ -241,11 +239,9 @@ _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 def _check_one_of(model: str, value: KubernetesObject) -> None:
     given = [field for field in _ONE_OF[model] if field in value]
-    if len(given) > 1 or (not given and model in _MUST_HAVE_ONE):
-        known, shown = (
-            ", ".join(field.strip("_") for field in fields) or "none" for fields in (_ONE_OF[model], given)
-        )
-        raise K8sConfigError(f"must have exactly one of {known}, not {shown}")
+    if len(given) > 1:
+        known, shown = (", ".join(field.strip("_") for field in fields) for fields in (_ONE_OF[model], given))
+        raise K8sConfigError(f"must have one of {known}, not {shown}")
 
 
 def _check_choice(value: str, *, known: tuple[str, ...]) -> None:

@@ -55,8 +55,8 @@ def gpu(
         K8sConfigError: A platform that is not known, or a count that is not whole.
     """
     nodes = _known(platform, GPU_NODES)
-    if count is None:
-        raise K8sConfigError("must be a number of GPUs, not None", where="count")
+    if not count:
+        raise K8sConfigError(f"must be a number of GPUs, not {count!r}", where="count")
     if not resource.startswith("nvidia.com/") and (node_selector is None or tolerations is None):
         raise K8sConfigError(
             f"the platform {platform!r} labels and taints NVIDIA's nodes; say node_selector and tolerations "

@@ -25,7 +25,7 @@ class VolumeMount:
 
     Args:
         name: Name of the volume, which this config or a lower layer defines.
-        mount_path: Absolute path in the container.
+        mount_path: Path in the container; the kubelet puts ``/`` before a relative one.
         read_only: Whether the container may only read it.
         sub_path: Path inside the volume to mount instead of its root.
         sub_path_expr: The same, with ``$(VAR)`` expanded from the environment.
@@ -269,30 +269,27 @@ class Volume:
 
 
 def check_volume(volume: Mapping[str, Any]) -> None:
-    """One ``Volume``: a name and exactly one source."""
+    """One ``Volume``: a name and at most one source; without any it is an ``emptyDir`` to Kubernetes."""
     if "name" not in volume:
         raise K8sConfigError("has no name")
     check_dns_label(volume["name"], "volume name")
     sources = [kind for kind in volume if kind != "name"]
-    if len(sources) != 1:
-        shown = ", ".join(sources) or "none"
-        raise K8sConfigError(f"volume {volume['name']!r} must have exactly one source, not {shown}")
+    if len(sources) > 1:
+        raise K8sConfigError(f"volume {volume['name']!r} must have one source, not {', '.join(sources)}")
 
 
 def check_volume_mount(mount: Mapping[str, Any]) -> None:
-    """One ``VolumeMount``: a volume's name and an absolute path."""
+    """One ``VolumeMount``: a volume's name and a path."""
     for required in ("name", "mount_path"):
         if not mount.get(required):
             raise K8sConfigError(f"has no {required}")
     check_dns_label(mount["name"], "volume name")
-    path = mount["mount_path"]
-    if not path.startswith("/") or ":" in path:
-        raise K8sConfigError(f"{path!r} must be an absolute path without ':'", where="mount_path")
     if mount.get("sub_path") and mount.get("sub_path_expr"):
         raise K8sConfigError("sub_path and sub_path_expr cannot both be set")
-    sub_path = mount.get("sub_path") or mount.get("sub_path_expr") or ""
-    if sub_path.startswith("/") or ".." in sub_path.split("/"):
-        raise K8sConfigError(f"{sub_path!r} must be a relative path without '..'", where="sub_path")
+    for name in ("sub_path", "sub_path_expr"):
+        path = mount.get(name) or ""
+        if path.startswith("/") or ".." in path.split("/"):
+            raise K8sConfigError(f"{path!r} must be a relative path without '..'", where=name)
 
 
 def _volume(

@@ -388,7 +388,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "a name that Kubernetes refuses",
         "workspace:\n  serviceAccountName: My_Account\n",
         [
-            "values.yaml:2:23 workspace.serviceAccountName: error DPK201: name 'My_Account' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
+            "values.yaml:2:23 workspace.serviceAccountName: error DPK201: 'My_Account' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
         ],
     ),
     (
@@ -664,7 +664,6 @@ def test_every_mistake_of_a_file_is_found_at_once() -> None:
         "workspace.runK8sConfig.containerConfig.imagePull",
         "workspace.runK8sConfig.containerConfig.resources.limits.cpu",
         "workspace.runK8sConfig.containerConfig.resources.limits.memory",
-        "workspace.runK8sConfig.containerConfig.volumeMounts[0].mountPath",
         "workspace.runK8sConfig.containerConfig.volumeMounts[1].mount",
         "workspace.runK8sConfig.containerConfig.volumeMounts[2].mountPath",
         "workspace.runK8sConfig.podSpecConfig.nodeSelector.disk",

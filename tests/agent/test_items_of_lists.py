@@ -29,8 +29,8 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             - {name: C, value: x}
         """,
         [
-            "container_context.yaml:3:7 k8s.env_secrets[0]: error DPK301: env_secrets: name 'Bad_A' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
-            "container_context.yaml:4:7 k8s.env_secrets[1]: error DPK301: env_secrets: name 'Bad_B' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
+            "container_context.yaml:3:7 k8s.env_secrets[0]: error DPK301: env_secrets: 'Bad_A' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
+            "container_context.yaml:4:7 k8s.env_secrets[1]: error DPK301: env_secrets: 'Bad_B' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
             "container_context.yaml:7:7 k8s.volumes[0]: error DPK301: volumes: volume name 'Bad' must be at most 63 of a-z, 0-9 and '-', and start and end with a letter or digit; write it in lower case",
             "container_context.yaml:8:7 k8s.volumes[1]: error DPK301: volumes: volume name 'B_d' must be at most 63 of a-z, 0-9 and '-', and start and end with a letter or digit; write it in lower case",
             "container_context.yaml:11:7 k8s.env[0]: warning DPK307: 'A' has neither a value nor a value_from and is set to empty text; write its value; where empty text is meant, value: \"\"",
@@ -58,7 +58,6 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "container_context.yaml:4:7 k8s.volumes[1]: error DPK301: volumes: names 'a' twice, first on line 3; keep one of the two",
             "container_context.yaml:5:7 k8s.volumes[2]: error DPK301: volumes: volume name 'Bad' must be at most 63 of a-z, 0-9 and '-', and start and end with a letter or digit; write it in lower case",
             "container_context.yaml:8:7 k8s.volume_mounts[1]: error DPK301: volume_mounts: names '/a' twice, first on line 7; keep one of the two",
-            "container_context.yaml:11:7 k8s.image_pull_secrets[1]: error DPK301: image_pull_secrets: names 'a' twice, first on line 10; keep one of the two",
         ],
     ),
     "the same in a k8s config": (
@@ -94,7 +93,6 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "container_context.yaml:7:21 k8s.run_k8s_config.container_config.env[2].valu: error DPK301: EnvVar has no field 'valu'; did you mean 'value'?; write 'value'",
             "container_context.yaml:10:11 k8s.run_k8s_config.container_config.volume_mounts[1]: error DPK301: volume_mounts: names '/a' twice, first on line 9; keep one of the two",
             "container_context.yaml:14:11 k8s.run_k8s_config.pod_spec_config.volumes[1]: error DPK301: volumes: names 'a' twice, first on line 13; keep one of the two",
-            "container_context.yaml:17:11 k8s.run_k8s_config.pod_spec_config.image_pull_secrets[1]: error DPK301: image_pull_secrets: names 'a' twice, first on line 16; keep one of the two",
             "container_context.yaml:23:15 k8s.run_k8s_config.pod_spec_config.init_containers[0].env[1]: error DPK301: env: names 'A' twice, first on line 22; keep one of the two",
         ],
     ),
@@ -169,8 +167,8 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             - {name: Bad, emptyDir: {}}
         """,
         [
-            "values.yaml:1:20 imagePullSecrets[0]: error DPK201: name 'Bad_A' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
-            "values.yaml:1:35 imagePullSecrets[1]: error DPK201: name 'Bad_B' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
+            "values.yaml:1:20 imagePullSecrets[0]: error DPK201: 'Bad_A' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
+            "values.yaml:1:35 imagePullSecrets[1]: error DPK201: 'Bad_B' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
             "values.yaml:4:7 workspace.envVars[0]: error DPK201: the name 'export A' has a space in it; write NAME=value without export",
             "values.yaml:10:11 workspace.runK8sConfig.containerConfig.env[1]: error DPK209: names 'A' twice, first on line 9; keep one of the two",
             "values.yaml:11:11 workspace.runK8sConfig.containerConfig.env[2]: error DPK209: the environment variable 'B' is set twice; envVars sets it too, in line 5; keep one of the two",

@@ -211,7 +211,7 @@ def test_what_was_said_reaches_the_pods_of_runs_and_of_code_servers_apart() -> N
         ),
         (
             {"env_secrets": ["Upper"]},
-            "env_secrets[0]: name 'Upper' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
+            "env_secrets[0]: 'Upper' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
         ),
     ],
 )

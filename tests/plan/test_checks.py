@@ -94,7 +94,7 @@ CASES: list[Case] = [
         definitions(config(pod_spec_config={"containers": [{"name": "dagster", "image": "x"}]})),
         {},
         f"step 'train': 2 containers have the name 'dagster': containers[0] by dagster and containers[1] by {OP}",
-        definitions(config(pod_spec_config={"containers": [{"name": "proxy", "image": "x"}]})),
+        definitions(config(pod_spec_config={"init_containers": [{"name": "proxy", "image": "x"}]})),
         {},
     ),
     (

@@ -85,7 +85,7 @@ def test_namespace_and_variables_of_steps_evade_the_list() -> None:
 
 
 def test_without_a_list_everything_is_allowed() -> None:
-    defs = definitions(config(pod_spec_config={"host_network": True}))
+    defs = definitions(config(pod_spec_config={"host_pid": True}))
 
     assert found(defs, agent={"workspace": {}}, location=location(namespace="jobs")) == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from checked import NODES, OP, definitions, found, location
 
-from dagster_plus_k8s_helpers import k8s_tags, spot
+from dagster_plus_k8s_helpers import Container, k8s_tags, spot
 from dagster_plus_k8s_helpers.plan import read_nodes
 
 SPOT = "cloud.google.com/gke-spot"
@@ -92,8 +92,8 @@ def test_a_small_request_is_found_where_the_node_can_be_overrun(
 
 
 def test_what_insufficient_is_told_of_its_container() -> None:
-    sidecar = {"name": "proxy", "image": "x", "resources": {"requests": {"cpu": "9"}}}
-    tags = k8s_tags(pod_spec_config={"containers": [sidecar]})
+    sidecar = Container.sidecar("proxy", "x", resources={"requests": {"cpu": "9"}})
+    tags = k8s_tags(init_containers=[sidecar])
 
     said = found(definitions(tags), nodes=NODES, location=location())
 
@@ -101,7 +101,7 @@ def test_what_insufficient_is_told_of_its_container() -> None:
         (
             "DPK511",
             "step 'train': 0/5 nodes are available: 3 Insufficient cpu, 2 node(s) had untolerated taint "
-            f"{{nvidia.com/gpu: present}} (containers[1].resources.requests.cpu is '9' by {OP}; no layer sets "
+            f"{{nvidia.com/gpu: present}} (initContainers[0].resources.requests.cpu is '9' by {OP}; no layer sets "
             "tolerations)",
         )
     ]

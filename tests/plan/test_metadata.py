@@ -77,7 +77,7 @@ def test_gpus_and_tolerations_are_in_it() -> None:
     found = rows(with_pod_metadata(definitions()), "model")
 
     assert ("nvidia.com/gpu limit", "1", "op tags") in found
-    assert ("tolerates", "nvidia.com/gpu:NoSchedule", "op tags") in found
+    assert ("tolerates", "nvidia.com/gpu:NoSchedule op=Exists", "op tags") in found
 
 
 def test_the_assets_of_one_op_share_its_pod() -> None:

@@ -107,7 +107,7 @@ def test_accepted(value: str | float | Decimal, number: Decimal, canonical: str)
         (float("nan"), "nan is not a quantity"),
         (float("inf"), "inf is not a quantity"),
         (Decimal("NaN"), "is not a quantity"),
-        (0.1 + 0.2, "is not exact in 3 decimals; write it as text, such as '333m'"),
+        (0.1 + 0.2, "is not exact in 9 decimals; write it as text, such as '333m'"),
         (1e25, "is above 2**63 - 1"),
         (1e300, "is out of the range of quantities"),
         ("0.1n", "is finer than 1n"),

@@ -88,12 +88,12 @@ def test_shared_memory_is_a_volume_in_memory_of_that_size() -> None:
     [
         (lambda: gpu(platform="gkee"), "platform 'gkee' is none of aks, eks, eks-auto, gke, karpenter, nvidia; did you mean 'gke'?"),
         (lambda: spot("azure"), "platform 'azure' is none of aks, eks, eks-auto, gke, karpenter"),
-        (lambda: gpu(0), "gpu: 0 asks for none; leave it out"),
+        (lambda: gpu(0), "count: must be a number of GPUs, not 0"),
         (lambda: gpu(0.5), "gpu: 0.5 is not whole"),
         (lambda: gpu(None), "count: must be a number of GPUs, not None"),
         (lambda: spot(None), "platform None is none of aks"),
         (lambda: shm("512m"), "size: 512m is 0.512 bytes (m is a thousandth); did you mean '512Mi'?"),
-        (lambda: shm(8), "size: 8 is 8 bytes; did you mean '8Mi'?"),
+        (lambda: shm(8), "size: 8 is 8 bytes; did you mean '8Gi'?"),
         (lambda: shm("8GB"), "'8GB' is not a Kubernetes quantity; write '8Gi' or '8G'"),
     ],
 )  # fmt: skip
