@@ -133,7 +133,7 @@ def _mask_run_tags(mask: Callable[[str], str]) -> None:
     def add_masked(self: dg.DagsterInstance, run_id: str, new_tags: Mapping[str, str]) -> None:
         add(self, run_id, _masked_tags(new_tags, mask))
 
-    dg.DagsterInstance.add_run_tags = add_masked  # type: ignore[method-assign]  # see the module's first lines
+    dg.DagsterInstance.add_run_tags = add_masked  # type: ignore[method-assign, assignment]  # see the module's first lines
 
 
 def _masked_tags(tags: Mapping[str, str], mask: Callable[[str], str]) -> dict[str, str]:

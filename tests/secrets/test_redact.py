@@ -156,6 +156,7 @@ def test_an_odd_value_is_masked_and_holds_nothing_up(value: str) -> None:
 
 
 @pytest.mark.usefixtures("redacting")
+@pytest.mark.filterwarnings("ignore:Class `ExpectationResult` is deprecated:DeprecationWarning")
 def test_labels_metadata_keys_and_tags_are_masked_and_dagsters_own_left() -> None:
     secret = "hunter22-label"
     fetch(secret, "dagster")
