@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 import dagster as dg
 
 from dagster_plus_k8s_helpers._dagster import DagsterEvent, deserialize_value, serialize_value
+from dagster_plus_k8s_helpers.secrets.value import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,6 +34,8 @@ _LABELLED = frozenset({"ExpectationResult", "EventMetadataEntry"})
 _TAGGED = frozenset({"AssetMaterialization", "AssetObservation"})
 # Keys of tags and metadata that Dagster reads itself.
 _DAGSTERS = "dagster/"
+# Dagster refuses a tag with an asterisk in it.
+_MASK_OF_TAGS = "masked"
 
 
 def install(mask: Callable[[str], str]) -> None:
@@ -137,10 +140,11 @@ def _mask_run_tags(mask: Callable[[str], str]) -> None:
 
 
 def _masked_tags(tags: Mapping[str, str], mask: Callable[[str], str]) -> dict[str, str]:
-    return {
-        key if key.startswith(_DAGSTERS) else mask(key): value if key.startswith(_DAGSTERS) else mask(value)
-        for key, value in tags.items()
-    }
+    def masked(text: str) -> str:
+        return mask(text).replace(MASK, _MASK_OF_TAGS)
+
+    own = {key: value for key, value in tags.items() if key.startswith(_DAGSTERS)}
+    return {**{masked(key): masked(value) for key, value in tags.items() if key not in own}, **own}
 
 
 def _masked_data(data: Any, mask: Callable[[str], str]) -> Any:
