@@ -10,6 +10,7 @@ from rich.table import Table
 from dagster_plus_k8s_helpers.plan.gpus import is_gpu
 from dagster_plus_k8s_helpers.plan.totals import amounts_of
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
+from dagster_plus_k8s_helpers.terminal import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -105,7 +106,7 @@ def _nodes(pod: Pod) -> str:
     spec: Mapping[str, Any] = pod.spec_template
     lines = [f"{key}={value}" for key, value in (spec.get("nodeSelector") or {}).items()]
     lines += [f"tolerates {item.get('key') or 'everything'}" for item in spec.get("tolerations") or ()]
-    return "\n".join(lines) or "any"
+    return "\n".join(map(one_line, lines)) or "any"
 
 
 def _elsewhere(step: StepPlan) -> str:

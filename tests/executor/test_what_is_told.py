@@ -66,10 +66,12 @@ def seconds_of(run: StepRun, text: str) -> float:
     )
 
 
-@pytest.mark.parametrize("recorded", ["unschedulable-cpu", "pending"])
-def test_a_wait_is_told_before_its_step_fails_for_it(run: StepRun, recorded: str) -> None:
+@pytest.mark.parametrize(
+    "play", [Play("unschedulable-cpu", runs=False), Play(runs=False, pends=True)], ids=["cause", "no cause"]
+)
+def test_a_wait_is_told_before_its_step_fails_for_it(run: StepRun, play: Play) -> None:
     """However long the interval between two looks, and whether its cause is known or not."""
-    run.server.play("a", Play(recorded if recorded != "pending" else "", runs=False))
+    run.server.play("a", play)
     settings = {"start_timeout": 4.0, "health_check_interval": 4.0}
 
     assert not run.start({"a": {}}, settings).finish()
@@ -79,7 +81,7 @@ def test_a_wait_is_told_before_its_step_fails_for_it(run: StepRun, recorded: str
 
 
 def test_a_wait_without_a_cause_says_when_it_ends(run: StepRun) -> None:
-    run.server.play("a", Play(runs=False))
+    run.server.play("a", Play(runs=False, pends=True))
 
     run.start({"a": {"does": "hold"}}, {"start_timeout": 8.0})
     eventually(lambda: run.said(" waits: "), "it is told")
