@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
+from permissions import Right, right_for
 from plays import Play, PlayedJob
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class ApiServer:
         self.created: list[str] = []
         self.calls: Counter[str] = Counter()
         self.queries: list[tuple[str, dict[str, str]]] = []
+        self.rights: set[Right] = set()
         self.faults: list[Fault] = []
         self.nodes: list[dict[str, Any]] = []
         self.page = 10**9
@@ -236,6 +238,7 @@ class ApiServer:
             query["namespace"] = [parts[parts.index("namespaces") + 1]]
         verb = method if name or method != "GET" else "LIST"
         with self._lock:
+            self.rights.add(right_for(method, path))
             self.calls[f"{verb} {resource}"] += 1
             self.queries.append((f"{verb} {resource}", {key: found[0] for key, found in query.items()}))
             fault = next(
