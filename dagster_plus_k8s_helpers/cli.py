@@ -25,7 +25,8 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            error.message = printable(error.message)
+            # click has no other way to say it otherwise, and every kind of error shows this one.
+            error.message = printable(error.message)  # type: ignore[misc]
             raise
 
 

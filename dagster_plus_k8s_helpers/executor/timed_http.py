@@ -82,8 +82,9 @@ class TimedHttp:
         try:
             return call_within(seconds, call.make)
         except TimeoutError:
+            error = late(seconds, has_begun=call.has_begun)
             call.cut()
-            raise late(seconds, has_begun=call.has_begun) from None
+            raise error from None
 
 
 class _Call:

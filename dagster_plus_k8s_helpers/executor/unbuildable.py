@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, K8sConfigError
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
@@ -25,7 +25,8 @@ def why_not_built(error: Exception, layers: Mapping[str, object]) -> str:
         return str(error)
     for name, config in layers.items():
         try:
-            K8sConfig.from_dict(json.loads(config) if isinstance(config, str) else config)
+            written: Any = json.loads(config) if isinstance(config, str) else config
+            K8sConfig.from_dict(written)
         except K8sConfigError as found:
             return f"{name}: {found}"
         except (ValueError, RecursionError):

@@ -354,4 +354,4 @@ class ApiServer:
         return Handler
 
 
-_RESOURCES = {"jobs", "pods", "events", "nodes"}
+_RESOURCES = {"jobs", "pods", "events", "nodes", "secrets"}
