@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypedDict
 
+from dagster_plus_k8s_helpers.terminal import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -80,7 +82,7 @@ class Finding:
     steps: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.severity} {self.code}: {self.message}; {self.fix}"
+        return one_line(f"{self.where}: {self.severity} {self.code}: {self.message}; {self.fix}")
 
     @property
     def full_message(self) -> str:

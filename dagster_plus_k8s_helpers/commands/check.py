@@ -13,6 +13,7 @@ from dagster_plus_k8s_helpers.commands.planning import pairs
 from dagster_plus_k8s_helpers.findings import Finding, Severity, at_or_above
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.report import FORMATS, Format, print_text
+from dagster_plus_k8s_helpers.terminal import echo, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,9 +135,9 @@ def check(
     if form == "text" and sys.stdout.isatty():
         print_text(findings)
     elif sources or module is not None or form != "text":
-        click.echo(_printable(FORMATS[form](findings)), nl=False)
+        click.echo(printable(FORMATS[form](findings)), nl=False)
     for message in unreadable:
-        click.echo(f"Error: {message}", err=True)
+        echo(f"Error: {one_line(message)}", err=True)
     if unreadable:
         sys.exit(_COULD_NOT_CHECK)
     if at_or_above(findings, Severity(fail_on)):
@@ -171,8 +172,3 @@ def _content(file: str) -> bytes:
 
 def _name(file: str) -> str:
     return "standard input" if file == "-" else click.format_filename(file)
-
-
-def _printable(text: str) -> str:
-    """Half of a surrogate pair, which YAML lets through, cannot be written as UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import dagster as dg
-    from rich.console import Console
 
     from dagster_plus_k8s_helpers.executor.deployment import Deployment
     from dagster_plus_k8s_helpers.findings import Finding
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
-__all__ = ["Planning", "console", "deployment_of", "pairs", "plan_options"]
+__all__ = ["Planning", "deployment_of", "pairs", "plan_options"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -129,14 +128,6 @@ def pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
             raise click.BadParameter(f"{text!r} must be KEY=VALUE", param_hint=option)
         found[key] = value
     return found
-
-
-def console(*, least: int) -> Console:
-    """Where to print: the terminal as wide as it is; a file or pipe so wide that little wraps."""
-    from rich.console import Console  # noqa: PLC0415 - whoever calls --help need not wait
-
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=max(found.width, least))
 
 
 def plan_options(command: Callable[..., R]) -> Callable[..., R]:

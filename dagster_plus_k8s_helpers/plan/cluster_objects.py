@@ -97,7 +97,7 @@ class ClusterObjects:
             try:
                 self._known[path] = self._cluster.exists(path)
             except CallError as error:
-                if error.status not in {401, 403}:
+                if error.status not in {401, 403} or error.is_foreign:
                     raise PlanError(f"cluster: cannot ask for the {kind} {name!r}: {error}") from None
                 self.refused[kind, namespace] = str(error)
                 return None

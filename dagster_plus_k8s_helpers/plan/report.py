@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import quote
 
 from dagster_plus_k8s_helpers.findings import Finding, Severity, Where
+from dagster_plus_k8s_helpers.terminal import console
+from dagster_plus_k8s_helpers.terminal import one_line as _one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,12 +29,11 @@ def as_text(findings: Sequence[Finding]) -> str:
 
 def print_text(findings: Sequence[Finding]) -> None:
     """The same on a terminal, with colours."""
-    from rich.console import Console  # noqa: PLC0415 - of all commands only this one needs it
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415 - of all formats only this one needs it
 
-    console = Console(highlight=False)
+    out = console()
     for text, style in _lines(findings):
-        console.print(Text(text, style=style), soft_wrap=True)
+        out.print(Text(text, style=style), soft_wrap=True)
 
 
 def as_json(findings: Sequence[Finding]) -> str:
@@ -106,11 +106,6 @@ _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.
 def _spot(finding: Finding) -> str:
     where = finding.where
     return ":".join(str(number) for number in (where.line, where.column) if number) or "-"
-
-
-def _one_line(text: str) -> str:
-    """A text from a file cannot pass for another line of the report, nor change the terminal."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda found: repr(found[0])[1:-1], text)
 
 
 def _summary(findings: Sequence[Finding]) -> str:

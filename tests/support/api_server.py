@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
+from permissions import Right, right_for
 from plays import Play, PlayedJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from broken_answers import BrokenAnswer
 
 
 @dataclass
@@ -39,17 +42,19 @@ class Fault:
         asks: Which calls, by their query.
         retry_after: Seconds that the answer asks to wait.
         hangs: Whether there is no answer at all, until the server is closed.
+        writes: Writes to the connection itself, in place of an answer.
     """
 
     method: str
     resource: str
-    status: int
+    status: int = 0
     times: int = 10**9
     body: dict[str, Any] | None = None
     matches: Callable[[dict[str, Any]], bool] = lambda _body: True
     asks: Callable[[dict[str, list[str]]], bool] = lambda _query: True
     retry_after: int = 0
     hangs: bool = False
+    writes: BrokenAnswer | None = None
 
 
 class ApiServer:
@@ -63,6 +68,7 @@ class ApiServer:
         self.created: list[str] = []
         self.calls: Counter[str] = Counter()
         self.queries: list[tuple[str, dict[str, str]]] = []
+        self.rights: set[Right] = set()
         self.faults: list[Fault] = []
         self.nodes: list[dict[str, Any]] = []
         self.page = 10**9
@@ -189,7 +195,7 @@ class ApiServer:
     def delete(self, name: str) -> tuple[int, dict[str, Any]]:
         with self._lock:
             if name not in self.played or name in self.deleted:
-                return 404, {"code": 404}
+                return 404, {"kind": "Status", "status": "Failure", "code": 404}
             self.deleted.append(name)
             self.played[name].stop()
         return 200, {"kind": "Status"}
@@ -232,6 +238,7 @@ class ApiServer:
             query["namespace"] = [parts[parts.index("namespaces") + 1]]
         verb = method if name or method != "GET" else "LIST"
         with self._lock:
+            self.rights.add(right_for(method, path))
             self.calls[f"{verb} {resource}"] += 1
             self.queries.append((f"{verb} {resource}", {key: found[0] for key, found in query.items()}))
             fault = next(
@@ -245,6 +252,8 @@ class ApiServer:
         if fault is not None:
             if fault.hangs:
                 self._closing.wait()
+            if fault.writes is not None:
+                return 0, fault.writes
             details = {"retryAfterSeconds": fault.retry_after} if fault.retry_after else {}
             return fault.status, fault.body or {
                 "kind": "Status",
@@ -285,7 +294,7 @@ class ApiServer:
         if resource == "pods":
             return 200, {"metadata": {"name": name, "uid": f"uid-of-{name}"}}
         if name not in self.live_jobs():
-            return 404, {"code": 404}
+            return 404, {"kind": "Status", "status": "Failure", "code": 404}
         return 200, self.played[name].job()
 
     def _hits(
@@ -315,6 +324,11 @@ class ApiServer:
                 length = int(self.headers["Content-Length"] or 0)
                 body = json.loads(self.rfile.read(length) or b"{}") if length else {}
                 status, content = server.answer(self.command, self.path, body)
+                if callable(content):
+                    with contextlib.suppress(OSError):  # who asked has cut it off
+                        content(self.connection, server._closing)
+                    self.close_connection = True
+                    return
                 text = content if isinstance(content, str) else json.dumps(content)
                 with contextlib.suppress(ConnectionError):  # who has waited for too long is gone
                     self.send_response(status)
@@ -340,4 +354,4 @@ class ApiServer:
         return Handler
 
 
-_RESOURCES = {"jobs", "pods", "events", "nodes"}
+_RESOURCES = {"jobs", "pods", "events", "nodes", "secrets"}
