@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dagster_plus_k8s_helpers.executor.api_json import items, text
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
 
-__all__ = ["CallError", "answered", "not_built", "refusal", "unreachable"]
+__all__ = ["CallError", "answered", "causes_of", "not_built", "refusal", "unreachable"]
 
 # 401 is among them because managed clusters give it now and then for tokens that are valid; dagster_k8s
 # retries it too. Source: https://github.com/aws/containers-roadmap/issues/1810
@@ -74,6 +74,15 @@ def unreachable(error: Exception) -> CallError:
     return CallError(0, said or type(error).__name__)
 
 
+def causes_of(error: CallError) -> list[tuple[str, str]]:
+    """The fields that the API names in an answer, and what it says of each."""
+    return [
+        (text(cause, "field"), text(cause, "message"))
+        for cause in items(_status(error.body).get("details"), "causes")
+        if text(cause, "message")
+    ]
+
+
 def refusal(error: CallError, job_name: str) -> Diagnosis:
     """Why the API took no Job, with the fields it names.
 
@@ -82,11 +91,7 @@ def refusal(error: CallError, job_name: str) -> Diagnosis:
         job_name: Name of the Job that was refused.
     """
     status = _status(error.body)
-    causes = [
-        (text(cause, "field"), text(cause, "message"))
-        for cause in items(status.get("details"), "causes")
-        if text(cause, "message")
-    ]
+    causes = causes_of(error)
     fields = ", ".join(dict.fromkeys(field for field, _ in causes if field))
     said = "; ".join(f"{field}: {message}" if field else message for field, message in causes)
     hints = {

@@ -12,6 +12,7 @@ from dagster_plus_k8s_helpers.findings import Finding, Where
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.checks_allowed import ALLOWED_RULES, EVADED_RULES
 from dagster_plus_k8s_helpers.plan.checks_cluster import CLUSTER_RULES
+from dagster_plus_k8s_helpers.plan.checks_dry_run import DRY_RUN_RULES, not_told_before
 from dagster_plus_k8s_helpers.plan.checks_executor import EXECUTOR_RULES, WRITTEN_RULES
 from dagster_plus_k8s_helpers.plan.checks_jobs import JOB_RULES, TAGS_OF_JOBS
 from dagster_plus_k8s_helpers.plan.checks_layers import LAYER_RULES, bare_variables, gpu_from_below
@@ -131,6 +132,7 @@ _POD_RULES: tuple[PodRule, ...] = (
     *POD_RULES,
     *CLUSTER_RULES,
     *OBJECT_RULES,
+    *DRY_RUN_RULES,
 )
 
 
@@ -146,8 +148,8 @@ class _Shared:
 
 def _refused(cluster: ClusterObjects | None) -> Iterator[Finding]:
     """What a cluster would not say."""
-    for (kind, namespace), said in (cluster.refused if cluster else {}).items():
-        message = f"whether there is each {kind} in the namespace {namespace!r} is not known: {said}"
+    for question, said in (cluster.refused if cluster else {}).items():
+        message = f"{question} is not known: {said}"
         yield NOT_SAID_BY_CLUSTER.at(Where(path="the cluster"), message)
 
 
@@ -230,7 +232,7 @@ def _of_plan(job: Planned, planned: Plannable) -> Iterator[Hit]:
     job = replace(job, asked=replace(job.asked, steps=known))
     hits = [hit for rule in _JOB_RULES for hit in rule(job)]
     hits += [hit for group in job.groups for rule in _POD_RULES for hit in rule(group, job.asked.around)]
-    for hit in hits:
+    for hit in not_told_before(hits):
         steps = tuple(key for key in hit.steps if key not in planned.at_fault)
         is_of_run = hit.of == OF_RUN and planned.is_run_at_fault
         if steps or not (hit.steps or is_of_run):

@@ -45,6 +45,7 @@ __all__ = [
     "of_no_one",
     "said",
     "shown",
+    "twice",
 ]
 
 EXECUTOR = "the executor"
@@ -205,9 +206,25 @@ def said(pod: Pod, path: str) -> str:
     return f"{path} is {origin.value!r} by {origin.layer}"
 
 
+def twice(field: str, name: str, container: str) -> str:
+    """What is twice in a list, as a cause without the layer that has it first.
+
+    Args:
+        field: The list, such as ``env`` or ``volumes``.
+        name: What is in it twice.
+        container: Name of the container whose list it is; empty for Dagster's own container and for the pod.
+    """
+    return f"{container} {field} {name}"
+
+
 def of_no_one(text: str) -> str:
-    """A text without whose op's or job's the tags are: what many of them say is one thing all the same."""
-    return re.sub(r" \(tags of the (?:op|run of) '[^']*'\)", "", text)
+    """A text without whose op's or job's the settings are: what many say is one thing all the same."""
+    return _OF_ONE.sub("", text)
+
+
+_OF_ONE = re.compile(
+    r" \((?:tags of the (?:op|run of) '[^']*'|per_step_k8s_config\['[^']*'\] of the executor)\)"
+)
 
 
 def shown(value: object) -> str:
