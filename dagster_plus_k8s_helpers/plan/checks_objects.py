@@ -79,8 +79,8 @@ def key_not_in_cluster(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
         if not reference.keys or (reference.kind, reference.name) in coming:
             continue
         keys = objects.keys_of(reference.kind, namespace, reference.name)
-        for key in reference.keys if keys is not None else ():
-            if key in keys:
+        for key in reference.keys:
+            if keys is None or key in keys:
                 continue
             layer = layer_of(group.pod, reference.path)
             near = next((other for other in sorted(keys) if is_one_edit_from(key, other)), None)

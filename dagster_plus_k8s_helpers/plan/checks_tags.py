@@ -178,8 +178,10 @@ def _of_pods(config: Mapping[str, Any], refusal: Refusal, text: str) -> ConfigPr
 
 def _at(value: Any, path: Sequence[str | int]) -> Any:
     for part in path:
-        is_there = isinstance(value, Mapping) or (isinstance(value, list) and isinstance(part, int))
-        value = value[part] if is_there and (isinstance(value, list) or part in value) else None
+        if isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+        else:
+            value = value.get(part) if isinstance(value, Mapping) else None
     return value
 
 
