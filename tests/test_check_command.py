@@ -243,6 +243,7 @@ FOUND = """\
 the implicit asset job, step 'train'
   - warning DPK521 step 'train': spec.ttlSecondsAfterFinished is 1 by op tags (tags of the op 'train'), below 60
       in {module}.py:4
+      also in job 'nightly'
       keep finished Jobs for a minute at least; a day is Dagster's default
 1 warning
 """

@@ -47,6 +47,12 @@ _COULD_NOT_CHECK = 2
     help="Ask the cluster of your kubeconfig whether the Secrets, ConfigMaps, ... that pods name are there.",
 )
 @click.option(
+    "--keys", is_flag=True, help="Read too whether each Secret and ConfigMap has the keys that pods read."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Have the cluster judge each Job and its pod, without making them."
+)
+@click.option(
     "--context", metavar="NAME", help="Context of the kubeconfig to ask; the current when left out."
 )
 @click.option("--namespace", metavar="NAME", help="Where the agent is; that of the context when left out.")
@@ -84,6 +90,8 @@ def check(
     nodes: str | None,
     kubernetes_version: str | None,
     cluster: bool,
+    keys: bool,
+    dry_run: bool,
     context: str | None,
     namespace: str | None,
     deployment: str | None,
@@ -107,8 +115,8 @@ def check(
             "--job, --location-name, --nodes, --kubernetes-version, --cluster and --deployment go with "
             "-m MODULE"
         )
-    if (context or namespace) and not cluster:
-        raise click.UsageError("--context and --namespace go with --cluster")
+    if (context or namespace or keys or dry_run) and not cluster:
+        raise click.UsageError("--context, --namespace, --keys and --dry-run go with --cluster")
     sources, unreadable = _read(given)
     findings = _without_collecting(lambda: check_sources(sources))
     if module is not None and not unreadable:
@@ -130,7 +138,7 @@ def check(
             kubernetes_version=kubernetes_version,
             deployment=deployment,
             branch=branch,
-            cluster=Kubeconfig(context, namespace) if cluster else None,
+            cluster=Kubeconfig(context, namespace, keys, dry_run) if cluster else None,
         )
     if form == "text" and sys.stdout.isatty():
         print_text(findings)

@@ -31,10 +31,14 @@ class Kubeconfig(NamedTuple):
     Attributes:
         context: Context of the kubeconfig; the current one when ``None``.
         namespace: Where the agent is; that of the context when ``None``.
+        keys: Whether to read which keys Secrets and ConfigMaps have.
+        dry_run: Whether to have the cluster judge each Job and pod.
     """
 
     context: str | None
     namespace: str | None
+    keys: bool
+    dry_run: bool
 
 
 def check_definitions(

@@ -88,7 +88,7 @@ class Planning(NamedTuple):
             nodes=pools,
             deployment=self._deployment(),
         )
-        return [item for item in found if not item.steps or any(key in plan.steps for key in item.steps)]
+        return [item for item in found if item.is_of_more_than_steps or plan.steps.keys() & set(item.steps)]
 
     def _deployment(self) -> Deployment:
         from dagster_plus_k8s_helpers.commands.code_location import data_of  # noqa: PLC0415 - as above

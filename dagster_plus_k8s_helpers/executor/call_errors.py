@@ -12,7 +12,7 @@ from urllib3.exceptions import NameResolutionError, ProtocolError
 from dagster_plus_k8s_helpers.executor.api_json import integer, items, text
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
 
-__all__ = ["CallError", "answered", "late", "not_built", "refusal", "unreachable"]
+__all__ = ["CallError", "answered", "causes_of", "late", "not_built", "refusal", "unreachable"]
 
 # 410 is a page of a list that was asked for too late. 401 is among them because managed clusters give it now
 # and then for tokens that are valid; dagster_k8s retries it too.
@@ -120,6 +120,15 @@ def _cause_of(error: BaseException) -> BaseException | None:
     return next((cause for cause in causes if isinstance(cause, BaseException)), None)
 
 
+def causes_of(error: CallError) -> list[tuple[str, str]]:
+    """The fields that the API names in an answer, and what it says of each."""
+    return [
+        (text(cause, "field"), text(cause, "message"))
+        for cause in items(_status(error.body).get("details"), "causes")
+        if text(cause, "message")
+    ]
+
+
 def refusal(error: CallError, job_name: str) -> Diagnosis:
     """Why the API took no Job, with the fields it names.
 
@@ -128,11 +137,7 @@ def refusal(error: CallError, job_name: str) -> Diagnosis:
         job_name: Name of the Job that was refused.
     """
     status = _status(error.body)
-    causes = [
-        (text(cause, "field"), text(cause, "message"))
-        for cause in items(status.get("details"), "causes")
-        if text(cause, "message")
-    ]
+    causes = causes_of(error)
     fields = ", ".join(dict.fromkeys(field for field, _ in causes if field))
     said = "; ".join(f"{field}: {message}" if field else message for field, message in causes)
     hints = {

@@ -149,6 +149,24 @@ class Cluster:
             raise
         return True
 
+    def data_keys(self, path: str) -> frozenset[str]:
+        """The keys that the Secret or ConfigMap at a path has, without their values."""
+        found = self._json(path)
+        return frozenset(
+            key
+            for field in ("data", "binaryData")
+            if isinstance(held := found.get(field), dict)
+            for key in held
+        )
+
+    def create_dry(self, resource: str, namespace: str, body: Body) -> None:
+        """Have everything that judges a new Job or pod judge this one, which is not made.
+
+        Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
+        """
+        group = {"jobs": "/apis/batch/v1", "pods": "/api/v1"}[resource]
+        self._call("POST", f"{group}/namespaces/{namespace}/{resource}", [("dryRun", "All")], body)
+
     def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """The last lines that a container wrote."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from dagster_plus_k8s_helpers.findings import Finding, Where
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.checks_allowed import ALLOWED_RULES, EVADED_RULES
 from dagster_plus_k8s_helpers.plan.checks_cluster import CLUSTER_RULES
+from dagster_plus_k8s_helpers.plan.checks_dry_run import DRY_RUN_RULES, not_told_before
 from dagster_plus_k8s_helpers.plan.checks_executor import EXECUTOR_RULES, WRITTEN_RULES
 from dagster_plus_k8s_helpers.plan.checks_harm import HARM_RULES
 from dagster_plus_k8s_helpers.plan.checks_jobs import JOB_RULES, TAGS_OF_JOBS
@@ -26,15 +26,14 @@ from dagster_plus_k8s_helpers.plan.checks_settings import check_settings
 from dagster_plus_k8s_helpers.plan.checks_shallow import SHALLOW_RULES
 from dagster_plus_k8s_helpers.plan.checks_shared import SHARED_RULES
 from dagster_plus_k8s_helpers.plan.checks_tags import TAG_RULES
+from dagster_plus_k8s_helpers.plan.grouped import JobReport, grouped
 from dagster_plus_k8s_helpers.plan.jobs import job_of, loaded
 from dagster_plus_k8s_helpers.plan.launches import launches_of
 from dagster_plus_k8s_helpers.plan.layers import as_mapping
 from dagster_plus_k8s_helpers.plan.plannable import not_said_yet, plannable, planned_launches
 from dagster_plus_k8s_helpers.plan.resolve import steps_of_job
 from dagster_plus_k8s_helpers.plan.rules import CANNOT_PLAN, NOT_SAID_BY_CLUSTER
-from dagster_plus_k8s_helpers.plan.sources import source_of
 from dagster_plus_k8s_helpers.plan.subjects import (
-    EXECUTOR,
     OF_RUN,
     Asked,
     Hit,
@@ -42,7 +41,7 @@ from dagster_plus_k8s_helpers.plan.subjects import (
     PodGroup,
     Surroundings,
 )
-from dagster_plus_k8s_helpers.plan.waived import OF_DEFINITIONS, Waivers, unused_waivers, waivers_of
+from dagster_plus_k8s_helpers.plan.waived import Waivers, unused_waivers, waivers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -120,7 +119,7 @@ def check(
     ]
     # What one job does not need to have waived, another may.
     unused = [] if job is not None else _unused(reports, around)
-    return [*found, *_findings(reports), *_findings(unused), *_refused(cluster)]
+    return [*found, *grouped(reports), *grouped(unused), *_refused(cluster)]
 
 
 _TAG_RULES: tuple[TagRule, ...] = (*TAG_RULES, *WRITTEN_RULES, *TAGS_OF_JOBS, *ALLOWED_RULES, *PIPES_RULES)
@@ -140,6 +139,7 @@ _POD_RULES: tuple[PodRule, ...] = (
     *HARM_RULES,
     *CLUSTER_RULES,
     *OBJECT_RULES,
+    *DRY_RUN_RULES,
 )
 
 
@@ -153,30 +153,10 @@ class _Shared:
     op_names: Mapping[dg.ExecutorDefinition, frozenset[str]]
 
 
-@dataclass(frozen=True)
-class _Report:
-    """What is to be said of one job, what it waives, and its steps in order."""
-
-    name: str
-    hits: tuple[Hit, ...]
-    waivers: Waivers
-    asked: Asked
-
-    @cached_property
-    def order(self) -> dict[str, int]:
-        """The place of each step in it."""
-        return {step.key: index for index, step in enumerate(self.asked.steps)}
-
-    @property
-    def left(self) -> tuple[Hit, ...]:
-        """What is not waived."""
-        return (*self.waivers.mistakes, *self.waivers.left_of(self.hits))
-
-
 def _refused(cluster: ClusterObjects | None) -> Iterator[Finding]:
     """What a cluster would not say."""
-    for (kind, namespace), said in (cluster.refused if cluster else {}).items():
-        message = f"whether there is each {kind} in the namespace {namespace!r} is not known: {said}"
+    for question, said in (cluster.refused if cluster else {}).items():
+        message = f"{question} is not known: {said}"
         yield NOT_SAID_BY_CLUSTER.at(Where(path="the cluster"), message)
 
 
@@ -203,7 +183,7 @@ def _op_names(jobs: Sequence[dg.JobDefinition]) -> dict[dg.ExecutorDefinition, f
     return {executor: frozenset(names) for executor, names in found.items()}
 
 
-def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _Report:
+def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> JobReport:
     name = "the implicit asset job" if _is_implicit(job) else f"job {job.name!r}"
     op_names = shared.op_names.get(job.executor_def, frozenset())
     launches = launches_of(job, shared.repository.schedule_defs)
@@ -211,7 +191,7 @@ def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _
         steps = tuple(steps_of_job(job, job.run_tags))
     except PlanError as error:
         refused_whole = Hit(CANNOT_PLAN, str(error), of="the job")
-        return _Report(name, (refused_whole,), Waivers(), Asked(job, (), shared.around, op_names, launches))
+        return JobReport(name, (refused_whole,), Waivers(), Asked(job, (), shared.around, op_names, launches))
     asked = Asked(job, steps, shared.around, op_names, launches)
     waivers = waivers_of(asked, shared.repository.metadata or {})
     hits = [hit for rule in _TAG_RULES for hit in rule(asked)]
@@ -224,7 +204,7 @@ def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _
         refused += [hit for hit in of_launches if hit.rule is CANNOT_PLAN]
         hits += [*of_plan, *(hit for hit in of_launches if hit.rule is not CANNOT_PLAN)]
     hits += not_said_yet(refused, list(waivers.left_of(hits)))
-    return _Report(name, tuple(hits), waivers, asked)
+    return JobReport(name, tuple(hits), waivers, asked)
 
 
 def _of_launches(asked: Asked, deployment: Deployment | None, known: Sequence[Hit]) -> Iterator[Hit]:
@@ -240,7 +220,7 @@ def _of_launches(asked: Asked, deployment: Deployment | None, known: Sequence[Hi
         yield from (hit._replace(of=f"{hit.of}, {whose}") for hit in hits if (hit.rule, hit.text) not in said)
 
 
-def _unused(reports: Sequence[_Report], around: Surroundings) -> list[_Report]:
+def _unused(reports: Sequence[JobReport], around: Surroundings) -> list[JobReport]:
     """The waivers that waive nothing in any job."""
     used = {report.name: set(report.waivers.used_by(report.hits)) for report in reports}
     anywhere = {one for of_report in used.values() for one in of_report if not one[0].is_of_job}
@@ -260,29 +240,8 @@ def _of_plan(job: Planned, planned: Plannable) -> Iterator[Hit]:
     job = replace(job, asked=replace(job.asked, steps=known))
     hits = [hit for rule in _JOB_RULES for hit in rule(job)]
     hits += [hit for group in job.groups for rule in _POD_RULES for hit in rule(group, job.asked.around)]
-    for hit in hits:
+    for hit in not_told_before(hits):
         steps = tuple(key for key in hit.steps if key not in planned.at_fault)
         is_of_run = hit.of == OF_RUN and planned.is_run_at_fault
         if steps or not (hit.steps or is_of_run):
             yield hit._replace(steps=steps)
-
-
-def _findings(reports: Sequence[_Report]) -> Iterator[Finding]:
-    """The findings of all jobs; of a step that is in several of them, once."""
-    known: set[tuple[str, str, str]] = set()
-    for report in reports:
-        hits = sorted(report.left, key=lambda hit: min((report.order[key] for key in hit.steps), default=-1))
-        for hit in hits:
-            if not hit.steps:
-                is_of_all = hit.rule is CANNOT_PLAN or hit.of in {EXECUTOR, OF_DEFINITIONS}
-                if (hit.rule.code, hit.text, hit.of) not in known or not is_of_all:
-                    where = Where(path=hit.of if hit.of == OF_DEFINITIONS else report.name)
-                    yield hit.rule.at(where, f"{hit.of}: {hit.text}")
-                known.add((hit.rule.code, hit.text, hit.of))
-                continue
-            steps = [key for key in hit.steps if (hit.rule.code, hit.text, key) not in known]
-            known.update((hit.rule.code, hit.text, key) for key in steps)
-            if steps:
-                where = Where(path=f"{report.name}, step {steps[0]!r}")
-                source = source_of(report.asked.job, report.asked.steps[report.order[steps[0]]])
-                yield replace(hit.rule.of_steps(where, steps, hit.text), source=source)

@@ -38,7 +38,14 @@ def not_allowed(asked: Asked) -> Iterator[Hit]:
         for field, value in _fields(written.config):
             if not allowed.has_field(field):
                 text = _no_such_field(field, value, written.source)
-                yield Hit(NOT_ALLOWED, text, of=written.of, layer=written.layer)
+                yield Hit(
+                    NOT_ALLOWED,
+                    text,
+                    of=written.of,
+                    layer=written.layer,
+                    cause=field,
+                    part=f"by {written.source}",
+                )
 
 
 def variable_dropped(asked: Asked) -> Iterator[Hit]:
@@ -50,7 +57,14 @@ def variable_dropped(asked: Asked) -> Iterator[Hit]:
         for name in _variables(written.config):
             if not allowed.has_variable(name):
                 text = _no_such_variable(name, written.source)
-                yield Hit(VARIABLE_DROPPED, text, of=written.of, layer=written.layer)
+                yield Hit(
+                    VARIABLE_DROPPED,
+                    text,
+                    of=written.of,
+                    layer=written.layer,
+                    cause=name,
+                    part=f"by {written.source}",
+                )
 
 
 def allowlist_evaded(job: Planned) -> Iterator[Hit]:
@@ -65,10 +79,12 @@ def allowlist_evaded(job: Planned) -> Iterator[Hit]:
             config = {**layer.config, **({"namespace": layer.namespace} if layer.namespace else {})}
             for field, value in _fields(config):
                 if not allowed.has_field(field):
-                    yield group.hit(ALLOWLIST_EVADED, _no_such_field(field, value, layer))
+                    text = _no_such_field(field, value, layer)
+                    yield group.hit(ALLOWLIST_EVADED, text, cause=field, part=f"{shown(value)} by {layer}")
             for name in _variables(config):
                 if not allowed.has_variable(name):
-                    yield group.hit(ALLOWLIST_EVADED, _no_such_variable(name, layer))
+                    text = _no_such_variable(name, layer)
+                    yield group.hit(ALLOWLIST_EVADED, text, cause=f"the variable {name}", part=f"by {layer}")
 
 
 ALLOWED_RULES: tuple[TagRule, ...] = (not_allowed, variable_dropped)

@@ -12,12 +12,21 @@ from dagster_plus_k8s_helpers.plan.rules import (
     GPU_FROM_BELOW,
     REQUEST_ABOVE_LIMIT,
 )
-from dagster_plus_k8s_helpers.plan.subjects import amount, containers, layer_of, said, shown
+from dagster_plus_k8s_helpers.plan.subjects import (
+    amount,
+    containers,
+    layer_of,
+    of_no_one,
+    said,
+    shown,
+    twice,
+)
 from dagster_plus_k8s_helpers.plan.unknown import placeholder_of_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from dagster_plus_k8s_helpers.plan.pods import Pod
     from dagster_plus_k8s_helpers.plan.subjects import Hit, Planned, PodGroup, PodRule, Surroundings
 
 __all__ = [
@@ -39,9 +48,16 @@ def request_above_limit(group: PodGroup, _around: Surroundings) -> Iterator[Hit]
         for name, value in (resources.get("requests") or {}).items():
             request, limit = amount(value), amount(limits.get(name))
             if request is not None and limit is not None and request > limit:
-                below = said(group.pod, f"{path}resources.limits.{name}")
-                above = said(group.pod, f"{path}resources.requests.{name}")
-                yield group.hit(REQUEST_ABOVE_LIMIT, f"{above}, and {below}")
+                fields = [f"{path}resources.{kind}.{name}" for kind in ("requests", "limits")]
+                above, below = (said(group.pod, field) for field in fields)
+                # Whatever stands above it comes up against what the lower layer says.
+                lower, upper = sorted(fields, key=lambda field: _height(group.pod, field))
+                yield group.hit(
+                    REQUEST_ABOVE_LIMIT,
+                    f"{above}, and {below}",
+                    cause=of_no_one(said(group.pod, lower)),
+                    part=said(group.pod, upper),
+                )
 
 
 def duplicate_env(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
@@ -52,6 +68,7 @@ def duplicate_env(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             yield group.hit(
                 DUPLICATE_ENV,
                 f"{path}.env has {name!r} {_times(places)}: {values}; the last one counts",
+                cause=_twice(group.pod, path, "env", name, places),
             )
 
 
@@ -75,7 +92,12 @@ def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     for path, items, key in lists:
         for name, places in _repeated(items, key):
             values = _values(group, path, items, places)
-            yield group.hit(DUPLICATE_NAME, f"{path} has the {key} {name!r} {_times(places)}: {values}")
+            holder, _, field = path.rpartition(".")
+            yield group.hit(
+                DUPLICATE_NAME,
+                f"{path} has the {key} {name!r} {_times(places)}: {values}",
+                cause=_twice(group.pod, holder, field, name, places),
+            )
 
 
 def gpu_from_below(job: Planned) -> Iterator[Hit]:
@@ -116,6 +138,19 @@ def bare_variables(job: Planned) -> Iterator[Hit]:
 
 
 LAYER_RULES: tuple[PodRule, ...] = (request_above_limit, duplicate_env, duplicate_names)
+
+
+def _height(pod: Pod, path: str) -> int:
+    """How far up the layer stands that a field inside the pod's spec comes from."""
+    return pod.layers.index(layer_of(pod, path))
+
+
+def _twice(pod: Pod, holder: str, field: str, name: str, places: Sequence[int]) -> str:
+    """The cause of what is twice in a list of a container, or of the pod when there is no holder."""
+    layer = layer_of(pod, f"{holder}.{field}[{places[0]}]".removeprefix("."))
+    named = {path: str(container.get("name")) for path, container in containers(pod.spec)}
+    whose = "" if holder == "containers[0]" else named.get(holder, "")
+    return of_no_one(f"{twice(field, name, whose)} by {layer}")
 
 
 def _repeated(items: Sequence[Mapping[str, Any]], key: str) -> Iterator[tuple[str, list[int]]]:

@@ -9,6 +9,7 @@ from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
 from dagster_plus_k8s_helpers.errors import K8sConfigError, MissingExtraError, PlanError
 from dagster_plus_k8s_helpers.executor.settings import start_timeout_of_step
 from dagster_plus_k8s_helpers.plan.rules import AGAINST_SCHEMA, BACKOFF, SHORT_DEADLINE, SHORT_TTL
+from dagster_plus_k8s_helpers.plan.subjects import of_no_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,8 @@ def short_deadline(job: Planned) -> Iterator[Hit]:
             if deadline is not None and timeout is not None and deadline < timeout:
                 layer = group.pod.origin(path).layer
                 text = f"{path} is {deadline} by {layer}, below the {timeout:g} seconds of {whose}"
-                yield group.hit(SHORT_DEADLINE, text)
+                cause = of_no_one(f"{path} is {deadline} by {layer}")
+                yield group.hit(SHORT_DEADLINE, text, cause=cause)
 
 
 def against_schema(group: PodGroup, around: Surroundings) -> Iterator[Hit]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dagster_plus_k8s_helpers.plan.rules import SHALLOW_LOSES
-from dagster_plus_k8s_helpers.plan.subjects import POD_SPEC, shown
+from dagster_plus_k8s_helpers.plan.subjects import POD_SPEC, of_no_one, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,8 @@ def shallow_loses(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             yield group.hit(
                 SHALLOW_LOSES,
                 f"{stage.layer} is SHALLOW and loses {where}, {shown(lost.value)} by {by}; {instead}",
+                cause=of_no_one(str(stage.layer)),
+                part=f"loses {where} by {by}",
             )
 
 

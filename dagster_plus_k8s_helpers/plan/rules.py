@@ -227,7 +227,8 @@ PIPES_WITHOUT_RESOURCES = Rule(
 NOT_IN_CLUSTER = Rule(
     "DPK532",
     _ERROR,
-    "A pod that names a Secret, ConfigMap, service account, claim or class that is not there does not start.",
+    "A pod that names a namespace, Secret, ConfigMap, service account, claim or class that is not there does "
+    "not start.",
     "make it, add it to extraManifests of the agent's values, or correct the name",
 )
 NOT_PROVIDED = Rule(
@@ -236,6 +237,27 @@ NOT_PROVIDED = Rule(
     "What the agent's values neither make nor name somebody has to make in every cluster the location runs "
     "in; where nobody has, its pods do not start.",
     "check with --cluster, name it in the agent's values, or waive this with where it comes from",
+)
+KEY_NOT_IN_CLUSTER = Rule(
+    "DPK570",
+    _ERROR,
+    "A container that reads a key which its Secret or ConfigMap does not have is not started, and waits for "
+    "it for ever.",
+    "add the key to the object, or correct the name of the key",
+)
+REFUSED_BY_CLUSTER = Rule(
+    "DPK571",
+    _ERROR,
+    "An API server, admission webhook, policy, LimitRange or quota of this cluster refuses it. A Job "
+    "that is refused starts nothing; one whose pod is refused waits for ever.",
+    "write what the cluster takes, or have whoever runs the cluster allow it",
+)
+QUOTA_USED_UP = Rule(
+    "DPK572",
+    _WARNING,
+    "The namespace has a quota that would take the pod, and whose rest is too small for it now; until "
+    "something else ends, its Job waits without a pod.",
+    "wait, ask for less, or raise the quota",
 )
 NOT_SAID_BY_CLUSTER = Rule(
     "DPK534",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -41,8 +42,10 @@ __all__ = [
     "amount",
     "containers",
     "layer_of",
+    "of_no_one",
     "said",
     "shown",
+    "twice",
 ]
 
 EXECUTOR = "the executor"
@@ -62,6 +65,10 @@ class Hit(NamedTuple):
         steps: Keys of the steps it is about; of the job or its run when there are none.
         of: Whose it is when it is no step's, such as ``the run's pod``.
         layer: The layer that it is about, when it is about one alone.
+        cause: What is at the root of it, such as the Secret that is not there: hits of one rule and cause are
+            one finding. The text itself when empty.
+        part: Where in the pod it shows, where a cause may show in several places.
+        fix: What to write instead, when that can be said better than by the rule.
     """
 
     rule: Rule
@@ -69,6 +76,9 @@ class Hit(NamedTuple):
     steps: tuple[str, ...] = ()
     of: str = ""
     layer: LayerName | None = None
+    cause: str = ""
+    part: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,9 +142,10 @@ class PodGroup:
     pod: Pod
     steps: tuple[str, ...] = ()
 
-    def hit(self, rule: Rule, text: str) -> Hit:
-        """Something to say of these pods."""
-        return Hit(rule, text, self.steps, "" if self.steps else OF_RUN)
+    def hit(self, rule: Rule, text: str, *, cause: str = "", part: str = "", fix: str = "") -> Hit:
+        """Something to say of these pods; see `Hit` for what the arguments mean."""
+        of = "" if self.steps else OF_RUN
+        return Hit(rule, text, self.steps, of, cause=cause, part=part, fix=fix)
 
 
 @dataclass(frozen=True)
@@ -193,6 +204,27 @@ def said(pod: Pod, path: str) -> str:
     """A field inside the pod's spec, with its value and the layer it comes from."""
     origin = pod.origin(f"{POD_SPEC}.{path}")
     return f"{path} is {origin.value!r} by {origin.layer}"
+
+
+def twice(field: str, name: str, container: str) -> str:
+    """What is twice in a list, as a cause without the layer that has it first.
+
+    Args:
+        field: The list, such as ``env`` or ``volumes``.
+        name: What is in it twice.
+        container: Name of the container whose list it is; empty for Dagster's own container and for the pod.
+    """
+    return f"{container} {field} {name}"
+
+
+def of_no_one(text: str) -> str:
+    """A text without whose op's or job's the settings are: what many say is one thing all the same."""
+    return _OF_ONE.sub("", text)
+
+
+_OF_ONE = re.compile(
+    r" \((?:tags of the (?:op|run of) '[^']*'|per_step_k8s_config\['[^']*'\] of the executor)\)"
+)
 
 
 def shown(value: object) -> str:

@@ -23,11 +23,14 @@ from dagster_plus_k8s_helpers.plan.rules import (
     BAD_WAIVER,
     FITS_NOWHERE,
     GPU_NOT_TOLERATED,
+    KEY_NOT_IN_CLUSTER,
     LIMIT_ABOVE_NODE,
     NOT_IN_CLUSTER,
     NOT_PROVIDED,
     NOT_SAID_BY_CLUSTER,
     PLAN_RULES,
+    QUOTA_USED_UP,
+    REFUSED_BY_CLUSTER,
     REQUEST_FAR_BELOW_NODE,
     TOLERATION_WITHOUT_GPU,
     UNUSED_WAIVER,
@@ -143,6 +146,12 @@ def unused_waivers(
         *(() if around.kubernetes_version else (AGAINST_SCHEMA.code,)),
         # The cluster answers what the values are else held against.
         *((NOT_PROVIDED.code,) if around.objects else (NOT_IN_CLUSTER.code, NOT_SAID_BY_CLUSTER.code)),
+        *(() if around.objects and around.objects.reads_keys else (KEY_NOT_IN_CLUSTER.code,)),
+        *(
+            ()
+            if around.objects and around.objects.dry_runs
+            else (REFUSED_BY_CLUSTER.code, QUOTA_USED_UP.code)
+        ),
     }
     known = set(used)
     for owner, codes in waivers.codes.items():

@@ -71,6 +71,11 @@ class ApiServer:
         self.rights: set[Right] = set()
         self.faults: list[Fault] = []
         self.nodes: list[dict[str, Any]] = []
+        self.dry_run: list[tuple[str, dict[str, Any]]] = []
+        self.absent: set[str] = set()
+        self.gone: set[str] = set()
+        self.forbidden: set[str] = set()
+        self.held: dict[str, dict[str, Any]] = {}
         self.page = 10**9
         self.delay = 0.0
         self._closing = threading.Event()
@@ -232,7 +237,9 @@ class ApiServer:
         """Status and content for a call."""
         split = urlsplit(path)
         parts, query = split.path.strip("/").split("/"), parse_qs(split.query)
-        resource = next(part for part in reversed(parts) if part in _RESOURCES)
+        resource = next((part for part in reversed(parts) if part in _RESOURCES), "")
+        if not resource:
+            return self._object(split.path)
         name = parts[parts.index(resource) + 1] if resource != parts[-1] else ""
         if "namespaces" in parts:
             query["namespace"] = [parts[parts.index("namespaces") + 1]]
@@ -273,6 +280,9 @@ class ApiServer:
         *,
         wants_log: bool,
     ) -> tuple[int, Any]:
+        if method == "POST" and query.get("dryRun") == ["All"]:
+            self.dry_run.append((resource, body))
+            return 201, body
         if method == "POST":
             return self.create(body, query["namespace"][0])
         if method == "DELETE":
@@ -285,6 +295,17 @@ class ApiServer:
                 "items": self._events(query["fieldSelector"][0].removeprefix("involvedObject.name="))
             }
         return self._read(resource, name) if name else (200, self._listed(resource, query))
+
+    def _object(self, path: str) -> tuple[int, dict[str, Any]]:
+        """What is there besides: everything that a call names, but for what is absent."""
+        self.calls[f"GET {path}"] += 1
+        if any(part in path for part in self.forbidden):
+            return 403, {"kind": "Status", "message": f"{path} is forbidden", "code": 403}
+        if any(path.startswith(api) for api in self.gone):
+            return 404, {}
+        if path.rpartition("/")[2] in self.absent:
+            return 404, {"kind": "Status", "message": f"{path} not found", "code": 404}
+        return 200, self.held.get(path, {"kind": "PartialObjectMetadata"})
 
     def _events(self, of: str) -> list[dict[str, Any]]:
         jobs = [job for job in self.played.values() if of in {job.name, job.pod_name}]
