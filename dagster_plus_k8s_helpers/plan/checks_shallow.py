@@ -20,10 +20,14 @@ __all__ = ["SHALLOW_RULES", "shallow_loses"]
 
 
 def shallow_loses(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
-    """What a layer with ``merge_behavior: SHALLOW`` takes away of the layers below.
+    """What a layer with ``merge_behavior: SHALLOW`` takes away of the layers below without a word.
 
-    The manifests are compared, for what such a layer does is not told by its fields: that of run tags makes
-    the code location's, too, take the place of the agent's.
+    A list that the layer writes anew is the list from there on: that is what SHALLOW is for, and only what
+    nobody could have written again, the variables of Dagster+, is lost with it. A mapping that it writes anew
+    drops the keys that it does not mention. A field that it does not write at all is lost where it makes
+    another layer's take the place of one further down: run tags do that to the code location's.
+
+    The manifests are compared, for none of that is told by the fields of the layer.
     """
     if all(layer.config.get("merge_behavior") != "SHALLOW" for layer in group.pod.layers):
         return
@@ -31,14 +35,19 @@ def shallow_loses(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     for index, (below, stage) in enumerate(pairwise(stages), start=1):
         if stage.layer.config.get("merge_behavior") != "SHALLOW":
             continue
+        of_dagster_plus: list[str] = []
         for lost in _lost(below.prefix, stage.prefix, ()):
-            where = _shown_path(lost.path)
             by = _layer_of(stages[:index], lost.path)
-            instead = f"{_shown_path(lost.path[:-1])} is then {shown(lost.instead)}"
-            yield group.hit(
-                SHALLOW_LOSES,
-                f"{stage.layer} is SHALLOW and loses {where}, {shown(lost.value)} by {by}; {instead}",
-            )
+            if by.name == "Dagster+":
+                of_dagster_plus += [key.name for key in lost.path[-1:] if isinstance(key, _Key)]
+            elif lost.is_key or not _writes(stage.layer, lost.path):
+                what = f"{_shown_path(lost.path)}, {shown(lost.value)} by {by}"
+                instead = f"{_shown_path(lost.path[:-1])} is then {shown(lost.instead)}"
+                yield group.hit(SHALLOW_LOSES, f"{stage.layer} is SHALLOW and loses {what}; {instead}")
+        if of_dagster_plus:
+            names = ", ".join(of_dagster_plus)
+            text = f"{stage.layer} is SHALLOW and its env loses what Dagster+ sets: {names}"
+            yield group.hit(SHALLOW_LOSES, text)
 
 
 SHALLOW_RULES: tuple[PodRule, ...] = (shallow_loses,)
@@ -57,6 +66,11 @@ class _Lost(NamedTuple):
     path: tuple[str | _Key, ...]
     value: Any
     instead: Any
+
+    @property
+    def is_key(self) -> bool:
+        """Whether it is a key of a mapping, and no element of a list."""
+        return isinstance(self.path[-1], str)
 
 
 def _lost(before: Any, after: Any, path: tuple[str | _Key, ...]) -> Iterator[_Lost]:
@@ -100,6 +114,26 @@ def _reference(item: Mapping[str, Any]) -> str:
         f"{kind} {value['name']}" if isinstance(value, Mapping) and "name" in value else f"{kind} {value}"
         for kind, value in item.items()
     )
+
+
+_SECTIONS: tuple[tuple[tuple[str | _Key, ...], str], ...] = (
+    (("spec", "template", "spec", "containers", _Key("0", ())), "container_config"),
+    (("spec", "template", "spec"), "pod_spec_config"),
+    (("spec", "template", "metadata"), "pod_template_spec_metadata"),
+    (("metadata",), "job_metadata"),
+    (("spec",), "job_spec_config"),
+)
+"""Where ``dagster_k8s`` puts the sections of a config, the innermost first."""
+
+
+def _writes(layer: Layer, path: tuple[str | _Key, ...]) -> bool:
+    """Whether a layer itself writes the field that a path leads into: those are what SHALLOW replaces."""
+    for within, section in _SECTIONS:
+        if path[: len(within)] == within and len(path) > len(within):
+            field = str(path[len(within)]).lower()
+            written = layer.config.get(section) or {}
+            return any(name.replace("_", "").lower() == field for name in written)
+    return False
 
 
 def _layer_of(stages: Sequence[Stage], path: tuple[str | _Key, ...]) -> Layer:

@@ -175,8 +175,9 @@ LITERAL_CREDENTIAL = Rule(
 SHALLOW_LOSES = Rule(
     "DPK528",
     _WARNING,
-    "With merge_behavior SHALLOW a field takes the place of the whole field below, not only of what it "
-    "names.",
+    "With merge_behavior SHALLOW each field that the layer writes takes the place of the whole field below: "
+    "a mapping loses the keys that are not written again. (A list written anew is what SHALLOW is for, and "
+    "is not warned of.) Run tags do it to what the code location writes, too, which then loses the agent's.",
     "repeat what is to be kept, or leave merge_behavior out",
 )
 BARE_VARIABLE = Rule(
