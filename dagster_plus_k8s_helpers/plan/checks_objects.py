@@ -34,6 +34,7 @@ def not_in_cluster(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
                 NOT_IN_CLUSTER,
                 f"{reference.path} is {reference.name!r} by {layer}, and there is no such {reference.kind} "
                 f"in the namespace {namespace!r}",
+                reference.path,
             )
 
 
@@ -51,6 +52,7 @@ def not_provided(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
                 NOT_PROVIDED,
                 f"{reference.path} is {reference.name!r} by {layer}, a {reference.kind} that the agent's "
                 "values neither make nor name",
+                reference.path,
             )
 
 

@@ -12,17 +12,53 @@ from dagster_plus_k8s_helpers.agent.check_locations import check_container_conte
 from dagster_plus_k8s_helpers.agent.check_values import check_values
 from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
 from dagster_plus_k8s_helpers.findings import Finding, Where
+from dagster_plus_k8s_helpers.plan.checks_files import check_pods
+from dagster_plus_k8s_helpers.plan.file_pairs import Pair, pair_of_agent
+from dagster_plus_k8s_helpers.plan.places import LayerFile
+from dagster_plus_k8s_helpers.plan.plain_pods import PlainPods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
 
-__all__ = ["FromFile", "check_settings"]
+__all__ = ["FromFile", "check_settings", "files_of"]
 
 
 class FromFile(dict[str, Any]):
-    """Settings out of a file that is checked itself, with its positions."""
+    """Settings out of a file that is checked itself, with its positions.
+
+    Args:
+        settings: What it holds.
+        file: Where the settings stand in it, when findings are to be shown there.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], file: LayerFile | None = None) -> None:
+        super().__init__(settings)
+        self.file = file
+
+
+def files_of(agent: Mapping[str, Any] | None, location: Mapping[str, Any] | None) -> dict[str, LayerFile]:
+    """Where settings stand, by the names of their layers: in their files, or in themselves.
+
+    Args:
+        agent: The agent's Helm values.
+        location: The code location's entry in ``dagster_cloud.yaml``.
+    """
+    found = {}
+    for name, settings in (("agent", agent), ("location", location)):
+        if isinstance(settings, FromFile):
+            found[name] = settings.file
+        elif settings is not None:
+            document = _document(settings, name)
+            found[name] = document and _layer_file(document, name)
+    return {name: file for name, file in found.items() if file is not None}
+
+
+def _layer_file(document: YamlDocument, name: str) -> LayerFile:
+    if name == "agent":
+        return LayerFile.of_values(document, name=name)
+    return LayerFile.of_context(document, ("container_context",), name=name)
 
 
 def check_settings(
@@ -37,7 +73,19 @@ def check_settings(
     """
     said = {(finding.code, finding.message) for finding in known}
     found = [*_found(check_values, agent, "agent"), *_found(check_container_context, *_context(location))]
+    if not all(isinstance(settings, FromFile | None) for settings in (agent, location)):
+        found += _of_pods(agent, location, found)
     yield from (finding for finding in found if (finding.code, finding.message) not in said)
+
+
+def _of_pods(
+    agent: Mapping[str, Any] | None, location: Mapping[str, Any] | None, found: Sequence[Finding]
+) -> list[Finding]:
+    files = files_of(agent, location)
+    pairs = [pair_of_agent(agent, files["agent"])] if agent is not None and "agent" in files else []
+    if location is not None and "location" in files:
+        pairs.append(Pair(agent, location, None, files, PlainPods(agent)))
+    return check_pods([pair for pair in pairs if not pair.is_plain], found)
 
 
 def _context(location: Mapping[str, Any] | None) -> tuple[Mapping[str, Any] | None, str]:
@@ -52,15 +100,20 @@ def _found(
 ) -> Iterator[Finding]:
     if not settings or isinstance(settings, FromFile):
         return
+    document = _document(settings, name)
+    for finding in () if document is None else check(document):
+        path = finding.where.path
+        yield replace(finding, where=Where(path=f"{name}.{path}" if path else name))
+
+
+def _document(settings: Mapping[str, Any], name: str) -> YamlDocument | None:
+    """Settings as a file would hold them; ``None`` for what no file can hold, which the plan refuses."""
     try:
         text = yaml.safe_dump(_plain(settings), sort_keys=False)
-    except yaml.YAMLError:  # what no file can hold, the plan refuses
-        return
+    except yaml.YAMLError:
+        return None
     documents, _ = read_yaml(text.encode(), name)
-    for document in documents:
-        for finding in check(document):
-            path = finding.where.path
-            yield replace(finding, where=Where(path=f"{name}.{path}" if path else name))
+    return documents[0] if documents else None
 
 
 def _plain(value: object) -> object:

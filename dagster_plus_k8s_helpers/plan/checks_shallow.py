@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dagster_plus_k8s_helpers.plan.places import Field
 from dagster_plus_k8s_helpers.plan.rules import SHALLOW_LOSES
 from dagster_plus_k8s_helpers.plan.subjects import POD_SPEC, shown
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.plan.layers import Layer
     from dagster_plus_k8s_helpers.plan.origins import Stage
+    from dagster_plus_k8s_helpers.plan.places import PodsOf
     from dagster_plus_k8s_helpers.plan.subjects import Hit, PodGroup, PodRule, Surroundings
 
 __all__ = ["SHALLOW_RULES", "shallow_loses"]
@@ -43,7 +45,8 @@ def shallow_loses(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             elif lost.is_key or not _writes(stage.layer, lost.path):
                 what = f"{_shown_path(lost.path)}, {shown(lost.value)} by {by}"
                 instead = f"{_shown_path(lost.path[:-1])} is then {shown(lost.instead)}"
-                yield group.hit(SHALLOW_LOSES, f"{stage.layer} is SHALLOW and loses {what}; {instead}")
+                text = f"{stage.layer} is SHALLOW and loses {what}; {instead}"
+                yield group.hit(SHALLOW_LOSES, text, *_in_its_place(stage, lost.path, group.pods))
         if of_dagster_plus:
             names = ", ".join(of_dagster_plus)
             text = f"{stage.layer} is SHALLOW and its env loses what Dagster+ sets: {names}"
@@ -122,18 +125,28 @@ _SECTIONS: tuple[tuple[tuple[str | _Key, ...], str], ...] = (
     (("spec", "template", "metadata"), "pod_template_spec_metadata"),
     (("metadata",), "job_metadata"),
     (("spec",), "job_spec_config"),
+    ((), "job_config"),
 )
 """Where ``dagster_k8s`` puts the sections of a config, the innermost first."""
 
 
 def _writes(layer: Layer, path: tuple[str | _Key, ...]) -> bool:
     """Whether a layer itself writes the field that a path leads into: those are what SHALLOW replaces."""
-    for within, section in _SECTIONS:
-        if path[: len(within)] == within and len(path) > len(within):
-            field = str(path[len(within)]).lower()
-            written = layer.config.get(section) or {}
-            return any(name.replace("_", "").lower() == field for name in written)
-    return False
+    section, field = _field_of(path)
+    return any(name.replace("_", "").lower() == field.lower() for name in layer.config.get(section) or {})
+
+
+def _field_of(path: tuple[str | _Key, ...]) -> tuple[str, str]:
+    """The section of a config, and the field in it, that a path leads into."""
+    within, section = next(item for item in _SECTIONS if path[: len(item[0])] == item[0])
+    return section, str(path[len(within)]) if len(path) > len(within) else ""
+
+
+def _in_its_place(stage: Stage, path: tuple[str | _Key, ...], pods: PodsOf) -> Iterator[Field]:
+    """The field of a layer that takes the place of what is lost."""
+    section, field = _field_of(path)
+    if _writes(stage.layer, path):
+        yield Field(stage.layer.name, (section, field), pods)
 
 
 def _layer_of(stages: Sequence[Stage], path: tuple[str | _Key, ...]) -> Layer:

@@ -244,5 +244,13 @@ NOT_SAID_BY_CLUSTER = Rule(
     "What may not be read cannot be checked.",
     "check as a user who may get these objects",
 )
+GENERAL_OVER_SPECIFIC = Rule(
+    "DPK550",
+    _WARNING,
+    "What stands at the top of container_context.k8s is for code servers and runs both. The code location is "
+    "a later layer than the agent, so that it wins even over what the agent has for runs, or for code "
+    "servers, alone.",
+    "write it under run_k8s_config or server_k8s_config, for the pods that it is meant for",
+)
 
 PLAN_RULES: tuple[Rule, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from dagster_plus_k8s_helpers._dagster.executor_config import executor_config_of
 from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
 from dagster_plus_k8s_helpers.errors import QuantityError
+from dagster_plus_k8s_helpers.plan.places import Field
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.cluster_objects import ClusterObjects
     from dagster_plus_k8s_helpers.plan.layers import Layer, LayerName
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
+    from dagster_plus_k8s_helpers.plan.places import LayerFile, PodsOf
     from dagster_plus_k8s_helpers.plan.pods import Pod
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
 __all__ = [
     "EXECUTOR",
     "OF_RUN",
+    "OF_SERVER",
     "OLD_TAG",
     "POD_SPEC",
     "Asked",
@@ -48,6 +51,7 @@ __all__ = [
 EXECUTOR = "the executor"
 """Whose a hit is that every job with the executor would repeat."""
 OF_RUN = "the run's pod"
+OF_SERVER = "the code server"
 POD_SPEC = "spec.template.spec"
 OLD_TAG = "dagster-k8s/resource_requirements"
 """Tag with the resources alone, which Dagster still reads."""
@@ -62,6 +66,7 @@ class Hit(NamedTuple):
         steps: Keys of the steps it is about; of the job or its run when there are none.
         of: Whose it is when it is no step's, such as ``the run's pod``.
         layer: The layer that it is about, when it is about one alone.
+        fields: The fields that it is about, by which it is shown at the lines of files that say them.
     """
 
     rule: Rule
@@ -69,6 +74,7 @@ class Hit(NamedTuple):
     steps: tuple[str, ...] = ()
     of: str = ""
     layer: LayerName | None = None
+    fields: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ class Surroundings:
         pools: The nodes of the cluster.
         kubernetes_version: Its version, such as ``1.31``.
         objects: What is there in it; ``None`` when it is not to be asked.
+        files: Where the layers that come from files are written.
     """
 
     agent: Mapping[str, Any] | None = None
@@ -88,6 +95,7 @@ class Surroundings:
     pools: tuple[NodePool, ...] = ()
     kubernetes_version: str = ""
     objects: ClusterObjects | None = None
+    files: Mapping[str, LayerFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,15 +134,33 @@ class PodGroup:
 
     Attributes:
         pod: The first of them.
-        steps: Keys of the steps; none for the run's own pod.
+        steps: Keys of the steps; none for the run's own pod, or a code server's.
+        of: Whose pod it is when it is no step's.
     """
 
     pod: Pod
     steps: tuple[str, ...] = ()
+    of: str = OF_RUN
 
-    def hit(self, rule: Rule, text: str) -> Hit:
-        """Something to say of these pods."""
-        return Hit(rule, text, self.steps, "" if self.steps else OF_RUN)
+    @property
+    def pods(self) -> PodsOf:
+        """Whose pods they are."""
+        return "server" if self.of == OF_SERVER else "run"
+
+    def hit(self, rule: Rule, text: str, *fields: str | Field) -> Hit:
+        """Something to say of these pods.
+
+        Args:
+            rule: By which rule.
+            text: What is wrong.
+            *fields: The fields that it is about, as `layer_of` or, in full, `Pod.origin` takes them.
+        """
+        found = tuple(item if isinstance(item, Field) else self._field(item) for item in fields)
+        return Hit(rule, text, self.steps, "" if self.steps else self.of, fields=found)
+
+    def _field(self, path: str) -> Field:
+        full = path if path.startswith(("spec.", "metadata.")) else f"{POD_SPEC}.{path}"
+        return self.pod.field(full, self.pods)
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ CASES: list[Case] = [
         "DPK508",
         definitions(),
         {"location": location(container_config={"resources": {"limits": {"nvidia.com/gpu": 1}}})},
-        f"step 'train': containers[0].resources.limits.nvidia.com/gpu is '1' by {SHOP}, as in every pod that the "
+        f"the run's pod: containers[0].resources.limits.nvidia.com/gpu is '1' by {SHOP}, as in every pod that the "
         "layer speaks for",
         definitions(k8s_tags(gpu=1)),
         {"location": MEMORY},
@@ -457,8 +457,8 @@ def test_of_a_near_miss_nothing_is_found(case: Case) -> None:
     assert found(defs, **given) == []
 
 
-# In test_checks_pipes.py and test_checks_objects.py, with functions and with an API server.
-ELSEWHERE = {"DPK531", "DPK532", "DPK533", "DPK534"}
+# In test_checks_pipes.py, test_checks_objects.py and test_checks_files.py, with functions, an API server, files.
+ELSEWHERE = {"DPK531", "DPK532", "DPK533", "DPK534", "DPK550"}
 
 
 def test_every_rule_has_a_case() -> None:
