@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import QuantityError
 from dagster_plus_k8s_helpers.plan.gpus import is_gpu
@@ -41,10 +41,9 @@ class PlainPods:
                 agent alone, which are to be looked at as well.
         """
         try:
+            said = _of_contexts(contexts) if contexts else None
             return tuple(
-                pods
-                for pods in _PODS
-                if not self._are_plain(pods, list(_of_contexts(contexts, pods)) if contexts else None)
+                pods for pods in _PODS if not _are_plain(self._said[pods], said[pods] if said else None)
             )
         except _NotPlainError:
             return _PODS
@@ -52,25 +51,32 @@ class PlainPods:
     def are_allowed(self, contexts: Sequence[object]) -> bool:
         """Whether the agent's lists plainly let pass all that a code location says, given as above."""
         try:
-            return all(_pass(_mapping(self._agent), list(_of_contexts(contexts, pods))) for pods in _PODS)
+            workspace = _mapping(_mapping(self._agent).get("workspace"))
+            if all(workspace.get(name) is None for name in _LISTS):
+                return True
+            return all(_pass(workspace, said) for said in _of_contexts(contexts).values())
         except _NotPlainError:
             return False
 
-    def _are_plain(self, pods: PodsOf, of_location: Sequence[_Said] | None) -> bool:
-        of_agent = self._said[pods]
-        said = [*of_agent, *(of_location or ())]
-        return (
-            all(map(_is_plain_field, of_agent if of_location is None else of_location))
-            and _resources_fit(item.value for item in said if item.key == "resources")
-            and _differ(_names(said, "env"))
-            and _differ(_names(said, "volumes"))
-            and _differ(_mount_paths(said))
-            and not _wins_over_specific(of_agent, of_location or ())
-        )
-
     @cached_property
     def _said(self) -> Mapping[PodsOf, Sequence[_Said]]:
-        return {pods: list(_of_values(_mapping(self._agent), pods)) for pods in _PODS}
+        return _of_values(_mapping(self._agent))
+
+
+_LISTS = ("onlyAllowUserDefinedK8sConfigFields", "onlyAllowUserDefinedEnvVars")
+
+
+def _are_plain(of_agent: Sequence[_Said], of_location: Sequence[_Said] | None) -> bool:
+    own = of_agent if of_location is None else of_location
+    said = [*of_agent, *(of_location or ())]
+    return (
+        all(map(_is_plain_field, own))
+        and _resources_fit(item.value for item in said if item.key == "resources")
+        and _differ(_names(said, "env"))
+        and _differ(_names(said, "volumes"))
+        and _differ(_mount_paths(said))
+        and not _wins_over_specific(of_agent, of_location or ())
+    )
 
 
 class _NotPlainError(Exception):
@@ -140,33 +146,50 @@ def _is_long(ttl: object) -> bool:
     return isinstance(ttl, int) and ttl >= _LONG
 
 
-def _of_values(values: Mapping[Any, Any], pods: PodsOf) -> Iterator[_Said]:
-    yield from _of_layer(_mapping(values.get("workspace")), pods)
+_ByPods: TypeAlias = "dict[PodsOf, list[_Said]]"
+
+
+def _of_values(values: Mapping[Any, Any]) -> _ByPods:
+    found: _ByPods = {pods: [] for pods in _PODS}
+    _add(found, _mapping(values.get("workspace")))
     if values.get("imagePullSecrets"):
-        yield _Said("podspecconfig", "imagepullsecrets", values["imagePullSecrets"], is_general=True)
+        _add_general(found, "podspecconfig", "imagepullsecrets", values["imagePullSecrets"])
+    return found
 
 
-def _of_contexts(contexts: Iterable[object], pods: PodsOf) -> Iterator[_Said]:
+def _of_contexts(contexts: Iterable[object]) -> _ByPods:
+    found: _ByPods = {pods: [] for pods in _PODS}
     for context in map(_mapping, contexts):
         if context.get("env_vars"):
-            yield _Said("containerconfig", "env", context["env_vars"], is_general=True)
-        yield from _of_layer(_mapping(context.get("k8s")), pods)
+            _add_general(found, "containerconfig", "env", context["env_vars"])
+        _add(found, _mapping(context.get("k8s")))
+    return found
 
 
-def _of_layer(settings: Mapping[Any, Any], pods: PodsOf) -> Iterator[_Said]:
+def _add(found: _ByPods, settings: Mapping[Any, Any]) -> None:
     for name, value in settings.items():
         plain = _plain(name)
-        if plain == "namespace" and value is not None:
-            yield _Said("", plain, value, is_general=True)
-        if plain == f"{pods}k8sconfig":
+        if value is None:
+            continue
+        if plain in _CONFIGS:
             for section, fields in _mapping(value).items():
-                if not isinstance(fields, Mapping):
-                    raise _NotPlainError
-                for key, inner in fields.items():
-                    yield _Said(_plain(section), _plain(key), inner, is_general=False)
+                found[_CONFIGS[plain]] += [
+                    _Said(_plain(section), _plain(key), inner, is_general=False)
+                    for key, inner in _mapping(fields).items()
+                ]
+        elif plain == "namespace":
+            _add_general(found, "", plain, value)
         for section, key in _GENERAL.get(plain, ()):
-            if value is not None:
-                yield _Said(section, key, value, is_general=True)
+            _add_general(found, section, key, value)
+
+
+def _add_general(found: _ByPods, section: str, key: str, value: object) -> None:
+    said = _Said(section, key, value, is_general=True)
+    for of_pods in found.values():
+        of_pods.append(said)
+
+
+_CONFIGS: Mapping[str, PodsOf] = {"runk8sconfig": "run", "serverk8sconfig": "server"}
 
 
 @lru_cache(maxsize=1024)
@@ -251,11 +274,9 @@ def _wins_over_specific(of_agent: Iterable[_Said], of_location: Iterable[_Said])
     )
 
 
-def _pass(values: Mapping[Any, Any], of_location: Sequence[_Said]) -> bool:
+def _pass(workspace: Mapping[Any, Any], of_location: Sequence[_Said]) -> bool:
     """Whether the agent's lists let all pass that a location says."""
-    workspace = _mapping(values.get("workspace"))
-    fields = workspace.get("onlyAllowUserDefinedK8sConfigFields")
-    variables = workspace.get("onlyAllowUserDefinedEnvVars")
+    fields, variables = (workspace.get(name) for name in _LISTS)
     allowed: set[tuple[str, str]] | None = None
     if fields is not None:
         allowed = {("", "namespace")} if _mapping(fields).get("namespace") else set()
