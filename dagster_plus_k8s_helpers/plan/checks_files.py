@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.agent.cloud_cli import merged_locations
@@ -13,7 +14,7 @@ from dagster_plus_k8s_helpers.agent.yaml_file import parse_path
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, MissingExtraError, PlanError
 from dagster_plus_k8s_helpers.findings import Severity
 from dagster_plus_k8s_helpers.plan.checks_allowed import refused_of_location
-from dagster_plus_k8s_helpers.plan.file_hits import finding_at_files, of_any_location
+from dagster_plus_k8s_helpers.plan.file_hits import finding_at_files, of_any_location, places_of
 from dagster_plus_k8s_helpers.plan.launch import Launch, make_launcher, offline
 from dagster_plus_k8s_helpers.plan.layers import Layer, LocationFile, launcher_config, location_of, reason
 from dagster_plus_k8s_helpers.plan.pod_rules import RULES_OF_FILES, RULES_OF_SERVERS
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings import Finding
     from dagster_plus_k8s_helpers.plan.file_pairs import Pair
     from dagster_plus_k8s_helpers.plan.layers import LayerName
-    from dagster_plus_k8s_helpers.plan.places import PodsOf
+    from dagster_plus_k8s_helpers.plan.places import LayerFile, PodsOf
     from dagster_plus_k8s_helpers.plan.subjects import PodRule
 
 __all__ = ["check_pods"]
@@ -49,9 +50,13 @@ def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]
         for pair in pairs:
             for hit in _hits(pair, merging):
                 finding = finding_at_files(hit, pair.files)
-                if finding is not None and not said_before.says(finding, hit):
-                    key = finding.code, finding.where, of_any_location(finding.message)
-                    found.setdefault(key, finding)
+                if finding is None or said_before.says(hit, pair.files):
+                    continue
+                whose, _, text = finding.message.partition(": ")
+                key = finding.code, finding.where, of_any_location(text)
+                first = found.setdefault(key, finding)
+                if not first.message.startswith(whose):
+                    found[key] = replace(first, message=f"{OF_RUN} and {OF_SERVER}: {text}")
     return list(found.values())
 
 
@@ -64,8 +69,8 @@ class _Known:
         for item in findings:
             self._paths.setdefault(item.where.file, []).append(parse_path(item.where.path))
 
-    def says(self, finding: Finding, hit: Hit) -> bool:
-        """Whether a file's own check speaks of the fields of a hit that is about this file alone.
+    def says(self, hit: Hit, files: Mapping[str, LayerFile]) -> bool:
+        """Whether a file's own check speaks of a field of a hit that is about this file alone.
 
         What Dagster refuses it may refuse for whatever is wrong with a file.
         """
@@ -73,9 +78,13 @@ class _Known:
             return bool(self._with_errors)
         if len({field.layer for field in hit.fields}) > 1:
             return False
-        path = parse_path(finding.where.path)
-        others = self._paths.get(finding.where.file, ())
-        return any(other[: len(path)] == path or path[: len(other)] == other for other in others if other)
+        return any(
+            other[: len(path)] == path or path[: len(other)] == other
+            for where in places_of(hit, files)
+            for path in [parse_path(where.path)]
+            for other in self._paths.get(where.file, ())
+            if other
+        )
 
 
 def _with_defaults(pair: Pair) -> Mapping[str, Any] | None:

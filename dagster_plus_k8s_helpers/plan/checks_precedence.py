@@ -79,13 +79,20 @@ def _changed(group: PodGroup, agent: Mapping[str, Any], location: Mapping[str, A
                 continue
             general = place_in(location, _ROOT_OF_LOCATION, of_location)
             specific = place_in(agent, ("workspace",), of_location)
-            before = next(
-                (said.value for said in group.pod.origin(path).below if said.layer.name == "agent"), now
-            )
-            if general and general.is_general and specific and not specific.is_general and before != now:
+            whole = len(of_location.path) - 2
+            if not general or not general.is_general or not specific or specific.is_general:
+                continue
+            before = _value(agent, specific.path) if specific.depth == whole else now
+            if str(before) != str(now):
                 name = path.removeprefix(f"{holder}.")
                 fields = (of_location, of_location._replace(layer="agent"))
                 yield _Changed(name, before, now, general, specific, fields)
+
+
+def _value(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data[part]
+    return data
 
 
 def _is_said(location: Mapping[str, Any], section: str, key: str) -> bool:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.places import LayerFile
     from dagster_plus_k8s_helpers.plan.subjects import Hit
 
-__all__ = ["finding_at_files", "is_of_files", "not_in", "of_any_location", "with_places"]
+__all__ = ["finding_at_files", "is_of_files", "not_in", "of_any_location", "places_of", "with_places"]
 
 _OTHER_PLACES = "; see "
 _OF_FILES = ("agent", "location")
@@ -32,7 +32,7 @@ def finding_at_files(hit: Hit, files: Mapping[str, LayerFile]) -> Finding | None
         hit: The hit; what it is about is said by its fields, and else by its layer.
         files: Where the layers are written, by their names.
     """
-    places = _places(hit, files)
+    places = places_of(hit, files)
     if places:
         where = places[-1]
     elif hit.layer in files:
@@ -49,7 +49,7 @@ def finding_at_files(hit: Hit, files: Mapping[str, LayerFile]) -> Finding | None
 
 def with_places(hit: Hit, files: Mapping[str, LayerFile]) -> str:
     """The text of a hit that stands elsewhere, with the places in files that it is about, too."""
-    return f"{hit.text}{_others(_places(hit, files), None)}"
+    return f"{hit.text}{_others(places_of(hit, files), None)}"
 
 
 def not_in(known: Sequence[Finding], findings: Iterable[Finding]) -> list[Finding]:
@@ -76,14 +76,13 @@ def of_any_location(message: str) -> str:
 _WHOSE = re.compile(r"the code location '[^']*'")
 
 
-def _places(hit: Hit, files: Mapping[str, LayerFile]) -> list[Where]:
-    """Where the fields of a hit stand, those of the later layer last."""
+def places_of(hit: Hit, files: Mapping[str, LayerFile]) -> list[Where]:
+    """Where the fields of a hit stand: those of the later layer last, and in each the later lines."""
     found = [
-        files[name].where(field)
+        where
         for name in _OF_FILES
         if name in files
-        for field in hit.fields
-        if field.layer == name
+        for where in sorted(files[name].where(field) for field in hit.fields if field.layer == name)
     ]
     return list(dict.fromkeys(found))
 

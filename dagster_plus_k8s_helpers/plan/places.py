@@ -46,10 +46,12 @@ class Place(NamedTuple):
     """Where a file says a field.
 
     Attributes:
+        depth: How much of what is inside the field is there.
         path: Keys and indexes from the top of the file.
         is_general: Whether it stands among what is said of code servers and runs both.
     """
 
+    depth: int
     path: Path
     is_general: bool
 
@@ -109,11 +111,9 @@ class LayerFile:
         return waiver is not None and waiver.waives(finding)
 
     def _path_of(self, field: Field) -> Path:
-        for root in self.roots:
-            found = place_in(self.document.data, root, field)
-            if found is not None:
-                return found.path
-        return self.home
+        found = [place for root in self.roots if (place := place_in(self.document.data, root, field))]
+        # What the location says in part the defaults may say in whole.
+        return max(found, key=lambda place: place.depth).path if found else self.home
 
 
 def place_in(data: object, root: Path, field: Field) -> Place | None:
@@ -122,15 +122,14 @@ def place_in(data: object, root: Path, field: Field) -> Place | None:
     Args:
         data: What the file holds.
         root: Where its settings of pods stand: ``workspace``, or ``container_context.k8s``.
-        field: The field.
+        field: The field; it must be there itself, a key or an element of it need not.
     """
-    best: tuple[int, Place] | None = None
-    for path, steps, is_general in _candidates(root, field):
-        found = _followed(data, path, steps)
-        # At the least the field itself must be there, an element of it or a key of it need not.
-        if found is not None and (best is None or found[0] > best[0]):
-            best = (found[0], Place(found[1], is_general))
-    return None if best is None else best[1]
+    found = [
+        Place(*place, is_general)
+        for path, steps, is_general in _candidates(root, field)
+        if (place := _followed(data, path, steps))
+    ]
+    return max(found, key=lambda place: place.depth, default=None)
 
 
 GENERAL: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -154,9 +153,15 @@ GENERAL: Mapping[tuple[str, str], tuple[str, ...]] = {
 Source: ``dagster_k8s.container_context.K8sContainerContext._get_base_user_defined_k8s_config``
 """
 
-_AT_THE_TOP = {
-    ("pod_spec_config", "image_pull_secrets"): (("imagePullSecrets",),),
-    ("pod_spec_config", "service_account_name"): (("serviceAccount", "name"),),
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+_GENERAL = {(_plain(section), _plain(key)): names for (section, key), names in GENERAL.items()}
+_AT_THE_TOP: Mapping[tuple[str, str], Path] = {
+    ("podspecconfig", "imagepullsecrets"): ("imagePullSecrets",),
+    ("podspecconfig", "serviceaccountname"): ("serviceAccount", "name"),
 }
 """The same where the agent's values have it outside of ``workspace``."""
 
@@ -174,10 +179,11 @@ def _candidates(root: Path, field: Field) -> Iterator[tuple[Path, tuple[str | El
         return
     key, *rest = inside
     yield (*root, f"{field.pods}_k8s_config", str(section), str(key)), tuple(rest), False
-    for name in GENERAL.get((str(section), str(key)), ()):
+    known = (_plain(str(section)), _plain(str(key)))
+    for name in _GENERAL.get(known, ()):
         yield (*root, name), tuple(rest), True
-    for path in _AT_THE_TOP.get((str(section), str(key)), ()):
-        yield path, tuple(rest), True
+    if known in _AT_THE_TOP:
+        yield _AT_THE_TOP[known], tuple(rest), True
 
 
 def _followed(data: object, path: Path, rest: Sequence[str | Element]) -> tuple[int, Path] | None:
@@ -250,7 +256,3 @@ def _comparable(value: object) -> Any:
     if isinstance(value, list | tuple):
         return [_comparable(item) for item in value]
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
