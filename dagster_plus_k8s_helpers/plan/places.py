@@ -197,11 +197,11 @@ def _followed(data: object, path: Path, rest: Sequence[str | Element]) -> tuple[
         here = here[key]  # type: ignore[index] # it has the key
     depth = 0
     for step in rest:
-        part = _index(here, step) if isinstance(step, Element) else _key(here, step)
-        if part is None:
+        inside = _index(here, step) if isinstance(step, Element) else _key(here, step)
+        if inside is None:
             break
-        found.append(part)
-        here = here[part]  # type: ignore[index] # as above
+        found.append(inside)
+        here = here[inside]  # type: ignore[index] # as above
         depth += 1
     return depth, tuple(found)
 
