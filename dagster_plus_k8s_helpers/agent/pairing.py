@@ -35,7 +35,7 @@ def served_by(data: object, index: int, agents: Sequence[object]) -> list[int]:
     return [
         number
         for number, agent in enumerate(map(_mapping, agents))
-        if (_serves_default(agent) if queue is None else queue in _queues(agent))
+        if (_serves_default(agent) if queue is None else isinstance(queue, str) and queue in _queues(agent))
     ]
 
 

@@ -48,7 +48,14 @@ def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]
     with offline() as kubeconfig:
         merging = _Merging(kubeconfig)
         for pair in pairs:
-            for hit in _hits(pair, merging):
+            try:
+                hits = list(_hits(pair, merging))
+            # Of values that are shaped otherwise Dagster and rules raise what they will.
+            except Exception:
+                if not said_before.has_errors:
+                    raise
+                continue
+            for hit in hits:
                 finding = finding_at_files(hit, pair.files)
                 if finding is None or said_before.says(hit, pair.files):
                     continue
@@ -65,7 +72,7 @@ class _Known:
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self._paths: dict[str, list[tuple[str | int, ...]]] = {}
-        self._with_errors = {item.where.file for item in findings if item.severity is Severity.ERROR}
+        self.has_errors = any(item.severity is Severity.ERROR for item in findings)
         for item in findings:
             self._paths.setdefault(item.where.file, []).append(parse_path(item.where.path))
 
@@ -75,7 +82,7 @@ class _Known:
         What Dagster refuses it may refuse for whatever is wrong with a file.
         """
         if hit.rule is CANNOT_PLAN:
-            return bool(self._with_errors)
+            return self.has_errors
         if len({field.layer for field in hit.fields}) > 1:
             return False
         return any(

@@ -45,17 +45,16 @@ def files_of(agent: Mapping[str, Any] | None, location: Mapping[str, Any] | None
         agent: The agent's Helm values.
         location: The code location's entry in ``dagster_cloud.yaml``.
     """
-    found = {}
-    for name, settings in (("agent", agent), ("location", location)):
-        if isinstance(settings, FromFile):
-            found[name] = settings.file
-        elif settings is not None:
-            document = _document(settings, name)
-            found[name] = document and _layer_file(document, name)
+    found = {"agent": _layer_file(agent, "agent"), "location": _layer_file(location, "location")}
     return {name: file for name, file in found.items() if file is not None}
 
 
-def _layer_file(document: YamlDocument, name: str) -> LayerFile:
+def _layer_file(settings: Mapping[str, Any] | None, name: str) -> LayerFile | None:
+    if isinstance(settings, FromFile):
+        return settings.file
+    document = None if settings is None else _document(settings, name)
+    if document is None:
+        return None
     if name == "agent":
         return LayerFile.of_values(document, name=name)
     return LayerFile.of_context(document, ("container_context",), name=name)

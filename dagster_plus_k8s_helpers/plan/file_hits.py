@@ -33,12 +33,8 @@ def finding_at_files(hit: Hit, files: Mapping[str, LayerFile]) -> Finding | None
         files: Where the layers are written, by their names.
     """
     places = places_of(hit, files)
-    if places:
-        where = places[-1]
-    elif hit.layer in files:
-        where = files[str(hit.layer)].home_where()
-    else:
-        where = next((files[name].home_where() for name in reversed(_OF_FILES) if name in files), None)
+    homes = [files[name].home_where() for name in (hit.layer, *reversed(_OF_FILES)) if name in files]
+    where = next(iter([*places[-1:], *homes]), None)
     if where is None:
         return None
     message = f"{hit.text}{_others(places[:-1], where)}"

@@ -285,7 +285,8 @@ def _pass(workspace: Mapping[Any, Any], of_location: Sequence[_Said]) -> bool:
                 allowed |= {(_plain(section), _plain(name)) for name, is_so in names.items() if is_so}
         if ("containerconfig", "env") not in allowed:
             variables = variables or []
-    has_variables = variables is None or set(_names(of_location, "env")) <= set(variables)
+    names = set(map(str, _names(of_location, "env")))
+    has_variables = variables is None or names <= set(map(str, _list(variables)))
     return has_variables and (
         allowed is None
         or all(item.key == "env" or (item.section, item.key) in allowed for item in of_location)

@@ -14,7 +14,7 @@ from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
 from dagster_plus_k8s_helpers.plan import check
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.checks_files import check_pods
-from dagster_plus_k8s_helpers.plan.file_pairs import pairs_of
+from dagster_plus_k8s_helpers.plan.file_pairs import Pair, pairs_of
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings import Finding
@@ -234,7 +234,7 @@ def test_of_plain_pods_no_rule_says_anything(agent: str, k8s: str) -> None:
     assert [item for item in check_pods(plain, []) if item.where not in alone] == []
 
 
-def _pairs(agent: Source, entry: Source) -> list:
+def _pairs(agent: Source, entry: Source) -> list[Pair]:
     documents = [read_yaml(source.content, source.name)[0] for source in (agent, entry)]
     return pairs_of(*documents, [])
 
@@ -310,6 +310,26 @@ def test_a_fault_that_dagster_itself_refuses_is_told_when_no_other_rule_tells_it
 
     assert codes
     assert codes[0] != "DPK500"
+
+
+MALFORMED = [
+    ("workspace: {runK8sConfig: [], envVars: {A: 1}, volumes: x}", "env_vars: {A: 1}\nlabels: [x]"),
+    ("workspace: {onlyAllowUserDefinedEnvVars: 3}", "env_vars: [A=1, 3]\nvolumes: [{}]"),
+    ("workspace: {onlyAllowUserDefinedK8sConfigFields: [a]}", "resources: {limits: {cpu: [1]}, requests: 4}"),
+    ("workspace: 3", "run_k8s_config: {container_config: null, merge_behavior: SHALLOW}\nenv_vars: 3"),
+]
+
+
+@pytest.mark.parametrize(("agent", "k8s"), MALFORMED)
+def test_what_is_shaped_otherwise_is_said_by_the_files_own_checks(agent: str, k8s: str) -> None:
+    codes = {code for code, _, _ in said(values(agent), location(k8s))}
+
+    assert codes
+    assert "DPK500" not in codes
+
+
+def test_a_queue_that_is_no_text_is_nobodys() -> None:
+    assert said(values("workspace: {}"), location("env_vars: [A=1]", queue="[x]"))
 
 
 def test_a_comment_waives_it_in_its_line() -> None:
