@@ -320,12 +320,12 @@ def test_what_files_say_is_found_at_their_lines_and_once_with_definitions_too() 
 @pytest.mark.usefixtures("module")
 def test_a_waiver_of_the_definitions_counts_for_the_files_given_with_them() -> None:
     waived = "dg.Definitions(metadata={'dagster-plus-k8s/ignore': {'DPK503': 'it is meant'}}, "
-    Path("waiving_defs.py").write_text(DEFINITIONS.replace("dg.Definitions(", waived) + "defs = made()\n")
+    Path("meant_defs.py").write_text(DEFINITIONS.replace("dg.Definitions(", waived) + "defs = made()\n")
     Path("agent.yaml").write_text("workspace:\n  envVars: [LEVEL=info]\n")
     Path("shop.yaml").write_text(AGAINST)
 
     given = ["--agent", "agent.yaml", "--location", "shop.yaml", "--location-name", "a", "--format", "json"]
-    codes = [item["code"] for item in json.loads(call("check", "-m", "waiving_defs", *given).output)]
+    codes = [item["code"] for item in json.loads(call("check", "-m", "meant_defs", *given).output)]
 
     assert "DPK503" not in codes
 

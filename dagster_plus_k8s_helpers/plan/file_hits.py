@@ -33,7 +33,7 @@ def finding_at_files(hit: Hit, files: Mapping[str, LayerFile]) -> Finding | None
         files: Where the layers are written, by their names.
     """
     places = places_of(hit, files)
-    homes = [files[name].home_where() for name in (hit.layer, *reversed(_OF_FILES)) if name in files]
+    homes = [files[name].home_where() for name in (str(hit.layer), *reversed(_OF_FILES)) if name in files]
     where = next(iter([*places[-1:], *homes]), None)
     if where is None:
         return None
