@@ -15,8 +15,13 @@ HEAD = """\
 # What `dagster-plus-k8s check` finds
 
 `dagster-plus-k8s check FILE...` checks the agent's Helm values, dagster_cloud.yaml,
-container_context.yaml and build.yaml, told apart by what they hold. With `-m MODULE` it plans every job of
-your definitions, and the implicit asset job, and checks the pods that come of it:
+container_context.yaml and build.yaml, told apart by what they hold. Values and code locations that are given
+together are paired by their queues, and the pods of runs and of code servers that come of both are merged by
+`dagster_k8s` and judged; no definitions are needed for that. What two files say against each other is found
+at the line of the later layer, the code location, and names the line of the other.
+
+With `-m MODULE` it plans every job of your definitions, and the implicit asset job, and checks the pods that
+come of it. What a line of a file says is found at that line then, too, and once for all jobs:
 
 ```shell
 dagster-plus-k8s check -m my_project.definitions --agent values.yaml --location dagster_cloud.yaml
@@ -67,6 +72,8 @@ k8s:
   env_vars:
     - REGION  # dagster-plus-k8s: ignore[DPK307] every agent has it
 ```
+
+Metadata of the `Definitions`, as below, waives what is found in the files given with them as well.
 
 In Python the comment stands at the decorator or inside the function of an asset, asset check or op. Metadata
 does the same, and also waives for a whole job (metadata of the job) or for everything (metadata of the

@@ -126,7 +126,8 @@ def check(
         )
 
         by_name = {source.name: source for source in sources}
-        findings += check_definitions(
+        findings = check_definitions(
+            findings,
             module,
             folder=folder,
             env=pairs("--env", env),

@@ -91,10 +91,10 @@ class Planning(NamedTuple):
         return [item for item in found if item.is_of_more_than_steps or plan.steps.keys() & set(item.steps)]
 
     def _deployment(self) -> Deployment:
-        from dagster_plus_k8s_helpers.commands.code_location import data_of  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.commands.code_location import values_of  # noqa: PLC0415 - as above
         from dagster_plus_k8s_helpers.commands.served import first_deployment  # noqa: PLC0415
 
-        return deployment_of(self.deployment or first_deployment(data_of(self.agent)), branch=self.branch)
+        return deployment_of(self.deployment or first_deployment(values_of(self.agent)), branch=self.branch)
 
     def note(self) -> str:
         """What is odd about the deployment, see `served.unserved`."""

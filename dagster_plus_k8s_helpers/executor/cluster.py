@@ -33,6 +33,7 @@ _GOOD, _REDIRECTS = range(200, 300), range(300, 400)
 
 # What is good to know must not hold up what has to be known: a kubelet that is dead answers no log.
 _QUESTION_SECONDS = 5.0
+_NO_SUCH_API = "404 page not found"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 Body: TypeAlias = dict[str, Any]
@@ -144,7 +145,8 @@ class Cluster:
         try:
             object_of(self._call("GET", path, accept=_METADATA_ONLY))
         except CallError as error:
-            if error.is_absent:
+            # Of an API that is not there at all the server says so without an object.
+            if error.is_absent or (path.startswith("/apis/") and error.body.strip() == _NO_SUCH_API):
                 return False
             raise
         return True

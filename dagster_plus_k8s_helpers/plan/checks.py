@@ -12,25 +12,23 @@ from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.findings import Finding, Where
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.checks_allowed import ALLOWED_RULES, EVADED_RULES
-from dagster_plus_k8s_helpers.plan.checks_cluster import CLUSTER_RULES
-from dagster_plus_k8s_helpers.plan.checks_dry_run import DRY_RUN_RULES, not_told_before
+from dagster_plus_k8s_helpers.plan.checks_dry_run import not_told_before
 from dagster_plus_k8s_helpers.plan.checks_executor import EXECUTOR_RULES, WRITTEN_RULES
-from dagster_plus_k8s_helpers.plan.checks_harm import HARM_RULES
 from dagster_plus_k8s_helpers.plan.checks_jobs import JOB_RULES, TAGS_OF_JOBS
-from dagster_plus_k8s_helpers.plan.checks_layers import LAYER_RULES, bare_variables, gpu_from_below
+from dagster_plus_k8s_helpers.plan.checks_layers import bare_variables, gpu_from_executor
 from dagster_plus_k8s_helpers.plan.checks_misplaced import misplaced
-from dagster_plus_k8s_helpers.plan.checks_objects import OBJECT_RULES
 from dagster_plus_k8s_helpers.plan.checks_pipes import PIPES_RULES
-from dagster_plus_k8s_helpers.plan.checks_pods import DEADLINE_RULES, POD_RULES, schema_version
-from dagster_plus_k8s_helpers.plan.checks_settings import check_settings
-from dagster_plus_k8s_helpers.plan.checks_shallow import SHALLOW_RULES
+from dagster_plus_k8s_helpers.plan.checks_pods import DEADLINE_RULES, schema_version
+from dagster_plus_k8s_helpers.plan.checks_settings import check_settings, files_of
 from dagster_plus_k8s_helpers.plan.checks_shared import SHARED_RULES
 from dagster_plus_k8s_helpers.plan.checks_tags import TAG_RULES
+from dagster_plus_k8s_helpers.plan.file_hits import not_in
 from dagster_plus_k8s_helpers.plan.grouped import JobReport, grouped
 from dagster_plus_k8s_helpers.plan.jobs import job_of, loaded
 from dagster_plus_k8s_helpers.plan.launches import launches_of
 from dagster_plus_k8s_helpers.plan.layers import as_mapping
 from dagster_plus_k8s_helpers.plan.plannable import not_said_yet, plannable, planned_launches
+from dagster_plus_k8s_helpers.plan.pod_rules import RULES_OF_JOBS
 from dagster_plus_k8s_helpers.plan.resolve import steps_of_job
 from dagster_plus_k8s_helpers.plan.rules import CANNOT_PLAN, NOT_SAID_BY_CLUSTER
 from dagster_plus_k8s_helpers.plan.subjects import (
@@ -41,7 +39,7 @@ from dagster_plus_k8s_helpers.plan.subjects import (
     PodGroup,
     Surroundings,
 )
-from dagster_plus_k8s_helpers.plan.waived import Waivers, unused_waivers, waivers_of
+from dagster_plus_k8s_helpers.plan.waived import Waivers, unused_waivers, waived_by_definitions, waivers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,9 +52,9 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.layers import Settings
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
     from dagster_plus_k8s_helpers.plan.plannable import Plannable
-    from dagster_plus_k8s_helpers.plan.subjects import JobRule, PodRule, TagRule
+    from dagster_plus_k8s_helpers.plan.subjects import JobRule, TagRule
 
-__all__ = ["check"]
+__all__ = ["check", "check_beside"]
 
 
 @answering
@@ -98,9 +96,37 @@ def check(
         MissingExtraError: A Kubernetes version is given, and the extra ``check`` is not installed.
     """
     found = check_sources([_source(file) for file in files])
-    version = "" if kubernetes_version is None else schema_version(kubernetes_version)
     if definitions is None:
+        if kubernetes_version is not None:
+            schema_version(kubernetes_version)
         return found
+    return check_beside(
+        found,
+        definitions,
+        job=job,
+        agent=agent,
+        location=location,
+        nodes=nodes,
+        kubernetes_version=kubernetes_version,
+        deployment=deployment,
+        cluster=cluster,
+    )
+
+
+def check_beside(
+    found: Sequence[Finding],
+    definitions: DefinitionsOrLoader,
+    *,
+    job: str | None = None,
+    agent: Settings | None = None,
+    location: Settings | None = None,
+    nodes: Sequence[NodePool] | None = None,
+    kubernetes_version: str | None = None,
+    deployment: Deployment | None = None,
+    cluster: ClusterObjects | None = None,
+) -> list[Finding]:
+    """The same of definitions, beside what is found in files: without what the definitions waive of that."""
+    version = "" if kubernetes_version is None else schema_version(kubernetes_version)
     around = Surroundings(
         None if agent is None else as_mapping("agent", agent),
         None if location is None else as_mapping("location", location),
@@ -108,8 +134,11 @@ def check(
         version,
         cluster,
     )
-    found += check_settings(around.agent, around.location, found)
+    around = replace(around, files=files_of(around.agent, around.location))
     repository = loaded(definitions, deployment)
+    waived = waived_by_definitions(repository.metadata or {})
+    of_files = [*found, *check_settings(around.agent, around.location, found)]
+    of_files = [item for item in of_files if item.code not in waived]
     has_asset_job = repository.has_implicit_global_asset_job_def()
     all_jobs = _all_jobs(repository, has_asset_job=has_asset_job)
     shared = _Shared(repository, around, deployment, _op_names(all_jobs))
@@ -119,27 +148,19 @@ def check(
     ]
     # What one job does not need to have waived, another may.
     unused = [] if job is not None else _unused(reports, around)
-    return [*found, *grouped(reports), *grouped(unused), *_refused(cluster)]
+    of_jobs = [*grouped(reports, around.files), *grouped(unused, around.files)]
+    return [*of_files, *not_in(of_files, of_jobs), *_refused(cluster)]
 
 
 _TAG_RULES: tuple[TagRule, ...] = (*TAG_RULES, *WRITTEN_RULES, *TAGS_OF_JOBS, *ALLOWED_RULES, *PIPES_RULES)
 _JOB_RULES: tuple[JobRule, ...] = (
     *JOB_RULES,
-    gpu_from_below,
+    gpu_from_executor,
     bare_variables,
     *DEADLINE_RULES,
     *EXECUTOR_RULES,
     *EVADED_RULES,
     *SHARED_RULES,
-)
-_POD_RULES: tuple[PodRule, ...] = (
-    *LAYER_RULES,
-    *SHALLOW_RULES,
-    *POD_RULES,
-    *HARM_RULES,
-    *CLUSTER_RULES,
-    *OBJECT_RULES,
-    *DRY_RUN_RULES,
 )
 
 
@@ -216,7 +237,7 @@ def _of_launches(asked: Asked, deployment: Deployment | None, known: Sequence[Hi
             continue
         of_run = Planned(replace(asked, steps=()), planned, has_asset_job=False)
         hits = [hit for rule in DEADLINE_RULES for hit in rule(of_run)]
-        hits += [hit for rule in _POD_RULES for hit in rule(PodGroup(planned.run), asked.around)]
+        hits += [hit for rule in RULES_OF_JOBS for hit in rule(PodGroup(planned.run), asked.around)]
         yield from (hit._replace(of=f"{hit.of}, {whose}") for hit in hits if (hit.rule, hit.text) not in said)
 
 
@@ -239,7 +260,7 @@ def _of_plan(job: Planned, planned: Plannable) -> Iterator[Hit]:
     known = tuple(step for step in job.asked.steps if step.key not in planned.at_fault)
     job = replace(job, asked=replace(job.asked, steps=known))
     hits = [hit for rule in _JOB_RULES for hit in rule(job)]
-    hits += [hit for group in job.groups for rule in _POD_RULES for hit in rule(group, job.asked.around)]
+    hits += [hit for group in job.groups for rule in RULES_OF_JOBS for hit in rule(group, job.asked.around)]
     for hit in not_told_before(hits):
         steps = tuple(key for key in hit.steps if key not in planned.at_fault)
         is_of_run = hit.of == OF_RUN and planned.is_run_at_fault

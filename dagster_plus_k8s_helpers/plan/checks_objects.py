@@ -47,6 +47,7 @@ def not_in_cluster(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
             NOT_IN_CLUSTER,
             f"{reference.path} is {reference.name!r} by {layer}, and there is no such {reference.kind} "
             f"{place}{meant}",
+            reference.path,
             cause=f"{reference.kind} {reference.name} {place}",
             part=f"{reference.part} by {layer.name}",
         )
@@ -89,6 +90,7 @@ def key_not_in_cluster(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
                 f"{reference.part} by {layer} reads the key {key!r}, which the {reference.kind} "
                 f"{reference.name!r} in the namespace {namespace!r} does not have"
                 f"{f'; did you mean {near!r}?' if near else ''}",
+                reference.path,
                 cause=f"{namespace} {reference.kind} {reference.name} {key}",
                 part=f"{reference.part} by {layer.name}",
             )
@@ -109,6 +111,7 @@ def not_provided(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
                 NOT_PROVIDED,
                 f"{reference.path} is {reference.name!r} by {layer}, a {reference.kind} that the agent's "
                 f"values neither make nor name{_meant(reference, found, known)}",
+                reference.path,
                 cause=f"{reference.kind} {reference.name}",
                 part=f"{reference.part} by {layer.name}",
             )

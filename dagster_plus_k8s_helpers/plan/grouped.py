@@ -7,12 +7,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.findings import Finding, Place, Where, few, steps_named
+from dagster_plus_k8s_helpers.plan.file_hits import home_of, is_of_files, with_places
 from dagster_plus_k8s_helpers.plan.sources import source_of
 from dagster_plus_k8s_helpers.plan.subjects import Asked, Hit, of_no_one
 from dagster_plus_k8s_helpers.plan.waived import OF_DEFINITIONS, Waivers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from dagster_plus_k8s_helpers.plan.places import LayerFile
 
 __all__ = ["JobReport", "grouped"]
 
@@ -61,31 +64,49 @@ class JobReport:
         return self._sources[key]
 
 
-def grouped(reports: Sequence[JobReport]) -> Iterator[Finding]:
-    """The findings of all jobs: one a rule and cause, however many jobs, steps and fields show it."""
+def grouped(reports: Sequence[JobReport], files: Mapping[str, LayerFile]) -> Iterator[Finding]:
+    """The findings of all jobs: one a rule and cause, however many jobs, steps and fields show it.
+
+    Args:
+        reports: What is to be said of each job.
+        files: Where the layers are written; what they alone say is found there, and waived there.
+    """
     found: dict[tuple[str, str], list[tuple[JobReport, Hit]]] = {}
     for report in reports:
         for hit in report.left:
             found.setdefault((hit.rule.code, hit.cause or of_no_one(hit.text)), []).append((report, hit))
-    yield from map(_finding, found.values())
+    for group in found.values():
+        finding = _finding(group, files)
+        if not any(file.waives(finding) for file in files.values()):
+            yield finding
 
 
-def _finding(found: Sequence[tuple[JobReport, Hit]]) -> Finding:
-    (_, first), *others = found
+def _finding(found: Sequence[tuple[JobReport, Hit]], files: Mapping[str, LayerFile]) -> Finding:
     hits = [hit for _, hit in found]
+    lines = [home_of(hit, files) if is_of_files(hit, files) else None for hit in hits]
+    first = next((hit for hit, line in zip(hits, lines, strict=True) if line), hits[0])
     steps = tuple(dict.fromkeys(key for hit in hits for key in hit.steps))
     others_than_steps = list(dict.fromkeys(hit.of for hit in hits if not hit.steps))
     whose = " and ".join(text for text in (few(others_than_steps), steps_named(steps)) if text)
-    text = first.text if all(hit.text == first.text for _, hit in others) else of_no_one(first.text)
-    places = tuple(dict.fromkeys(place for report, hit in found for place in report.places_of(hit)))
+    text = first.text if all(hit.text == first.text for hit in hits) else of_no_one(first.text)
+    at_lines = [(hit, line) for hit, line in zip(hits, lines, strict=True) if line]
+    # Settings that are given in Python have no lines: their parts tell them apart.
+    of_files = [Place(line if line.file else at_lines[0][1], part=hit.part) for hit, line in at_lines]
+    of_jobs = [
+        place
+        for (report, hit), line in zip(found, lines, strict=True)
+        if not line
+        for place in report.places_of(hit)
+    ]
+    places = tuple(dict.fromkeys([*of_files, *of_jobs]))
     where = places[0].where
-    if first.steps:
+    if first.steps and not of_files:
         where = Where(path=f"{where.path}, {places[0].pod}")
     return Finding(
         first.rule.code,
         first.rule.severity,
         where,
-        f"{whose}: {text}",
+        f"{whose}: {with_places(first, files, text, but=where)}",
         first.fix or first.rule.fix,
         first.rule.docs,
         places[0].source,

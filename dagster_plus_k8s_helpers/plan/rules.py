@@ -175,8 +175,9 @@ LITERAL_CREDENTIAL = Rule(
 SHALLOW_LOSES = Rule(
     "DPK528",
     _WARNING,
-    "With merge_behavior SHALLOW a field takes the place of the whole field below, not only of what it "
-    "names.",
+    "With merge_behavior SHALLOW each field that the layer writes takes the place of the whole field below: "
+    "a mapping loses the keys that are not written again. (A list written anew is what SHALLOW is for, and "
+    "is not warned of.) Run tags do it to what the code location writes, too, which then loses the agent's.",
     "repeat what is to be kept, or leave merge_behavior out",
 )
 BARE_VARIABLE = Rule(
@@ -284,6 +285,14 @@ LOST_CONFIG = Rule(
     "All configs have the same tag: of two in one dictionary the last takes the place of the first as a "
     "whole, and what the first says is lost without a word.",
     "merge the configs and not their tags: (a | b).tags",
+)
+GENERAL_OVER_SPECIFIC = Rule(
+    "DPK550",
+    _WARNING,
+    "What stands at the top of container_context.k8s is for code servers and runs both. The code location is "
+    "a later layer than the agent, so that it wins even over what the agent has for runs, or for code "
+    "servers, alone.",
+    "write it under run_k8s_config or server_k8s_config, for the pods that it is meant for",
 )
 
 PLAN_RULES: tuple[Rule, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

@@ -46,7 +46,15 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers._dagster.planning import Step
     from dagster_plus_k8s_helpers.plan.subjects import Asked, Surroundings
 
-__all__ = ["OF_DEFINITIONS", "WAIVER_TAG", "Waivers", "specs_by_step", "unused_waivers", "waivers_of"]
+__all__ = [
+    "OF_DEFINITIONS",
+    "WAIVER_TAG",
+    "Waivers",
+    "specs_by_step",
+    "unused_waivers",
+    "waived_by_definitions",
+    "waivers_of",
+]
 
 WAIVER_TAG = "dagster-plus-k8s/ignore"
 
@@ -126,6 +134,15 @@ def waivers_of(asked: Asked, of_definitions: Mapping[str, Any]) -> Waivers:
     add(_Owner(of="the job"), [_of_metadata(asked.job.metadata.get(WAIVER_TAG))])
     add(_Owner(of=OF_DEFINITIONS), [_of_metadata(of_definitions.get(WAIVER_TAG))])
     return Waivers(found, tuple(mistakes))
+
+
+def waived_by_definitions(metadata: Mapping[str, Any]) -> frozenset[str]:
+    """The codes that definitions waive wherever they are found, be it in the files given with them.
+
+    Args:
+        metadata: Of the definitions.
+    """
+    return _of_metadata(metadata.get(WAIVER_TAG)).codes
 
 
 def unused_waivers(

@@ -48,18 +48,25 @@ def test_thirty_variables_of_three_secrets_are_three_findings() -> None:
         "also containers[0].env[V3] by location, containers[0].env[V6] by location, "
         "containers[0].env[V9] by location + 6 more",
     )
-    assert len(findings[0].places) == 20
+    assert len(findings[0].places) == 10
+
+
+JOBS = [dg.define_asset_job(name, "*") for name in ("a", "b", "c", "d", "e")]
 
 
 def test_what_several_jobs_show_is_one_finding_with_the_jobs() -> None:
-    jobs = [dg.define_asset_job(name, "*") for name in ("a", "b", "c", "d", "e")]
-    defs = of_many_ops([{}], jobs=jobs)
+    (finding,) = check(of_many_ops([k8s_tags(ttl_seconds_after_finished=1)], jobs=JOBS))
 
-    (finding,) = check(defs, location=location(job_spec_config={"backoff_limit": 3}))
-
-    assert finding.where.path == "the implicit asset job"
-    assert finding.message.startswith("the run's pod and step 'a0': spec.backoffLimit is 3 by location")
+    assert finding.where.path == "the implicit asset job, step 'a0'"
+    assert finding.message.startswith("step 'a0': spec.ttlSecondsAfterFinished is 1 by op tags")
     assert finding.folded == ("also in job 'a', job 'b', job 'c' + 2 more",)
+
+
+def test_what_a_file_alone_says_stands_there_once_whatever_the_jobs() -> None:
+    (finding,) = check(of_many_ops([{}], jobs=JOBS), location=location(job_spec_config={"backoff_limit": 3}))
+
+    assert finding.where.path.endswith("run_k8s_config.job_spec_config.backoff_limit")
+    assert finding.message.startswith("the run's pod: spec.backoffLimit is 3 by location")
 
 
 TWICE = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
@@ -132,7 +139,7 @@ def test_different_causes_stay_apart() -> None:
 def test_a_shallow_layer_is_told_once_with_all_that_it_loses() -> None:
     below = location(
         container_config={"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]},
-        pod_spec_config={"node_selector": {"zone": "a"}},
+        pod_spec_config={"node_selector": {"zone": "a", "region": "b"}},
     )
     executor = k8s_job_executor.configured(
         {
@@ -154,8 +161,7 @@ def test_a_shallow_layer_is_told_once_with_all_that_it_loses() -> None:
 
     assert len(shallow) == 1
     assert {place.part for place in shallow[0].places} >= {
-        f"loses containers[0].env[A] by {SHOP}",
-        f"loses containers[0].env[B] by {SHOP}",
+        f"loses nodeSelector.region by {SHOP}",
         f"loses nodeSelector.zone by {SHOP}",
     }
 
@@ -251,7 +257,7 @@ def test_in_a_strangers_location_the_errors_do_not_drown() -> None:
 
     counts = Counter(item.code for item in findings)
     assert counts == {"DPK515": 1, "DPK520": 1, "DPK533": 4, "DPK506": 1}
-    assert sum(len(item.places) for item in findings) > 1_000
+    assert sum(len(item.places) for item in findings) > 500
     assert max(map(_length, findings)) < 700
 
 

@@ -268,6 +268,8 @@ class ApiServer:
                 "code": fault.status,
                 "details": details,
             }
+        if resource == "secrets":
+            return self._object(split.path)
         return self._content(method, resource, name, query, body, wants_log=parts[-1] == "log")
 
     def _content(
@@ -296,13 +298,14 @@ class ApiServer:
             }
         return self._read(resource, name) if name else (200, self._listed(resource, query))
 
-    def _object(self, path: str) -> tuple[int, dict[str, Any]]:
+    def _object(self, path: str) -> tuple[int, Any]:
         """What is there besides: everything that a call names, but for what is absent."""
         self.calls[f"GET {path}"] += 1
         if any(part in path for part in self.forbidden):
             return 403, {"kind": "Status", "message": f"{path} is forbidden", "code": 403}
         if any(path.startswith(api) for api in self.gone):
-            return 404, {}
+            # As Kubernetes answers for a group or version that it does not serve.
+            return 404, "404 page not found\n"
         if path.rpartition("/")[2] in self.absent:
             return 404, {"kind": "Status", "message": f"{path} not found", "code": 404}
         return 200, self.held.get(path, {"kind": "PartialObjectMetadata"})
