@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis
     from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
     from dagster_plus_k8s_helpers.executor.outage import OutageNews
+    from dagster_plus_k8s_helpers.executor.run_worker import Owner, Taken
 
 __all__ = [
     "MEMORY_NEXT",
@@ -95,6 +96,30 @@ class Reports:
     def limitation(self, text: str) -> None:
         """Something that the executor cannot do here; it goes on without."""
         self._about_the_run(text)
+
+    def taken(self, taken: Taken, owner: Owner | None, way_out: str, *, resumed: bool) -> str:
+        """The run worker is taken away while its run is under way.
+
+        Args:
+            taken: What is known of that.
+            owner: What owns the Jobs of its steps.
+            way_out: What starts the run again, or would.
+            resumed: Whether another run worker goes on.
+
+        Returns:
+            The cause, as the failure of the run shows it.
+        """
+        if not resumed:
+            follows = f"Nothing resumes the run, so it fails and its steps end with it. {way_out}"
+        elif owner is not None and owner.kind == "Pod":
+            follows = "Another run worker goes on; the steps that run go with this one's pod and start again."
+        else:
+            follows = "The steps that run go on, and another run worker takes them over."
+        said = f"The run worker is taken away: {taken.summary} {follows}"
+        shown = {"pod": taken.pod, "node": taken.node}
+        metadata = {name: dg.MetadataValue.text(found) for name, found in shown.items() if found}
+        DagsterEvent.engine_event(self._plan_context, said, EngineEventData(metadata=metadata))
+        return said
 
     def launched_again(self, step: IStepContext, place: Place) -> None:
         """A step whose launch a run worker before this one did not come to."""

@@ -68,7 +68,7 @@ class Supervisor:
         self._looks = Looks(lookout, self._outage, settings.health_check_interval)
         self._steps: dict[str, TrackedStep] = {}
         self._deletions = Deletions(cluster)
-        self._cancelled = False
+        self._hurries = False
         self._nodes = Nodes()
         self._said: set[str] = set()
         self._notes: list[str] = []
@@ -150,7 +150,7 @@ class Supervisor:
         Args:
             seconds: How long to wait for all of them together.
         """
-        self._cancelled = True
+        self._hurries = True
         never = self._launches.withdraw(step.job_name for step in self._steps.values())
         deletions = {
             key: self._deletions.submit(
@@ -162,15 +162,24 @@ class Supervisor:
         wait(deletions.values(), seconds)
         return deletions
 
+    def open_steps(self) -> list[str]:
+        """The keys of steps that have been launched and have not ended."""
+        return [key for key in self._steps if self.history.is_open(key)]
+
+    def leave(self) -> None:
+        """Create no more Jobs: the run worker ends, and waits for no call."""
+        self._hurries = True
+        self._launches.withdraw(step.job_name for step in self._steps.values())
+
     def step(self, step_key: str) -> TrackedStep | None:
         """What is known of a step."""
         return self._steps.get(step_key)
 
     def close(self) -> None:
-        """End the threads; those of a run that is cancelled have no time to be waited for."""
-        self._launches.close(wait=not self._cancelled)
-        self._deletions.close(wait=not self._cancelled)
-        self._looks.close(wait=not self._cancelled)
+        """End the threads; a run worker that was told to end has no time to wait for them."""
+        self._launches.close(wait=not self._hurries)
+        self._deletions.close(wait=not self._hurries)
+        self._looks.close(wait=not self._hurries)
 
     def _take_launch(self, result: Launched) -> None:
         key = result.launch.step_key

@@ -32,6 +32,7 @@ def test_they_run_as_their_guide_says(
         "DAGSTER_PLUS_K8S_TEST_IMAGE": "tests:1",
         "DAGSTER_PLUS_K8S_TEST_NAMESPACE": "etl",
         "DAGSTER_PLUS_K8S_TEST_VALUES": str(values),
+        "DAGSTER_PLUS_K8S_TEST_POD_KUBECONFIG": str(running_api_server.kubeconfig),
     }
     command = [
         sys.executable,
@@ -41,7 +42,7 @@ def test_they_run_as_their_guide_says(
         "cluster",
         "tests/cluster",
         "-k",
-        "early_ttl or cancelled",
+        "early_ttl or cancelled or worker",
     ]
 
     result = subprocess.run(
@@ -54,7 +55,7 @@ def test_they_run_as_their_guide_says(
     )
 
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "2 passed" in result.stdout
+    assert "5 passed" in result.stdout
     jobs = running_api_server.played.values()
     assert {running_api_server.namespaces[job.name] for job in jobs} == {"etl"}
     assert {job.labels["team"] for job in jobs} == {"tests"}

@@ -114,6 +114,11 @@ class ApiServer:
         """The Jobs of a step, by attempt, deleted ones too."""
         return [job for job in self.played.values() if job.labels.get("dagster/op") == step_key]
 
+    def workers(self) -> list[PlayedJob]:
+        """The Jobs of run workers, in the order of their creation."""
+        component = "app.kubernetes.io/component"
+        return [job for job in self.played.values() if job.labels.get(component) == "run_worker"]
+
     def count(self, what: str) -> int:
         """How many calls, such as ``"GET jobs"``."""
         return self.calls[what]
@@ -192,6 +197,9 @@ class ApiServer:
                 return 404, {"code": 404}
             self.deleted.append(name)
             self.played[name].stop()
+            for owned in self._live():
+                if owned.owners & {self.played[name].uid, f"{self.played[name].uid}-pod"}:
+                    self.delete(owned.name)
         return 200, {"kind": "Status"}
 
     def live_jobs(self) -> list[str]:
@@ -283,7 +291,8 @@ class ApiServer:
 
     def _read(self, resource: str, name: str) -> tuple[int, Any]:
         if resource == "pods":
-            return 200, {"metadata": {"name": name, "uid": f"uid-of-{name}"}}
+            found = next((job.pod() for job in self.played.values() if job.pod_name == name), None)
+            return 200, found or {"metadata": {"name": name, "uid": f"uid-of-{name}"}}
         if name not in self.live_jobs():
             return 404, {"code": 404}
         return 200, self.played[name].job()

@@ -33,6 +33,7 @@ class Play:
         log: What the container's log holds.
         limit_range: The memory limit that a container gets whose Job has none.
         injected: Containers that a webhook puts in front of the step's own, and that never end.
+        deleting: Whether the pod is being deleted.
     """
 
     recorded: str = ""
@@ -44,6 +45,7 @@ class Play:
     log: str = ""
     limit_range: str = ""
     injected: tuple[str, ...] = ()
+    deleting: bool = False
 
 
 class PlayedJob:
@@ -77,6 +79,11 @@ class PlayedJob:
         if play.runs and self.process is None:
             self._start()
 
+    @property
+    def owners(self) -> set[str]:
+        """The uids of what it is to be deleted with."""
+        return {reference["uid"] for reference in self.body["metadata"].get("ownerReferences", ())}
+
     def stop(self) -> None:
         """End the process, as a deletion does."""
         if self.process is not None and self.process.poll() is None:
@@ -100,6 +107,10 @@ class PlayedJob:
             return None
         template = self.body["spec"]["template"]
         metadata = self._metadata(self.pod_name)
+        metadata["uid"] = f"{self.uid}-pod"
+        metadata["ownerReferences"] = [
+            {"apiVersion": "batch/v1", "kind": "Job", "name": self.name, "uid": self.uid, "controller": True}
+        ]
         metadata["labels"] = {
             **template["metadata"]["labels"],
             "job-name": self.name,
@@ -107,6 +118,8 @@ class PlayedJob:
         }
         if shown is not None and (gone := shown["pods"][0]["metadata"].get("deletionTimestamp")):
             metadata["deletionTimestamp"] = gone
+        if self.play.deleting:
+            metadata["deletionTimestamp"] = self.created
         spec = {**template["spec"], "nodeName": "node1"}
         if self.play.limit_range:
             default = {"limits": {"memory": self.play.limit_range}}
@@ -143,7 +156,7 @@ class PlayedJob:
         # The image's Python, and its `dagster`, are those of this interpreter.
         arguments = container["args"]
         arguments = arguments[2:] if arguments[:2] == ["python", "-m"] else arguments
-        self.process = StepProcess(arguments, {**os.environ, **environment})
+        self.process = StepProcess(arguments, {**os.environ, **environment, "HOSTNAME": self.pod_name})
 
     def _metadata(self, name: str) -> dict[str, Any]:
         return {
