@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PREFIX = "DAGSTER_PLUS_K8S_TEST_"
 NEEDED = ("KUBECONFIG", "DAGSTER_HOME", f"{PREFIX}IMAGE")
 LABEL = "dagster-plus-k8s-test"
+STEPS = "app.kubernetes.io/component=step_worker"
 WORKERS = "app.kubernetes.io/component=run_worker"
 # Where the pods have a kubeconfig instead of a service account.
 POD_KUBECONFIG = f"{PREFIX}POD_KUBECONFIG"
@@ -97,7 +98,7 @@ class RealCluster:
 
     def jobs(self, run: StepRun) -> list[str]:
         """Those of steps that are there, also when they are being deleted."""
-        return self._jobs(f"dagster/run-id={run.run_id},dagster/op")
+        return self._jobs(f"dagster/run-id={run.run_id},{STEPS}")
 
     def _jobs(self, selector: str) -> list[str]:
         found = self._batch.list_namespaced_job(self.namespace, label_selector=selector)

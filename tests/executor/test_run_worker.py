@@ -10,7 +10,6 @@ import pytest
 from api_server import Fault
 from dagster._core.test_utils import instance_for_test
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
-from plays import Play
 from scenarios import ends
 from step_runs import StepRun, eventually, launcher
 
@@ -52,9 +51,8 @@ def monitor(run: StepRun) -> None:
 def drain(run: StepRun) -> None:
     """Evict the pod of the newest run worker, and wait for its end."""
     job = run.server.workers()[-1]
+    job.evict()
     assert job.process is not None
-    job.release(Play("evicted-api", runs=False))
-    job.stop()
     eventually(lambda: job.process.poll() is not None, "the run worker ends")
 
 

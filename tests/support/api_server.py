@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -260,6 +260,14 @@ class ApiServer:
                 "code": fault.status,
                 "details": details,
             }
+        pod = next((job for job in self.played.values() if job.pod_name == name), None)
+        if pod is not None and parts[-1] == "eviction":
+            pod.evict()
+            return 201, {"kind": "Status"}
+        if pod is not None and method == "DELETE":
+            pod.release(replace(pod.play, deleting=True))
+            pod.stop()
+            return 200, {}
         return self._content(method, resource, name, query, body, wants_log=parts[-1] == "log")
 
     def _content(

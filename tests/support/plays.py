@@ -9,12 +9,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from recordings import recording
+from recordings import FOLDER, recording
 from step_processes import StepProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+# What the kubernetes package insists on.
+_DESCRIBED = {"image": "project:1", "imageID": "project@sha256:1"}
 RUNNING = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
 
 
@@ -78,6 +80,12 @@ class PlayedJob:
         self._recorded = recording(play.recorded) if play.recorded else None
         if play.runs and self.process is None:
             self._start()
+
+    def evict(self) -> None:
+        """Have its pod say that it is evicted, and end, as a drain does: in this order."""
+        # There is nothing to wait for: the folder exists.
+        self.release(Play("evicted-api", runs=False, killed_at=FOLDER, signal=signal.SIGTERM))
+        self._shown()
 
     @property
     def owners(self) -> set[str]:
@@ -196,11 +204,11 @@ class PlayedJob:
 
     def _pod_status(self, shown: dict[str, Any] | None) -> dict[str, Any]:
         if shown is not None:
-            status: dict[str, Any] = shown["pods"][0]["status"]
-            for container in status.get("containerStatuses", []):
+            recorded: dict[str, Any] = shown["pods"][0]["status"]
+            for container in recorded.get("containerStatuses", []):
                 # The amounts are those of the Job that is played, not of the one that was recorded.
                 container.pop("resources", None)
-            return status
+            return recorded
         code = self.process.poll() if self.process is not None else None
         state = (
             RUNNING
@@ -208,7 +216,18 @@ class PlayedJob:
             else {"terminated": {"exitCode": code & 255, "reason": "Error" if code else "Completed"}}
         )
         phase = "Running" if code is None else "Failed" if code else "Succeeded"
-        return {"phase": phase, "containerStatuses": [{"name": "dagster", "restartCount": 0, "state": state}]}
+        container = {
+            "name": "dagster",
+            **_DESCRIBED,
+            "ready": code is None,
+            "restartCount": 0,
+            "state": state,
+        }
+        status: dict[str, Any] = {"phase": phase, "containerStatuses": [container]}
+        if self._signalled and self._recorded is not None and self._recorded["pods"]:
+            # What takes a pod away stands on it before it gets the signal.
+            status["conditions"] = self._recorded["pods"][0]["status"].get("conditions", [])
+        return status
 
 
 def _ended_well(recorded: dict[str, Any]) -> dict[str, Any]:

@@ -38,9 +38,7 @@ class StandIn:
         job.release(Play("evicted-api", runs=False))
 
     def evict_worker(self, _run: StepRun) -> None:
-        job = self.server.workers()[-1]
-        job.release(Play("evicted-api", runs=False))
-        job.stop()
+        self.server.workers()[-1].evict()
 
     def delete_worker(self, _run: StepRun) -> None:
         job = self.server.workers()[-1]
