@@ -24,6 +24,7 @@ from dagster._core.executor.step_delegating import (
     StepHandlerContext,
 )
 from dagster._core.storage.dagster_run import DagsterRunStatus
+from dagster._utils.interrupts import check_captured_interrupt as is_interrupted
 from dagster_shared.error import SerializableErrorInfo
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ __all__ = [
     "asset_keys_of",
     "engine_events",
     "failure_data",
+    "is_interrupted",
     "is_under_way",
     "newest_endings",
     "policy_of",

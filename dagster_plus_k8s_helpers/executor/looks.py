@@ -73,9 +73,15 @@ class Looks:
         self._next = self._clock() + interval
         return look
 
-    def begin(self, watched: Sequence[Watched]) -> None:
-        """Look at these, if it is time; past the API server's cache if one of them was interrupted."""
-        if self._looking is not None or self._clock() < self._next or not watched:
+    def begin(self, watched: Sequence[Watched], *, within: float | None = None) -> None:
+        """Look at these, if it is time; past the API server's cache if one of them was interrupted.
+
+        Args:
+            watched: Which.
+            within: Seconds from the beginning of the last look after which it is time all the same.
+        """
+        due = self._next if within is None else min(self._next, self.began + within)
+        if self._looking is not None or self._clock() < due or not watched:
             return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="step-lookout")

@@ -224,17 +224,37 @@ class Reports:
             EngineEventData(metadata={**_tried(tried), MEMORY_WORKED: _memory(memory)}),
         )
 
+    def left_behind(self, step_key: str, job: str, containers: Sequence[str]) -> None:
+        """The pod of a step that has ended is kept alive by what runs beside it; told once for the same."""
+        names = ", ".join(repr(name) for name in containers)
+        keep = "the container {} keeps" if len(containers) == 1 else "the containers {} keep"
+        self._about_the_run(
+            f'Step "{step_key}" has ended, and {keep.format(names)} its pod alive: its Kubernetes job {job} '
+            "is deleted, and so are those of further steps like it. Make it a native sidecar, which ends "
+            "with the step: init_containers with restart_policy: Always."
+        )
+
+    def still_there(self, job: str, namespace: str, why: str) -> None:
+        """The Job of a step that has ended could not be deleted."""
+        self._about_the_run(_still_there(job, namespace, why))
+
     def not_deleted(self, step: IStepContext, place: Place, why: str) -> None:
         """A Job is still there."""
         DagsterEvent.engine_event(
             step,
-            f"Could not delete Kubernetes job {place.job}: {why}. It may go on running; delete it with "
-            f"kubectl delete job/{place.job} --namespace {place.namespace}",
+            _still_there(place.job, place.namespace, why),
             EngineEventData(metadata={"job": dg.MetadataValue.text(place.job)}),
         )
 
     def _about_the_run(self, message: str) -> None:
         DagsterEvent.engine_event(self._plan_context, message, EngineEventData())
+
+
+def _still_there(job: str, namespace: str, why: str) -> str:
+    return (
+        f"Could not delete Kubernetes job {job}: {why}. It may go on running; delete it with "
+        f"kubectl delete job/{job} --namespace {namespace}"
+    )
 
 
 def _said(diagnosis: Diagnosis, decision: Decision) -> str:

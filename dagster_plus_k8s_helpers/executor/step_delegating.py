@@ -12,6 +12,7 @@ from dagster_plus_k8s_helpers._dagster.execution import (
     DagsterEvent,
     DagsterExecutionInterruptedError,
     StepDelegatingExecutor,
+    is_interrupted,
     is_under_way,
     newest_endings,
     policy_of,
@@ -105,6 +106,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
             self._settings,
             self._history,
             self._reports,
+            namespace=self._handler.namespace_of(plan_context.dagster_run, plan_context.instance),
             has_ended=self._has_ended,
         )
         self._handler.supervisor = self._supervisor
@@ -112,6 +114,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._handler.will_be_resumed = will_be_resumed(plan_context.instance, plan_context.run_id)
         try:
             yield from super().execute(plan_context, execution_plan)
+            self._supervisor.settle(is_interrupted)
         except DagsterExecutionInterruptedError as interrupt:
             raise self._end_of_worker(interrupt) from None
         finally:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from dagster_k8s.executor import K8sStepHandler  # noqa: TID253  (see above)
+from dagster_k8s.container_context import K8sContainerContext  # noqa: TID253  (see above)
+from dagster_k8s.executor import K8sStepHandler  # noqa: TID253
 from dagster_k8s.utils import detect_current_namespace  # noqa: TID253
 from kubernetes.client import V1OwnerReference  # noqa: TID253
 
@@ -23,6 +24,7 @@ from dagster_plus_k8s_helpers.pod.quantity import Quantity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import dagster as dg
     from kubernetes.client import V1Job
 
     from dagster_plus_k8s_helpers._dagster.execution import StepHandlerContext
@@ -165,6 +167,11 @@ class SupervisedStepHandler(K8sStepHandler):
 
     def _namespace(self, step_handler_context: StepHandlerContext) -> str:
         return str(self._get_container_context(step_handler_context).namespace or "default")
+
+    def namespace_of(self, run: dg.DagsterRun, instance: dg.DagsterInstance) -> str:
+        """Where the Jobs of a run's steps are, of which no op tag says otherwise."""
+        context = K8sContainerContext.create_for_run(run, instance.run_launcher, include_run_tags=False)
+        return str(context.merge(self._executor_container_context).namespace or "default")
 
     def _set_memory(self, key: str, step: TrackedStep, job: V1Job) -> None:
         """Give the Job what its attempt is to have, and note what it really gets."""
