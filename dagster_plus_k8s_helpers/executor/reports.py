@@ -109,13 +109,7 @@ class Reports:
         Returns:
             The cause, as the failure of the run shows it.
         """
-        if not resumed:
-            follows = f"Nothing resumes the run, so it fails and its steps end with it. {way_out}"
-        elif owner is not None and owner.kind == "Pod":
-            follows = "Another run worker goes on; the steps that run go with this one's pod and start again."
-        else:
-            follows = "The steps that run go on, and another run worker takes them over."
-        said = f"The run worker is taken away: {taken.summary} {follows}"
+        said = _taken_said(taken, owner, way_out, resumed=resumed)
         shown = {"pod": taken.pod, "node": taken.node}
         metadata = {name: dg.MetadataValue.text(found) for name, found in shown.items() if found}
         DagsterEvent.engine_event(self._plan_context, said, EngineEventData(metadata=metadata))
@@ -226,13 +220,7 @@ class Reports:
 
     def left_behind(self, step_key: str, job: str, containers: Sequence[str]) -> None:
         """The pod of a step that has ended is kept alive by what runs beside it; told once for the same."""
-        names = ", ".join(repr(name) for name in containers)
-        keep = "the container {} keeps" if len(containers) == 1 else "the containers {} keep"
-        self._about_the_run(
-            f'Step "{step_key}" has ended, and {keep.format(names)} its pod alive: its Kubernetes job {job} '
-            "is deleted, and so are those of further steps like it. Make it a native sidecar, which ends "
-            "with the step: init_containers with restart_policy: Always."
-        )
+        self._about_the_run(_left_behind_said(step_key, job, containers))
 
     def still_there(self, job: str, namespace: str, why: str) -> None:
         """The Job of a step that has ended could not be deleted."""
@@ -248,6 +236,26 @@ class Reports:
 
     def _about_the_run(self, message: str) -> None:
         DagsterEvent.engine_event(self._plan_context, message, EngineEventData())
+
+
+def _taken_said(taken: Taken, owner: Owner | None, way_out: str, *, resumed: bool) -> str:
+    if not resumed:
+        follows = f"Nothing resumes the run, so it fails and its steps end with it. {way_out}"
+    elif owner is not None and owner.kind == "Pod":
+        follows = "Another run worker goes on; the steps that run go with this one's pod and start again."
+    else:
+        follows = "The steps that run go on, and another run worker takes them over."
+    return f"The run worker is taken away: {taken.summary} {follows}"
+
+
+def _left_behind_said(step_key: str, job: str, containers: Sequence[str]) -> str:
+    names = ", ".join(repr(name) for name in containers)
+    keep = f"the container {names} keeps" if len(containers) == 1 else f"the containers {names} keep"
+    return (
+        f'Step "{step_key}" has ended, and {keep} its pod alive: its Kubernetes job {job} is deleted, and so '
+        "are those of further steps like it. Make it a native sidecar, which ends with the step: "
+        "init_containers with restart_policy: Always."
+    )
 
 
 def _still_there(job: str, namespace: str, why: str) -> str:

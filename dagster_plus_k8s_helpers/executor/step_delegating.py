@@ -6,6 +6,7 @@ Imported when a job uses the executor, not before.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster.execution import (
@@ -106,7 +107,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
             self._settings,
             self._history,
             self._reports,
-            namespace=self._handler.namespace_of(plan_context.dagster_run, plan_context.instance),
+            namespace=partial(self._handler.namespace_of, plan_context.dagster_run, plan_context.instance),
             has_ended=self._has_ended,
         )
         self._handler.supervisor = self._supervisor
@@ -142,13 +143,16 @@ class SupervisedExecutor(StepDelegatingExecutor):
             if self._taken is None or not is_under_way(instance, run.run_id):
                 self._handler.terminate_all()
                 return interrupt
-            self._supervisor.leave()
+            resumed = will_be_resumed(instance, run.run_id)
+            if resumed:
+                self._supervisor.leave()
+            else:
+                self._handler.terminate_all()
             out = way_out(
                 run.tags,
                 resumes=resumes_allowed(instance),
                 in_dagster_plus=current_deployment().kind != "local",
             )
-            resumed = will_be_resumed(instance, run.run_id)
             said = self._reports.taken(self._taken, self._handler.owner, out, resumed=resumed)
         # Whether the run goes on is not known, so nothing more is done to its steps.
         except Exception:  # noqa: BLE001

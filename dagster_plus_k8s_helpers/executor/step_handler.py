@@ -6,7 +6,7 @@ Imported when a job uses the executor, not before: what it derives from comes wi
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dagster_k8s.container_context import K8sContainerContext  # noqa: TID253  (see above)
 from dagster_k8s.executor import K8sStepHandler  # noqa: TID253
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import dagster as dg
+    from dagster_k8s import K8sRunLauncher
     from kubernetes.client import V1Job
 
     from dagster_plus_k8s_helpers._dagster.execution import StepHandlerContext
@@ -133,7 +134,7 @@ class SupervisedStepHandler(K8sStepHandler):
         yield from self._terminate(self._get_step_key(step_handler_context))
 
     def terminate_all(self) -> None:
-        """Delete the Jobs of all steps, unless that was begun: of a run that is cancelled.
+        """Delete the Jobs of all steps, unless that was begun.
 
         Dagster's loop deletes none where run monitoring would replace the run worker, cancelled or not.
         """
@@ -170,7 +171,8 @@ class SupervisedStepHandler(K8sStepHandler):
 
     def namespace_of(self, run: dg.DagsterRun, instance: dg.DagsterInstance) -> str:
         """Where the Jobs of a run's steps are, of which no op tag says otherwise."""
-        context = K8sContainerContext.create_for_run(run, instance.run_launcher, include_run_tags=False)
+        launcher = cast("K8sRunLauncher", instance.run_launcher)
+        context = K8sContainerContext.create_for_run(run, launcher, include_run_tags=False)
         return str(context.merge(self._executor_container_context).namespace or "default")
 
     def _set_memory(self, key: str, step: TrackedStep, job: V1Job) -> None:

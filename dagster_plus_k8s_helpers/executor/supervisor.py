@@ -47,7 +47,7 @@ class Supervisor:
         settings: How to.
         history: What the event log says of the steps.
         reports: Where events go.
-        namespace: Where the Jobs are.
+        namespace: Says where the Jobs of steps are.
         has_ended: Whether the event log has an ending of a step, by its key, that nobody has read yet.
     """
 
@@ -59,7 +59,7 @@ class Supervisor:
         history: History,
         reports: Reports,
         *,
-        namespace: str,
+        namespace: Callable[[], str],
         has_ended: Callable[[str], bool],
     ) -> None:
         self.history = history
@@ -317,7 +317,7 @@ class Supervisor:
         """Steps that have ended leave Jobs behind that something beside them may keep."""
         while self.history.ended_jobs:
             job_name, key = self.history.ended_jobs.popitem()
-            self._leftovers.add(job_name, key, self._namespace)
+            self._leftovers.add(job_name, key, self._namespace())
         if look is not None:
             self._leftovers.see(look.remains)
 

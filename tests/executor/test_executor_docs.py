@@ -11,8 +11,10 @@ from recordings import recording
 
 from dagster_plus_k8s_helpers import MemoryLadder, diagnose, k8s_executor
 from dagster_plus_k8s_helpers.executor.attempts import Attempts, Rules, decide
+from dagster_plus_k8s_helpers.executor.failed_pod import disrupted
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
-from dagster_plus_k8s_helpers.executor.reports import _said
+from dagster_plus_k8s_helpers.executor.reports import _left_behind_said, _said, _taken_said
+from dagster_plus_k8s_helpers.executor.run_worker import Taken, way_out
 from dagster_plus_k8s_helpers.executor.step_handler import _OWNER_ELSEWHERE
 from dagster_plus_k8s_helpers.executor.supervisor import _LIMITATIONS
 
@@ -83,6 +85,21 @@ def test_the_guide_quotes_what_the_executor_goes_on_without() -> None:
 
     assert _LIMITATIONS["jobs"].format(said="HTTP 403 jobs.batch is forbidden") in lines
     assert _OWNER_ELSEWHERE.format(here="dagster", there="etl") in lines
+
+
+def test_the_guide_quotes_what_is_said_of_a_run_worker_that_is_taken_away() -> None:
+    evicted = disrupted(recording("evicted-api")["pods"][0])
+    assert evicted is not None
+    deleted = Taken("The pod dagster-run-7c1e-x on the node node1 is being deleted. Its node is cordoned.")
+    out = way_out({}, resumes=0, in_dagster_plus=True)
+    lines = GUIDE.splitlines()
+
+    assert _taken_said(Taken(evicted.summary), None, out, resumed=True) in lines
+    assert _taken_said(deleted, None, out, resumed=False) in lines
+
+
+def test_the_guide_quotes_what_is_said_of_a_pod_that_is_kept_alive() -> None:
+    assert _left_behind_said("train", "dagster-step-3f0a", ["cloud-sql-proxy"]) in GUIDE.splitlines()
 
 
 def test_the_guide_lists_every_setting() -> None:

@@ -10,9 +10,11 @@ import pytest
 from api_server import Fault
 from dagster._core.test_utils import instance_for_test
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
+from dagster_k8s import K8sRunLauncher
 from scenarios import ends
 from step_runs import StepRun, eventually, launcher
 
+from dagster_plus_k8s_helpers._dagster.execution import will_be_resumed
 from dagster_plus_k8s_helpers.executor.cluster import Cluster
 from dagster_plus_k8s_helpers.executor.run_worker import Owner, Taken, owner_in, way_out, what_took
 
@@ -98,6 +100,17 @@ def test_a_run_worker_that_nothing_replaces_any_more_fails_its_run_with_the_caus
         "max_resume_run_attempts=1 is used up. Give the job the tag dagster/max_retries"
     ) in failure.job_failure_data.error.message
     assert [job.name for job in run.server.of_step("a")] == run.server.deleted
+
+
+def test_a_launcher_that_leaves_recovery_out_resumes_no_run(
+    monitored: StepRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the agent of Dagster+ has it."""
+    assert will_be_resumed(monitored.instance, "a run")
+
+    monkeypatch.setattr(K8sRunLauncher, "supports_run_worker_crash_recovery", False)
+
+    assert not will_be_resumed(monitored.instance, "a run")
 
 
 def test_what_was_not_launched_when_the_signal_came_is_launched_by_the_next(monitored: StepRun) -> None:
