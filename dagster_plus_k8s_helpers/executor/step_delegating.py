@@ -6,6 +6,7 @@ Imported when a job uses the executor, not before.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +116,9 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._handler.will_be_resumed = will_be_resumed(plan_context.instance, plan_context.run_id)
         try:
             yield from super().execute(plan_context, execution_plan)
-            self._supervisor.settle(is_interrupted)
+            # What a run leaves behind whose steps have ended must not change how it ends.
+            with suppress(Exception):
+                self._supervisor.settle(is_interrupted)
         except DagsterExecutionInterruptedError as interrupt:
             raise self._end_of_worker(interrupt) from None
         finally:

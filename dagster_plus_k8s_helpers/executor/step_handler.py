@@ -6,6 +6,7 @@ Imported when a job uses the executor, not before: what it derives from comes wi
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster_k8s.container_context import K8sContainerContext  # noqa: TID253  (see above)
@@ -130,7 +131,9 @@ class SupervisedStepHandler(K8sStepHandler):
     def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Delete the Job of a step; the first call deletes those of all steps at once."""
         if self._deletions is None:
-            self._before_termination()
+            # Whatever is wrong with it, the Jobs have to go.
+            with suppress(Exception):
+                self._before_termination()
         yield from self._terminate(self._get_step_key(step_handler_context))
 
     def terminate_all(self) -> None:
