@@ -21,6 +21,7 @@ __all__ = [
     "at_or_above",
     "few",
     "not_too_many",
+    "rule_of",
     "steps_named",
 ]
 
@@ -159,6 +160,14 @@ class Finding:
         }
 
 
+_RULES: dict[str, Rule] = {}
+
+
+def rule_of(code: str) -> Rule | None:
+    """The rule with a code, if a module that says it has been imported."""
+    return _RULES.get(code)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One kind of finding.
@@ -174,6 +183,9 @@ class Rule:
     severity: Severity
     reason: str
     fix: str
+
+    def __post_init__(self) -> None:
+        _RULES.setdefault(self.code, self)
 
     @property
     def docs(self) -> str:

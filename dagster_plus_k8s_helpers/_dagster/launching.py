@@ -9,7 +9,7 @@ import logging
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster._core.code_pointer import ModuleCodePointer
@@ -26,6 +26,8 @@ from dagster._core.origin import (
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._grpc.types import ExecuteStepArgs
 
+from dagster_plus_k8s_helpers._dagster.instance import LaunchInstance
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers._dagster.planning import Step
 
-__all__ = ["LaunchInstance", "launch_run", "launch_step", "quiet", "run_of"]
+__all__ = ["launch_run", "launch_step", "quiet", "run_of"]
 
 
 @contextmanager
@@ -88,27 +90,6 @@ def run_of(
         job_code_origin=JobPythonOrigin(job_name, code),
         remote_job_origin=RemoteJobOrigin(remote, job_name),
     )
-
-
-class LaunchInstance(dg.DagsterInstance):
-    """As much of an instance as a launch asks for. It keeps nothing: a real one imports a database first."""
-
-    def __init__(self, run_launcher: K8sRunLauncher | None) -> None:
-        self._launcher = run_launcher
-
-    @property
-    def run_launcher(self) -> Any:
-        """The launcher of the run, if it is known which."""
-        return self._launcher
-
-    def get_ref(self) -> Any:
-        """No storage, so nothing a process could be pointed to."""
-
-    def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
-        """Forget them."""
-
-    def report_engine_event(self, *_arguments: Any, **_more: Any) -> Any:
-        """Forget it."""
 
 
 def launch_run(launcher: K8sRunLauncher, run: dg.DagsterRun) -> None:

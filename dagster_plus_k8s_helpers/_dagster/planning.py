@@ -24,7 +24,7 @@ from dagster._core.system_config.objects import OpConfig, ResolvedRunConfig
 from dagster._utils.warnings import disable_dagster_warnings
 
 from dagster_plus_k8s_helpers import _dagster
-from dagster_plus_k8s_helpers._dagster.launching import LaunchInstance
+from dagster_plus_k8s_helpers._dagster.instance import LaunchInstance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator

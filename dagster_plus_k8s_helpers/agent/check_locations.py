@@ -10,7 +10,7 @@ from dagster_plus_k8s_helpers.agent.all_problems import all_problems, innermost
 from dagster_plus_k8s_helpers.agent.container_context import ContainerContext
 from dagster_plus_k8s_helpers.agent.credentials import check_credentials
 from dagster_plus_k8s_helpers.agent.keys import corrected, names_of
-from dagster_plus_k8s_helpers.agent.location_env import K8sPart, check_env, check_mounts, repeated
+from dagster_plus_k8s_helpers.agent.location_env import check_env, check_mounts
 from dagster_plus_k8s_helpers.agent.location_keys import check_location_keys, with_config_keys
 from dagster_plus_k8s_helpers.agent.location_resources import check_merged_resources
 from dagster_plus_k8s_helpers.agent.location_rules import (
@@ -21,6 +21,7 @@ from dagster_plus_k8s_helpers.agent.location_rules import (
     MISPLACED_KEY,
     WRONG_VALUE,
 )
+from dagster_plus_k8s_helpers.agent.location_variables import K8sPart, repeated
 from dagster_plus_k8s_helpers.agent.locations import (
     Build,
     CodeLocation,

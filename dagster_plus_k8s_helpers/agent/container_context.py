@@ -11,8 +11,8 @@ from typing import Annotated, Any, Self, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from dagster_plus_k8s_helpers.agent.env_entries import check_env_texts
-from dagster_plus_k8s_helpers.agent.location_env import set_twice
 from dagster_plus_k8s_helpers.agent.location_pods import RunK8sConfig, ServerK8sConfigField
+from dagster_plus_k8s_helpers.agent.location_variables import set_twice
 from dagster_plus_k8s_helpers.agent.newer_sections import WithPods
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file, kubernetes_object
 from dagster_plus_k8s_helpers.agent.server_config import ServerK8sConfig

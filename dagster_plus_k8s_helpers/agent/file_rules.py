@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagster_plus_k8s_helpers.agent.waivers import WAIVER_RULES
 from dagster_plus_k8s_helpers.findings import Rule, Severity
 
 __all__ = [
@@ -11,13 +12,10 @@ __all__ = [
     "EMPTY_FILE",
     "FILE_RULES",
     "HUGE_FILE",
-    "MALFORMED_WAIVER",
     "NOT_UTF8",
     "SYNTAX",
     "TAB",
     "TOO_DEEP",
-    "UNUSED_WAIVER",
-    "WAIVER_WITHOUT_REASON",
 ]
 
 SYNTAX = Rule("DPK001", Severity.ERROR, "The file is not YAML.", "mend the YAML at this place")
@@ -46,15 +44,6 @@ ALIASES = Rule(
     "Aliases that repeat aliases grow without bounds.",
     "write out what the aliases repeat",
 )
-WAIVER_WITHOUT_REASON = Rule(
-    "DPK009",
-    Severity.ERROR,
-    "Whoever reads a waiver needs to know why it is there.",
-    "write the reason after the bracket",
-)
-UNUSED_WAIVER = Rule(
-    "DPK010", Severity.WARNING, "A waiver that waives nothing hides the next mistake.", "delete the comment"
-)
 
 CREDENTIAL = Rule(
     "DPK012",
@@ -63,14 +52,9 @@ CREDENTIAL = Rule(
     "literal secret has left your cluster.",
     "put it into a Kubernetes Secret, and name that here",
 )
-MALFORMED_WAIVER = Rule(
-    "DPK013",
-    Severity.ERROR,
-    "A comment that is nearly a waiver waives nothing.",
-    "write # dagster-plus-k8s: ignore[CODE] and the reason",
-)
 
 FILE_RULES = (
+    *WAIVER_RULES,
     SYNTAX,
     TAB,
     DUPLICATE_KEY,
@@ -79,8 +63,5 @@ FILE_RULES = (
     NOT_UTF8,
     TOO_DEEP,
     ALIASES,
-    WAIVER_WITHOUT_REASON,
-    UNUSED_WAIVER,
     CREDENTIAL,
-    MALFORMED_WAIVER,
 )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 
-from dagster_plus_k8s_helpers.agent.file_rules import CREDENTIAL
+from dagster_plus_k8s_helpers.agent.readers import read_as
 from dagster_plus_k8s_helpers.agent.section import Items, is_from_file
 from dagster_plus_k8s_helpers.agent.values_agent import AgentImage, DagsterCloudAgent
 from dagster_plus_k8s_helpers.agent.values_cloud import (
@@ -21,7 +20,6 @@ from dagster_plus_k8s_helpers.agent.values_cloud import (
 )
 from dagster_plus_k8s_helpers.agent.values_diff import Change, Changes, diff
 from dagster_plus_k8s_helpers.agent.values_pods import AllowedFields
-from dagster_plus_k8s_helpers.agent.values_rules import ENV_WITHOUT_VALUE
 from dagster_plus_k8s_helpers.agent.values_section import NOT_NULL, Switch, ValuesSection
 from dagster_plus_k8s_helpers.agent.values_workspace import (
     BranchDeploymentTTL,
@@ -31,9 +29,11 @@ from dagster_plus_k8s_helpers.agent.values_workspace import (
 )
 from dagster_plus_k8s_helpers.agent.yaml_text import to_yaml_text
 from dagster_plus_k8s_helpers.arguments import answering
-from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError
-from dagster_plus_k8s_helpers.findings import Severity
+from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.names import check_dns_subdomain
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "AgentImage",
@@ -92,10 +92,6 @@ def _manifest(value: object) -> object:
     return value
 
 
-_READ_ALL_THE_SAME = {CREDENTIAL.code, ENV_WITHOUT_VALUE.code}
-"""What Helm takes and these values can hold: a mistake of the file, and no obstacle to reading it."""
-
-
 @answering
 class AgentValues(ValuesSection):
     """The values of the chart dagster-cloud-agent: everything an operator of the agent sets.
@@ -149,25 +145,7 @@ class AgentValues(ValuesSection):
                 value; `InvalidFileError.findings` are all of them.
             OSError: The file cannot be read.
         """
-        # Imported here because the checks need the sections of this module.
-        from dagster_plus_k8s_helpers.agent.check_values import check_values, check_values_file  # noqa: PLC0415
-
-        content = source.read_bytes() if isinstance(source, Path) else source
-        documents, findings = check_values_file(
-            content, str(source) if isinstance(source, Path) else "<text>"
-        )
-        errors = [
-            finding
-            for finding in findings
-            if finding.severity is Severity.ERROR and finding.code not in _READ_ALL_THE_SAME
-        ]
-        if errors:
-            raise InvalidFileError(errors)
-        try:
-            return cls.from_dict(documents[0].data)  # type: ignore[arg-type] # else there is a finding
-        except K8sConfigError:
-            # A waiver lets a mistake pass a check; a value that cannot be held stays one.
-            raise InvalidFileError(check_values(documents[0])) from None
+        return read_as(cls, source)
 
     def to_yaml(self) -> str:
         """The values file: only what was set, in the order of the chart's own."""

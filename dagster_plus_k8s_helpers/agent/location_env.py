@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
@@ -14,43 +13,24 @@ from dagster_plus_k8s_helpers.agent.location_rules import (
     DUPLICATE_ENV_VAR,
     LOST_MOUNT,
 )
+from dagster_plus_k8s_helpers.agent.location_variables import (
+    PODS,
+    Variable,
+    again,
+    env_lists,
+    listed,
+    variables,
+)
 from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.findings import Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from dagster_plus_k8s_helpers.agent.location_variables import K8sPart
     from dagster_plus_k8s_helpers.agent.yaml_file import Path
     from dagster_plus_k8s_helpers.findings import Finding
 
-__all__ = ["K8sPart", "check_env", "check_mounts", "repeated", "set_twice"]
-
-
-class K8sPart(NamedTuple):
-    """``container_context.k8s`` of the defaults or of one location.
-
-    Attributes:
-        k8s: What it holds.
-        path: Where it stands.
-        where: From a path to its line and column.
-    """
-
-    k8s: Mapping[str, object]
-    path: Path
-    where: Callable[[Path], Where]
-
-
-class _Variable(NamedTuple):
-    name: str
-    path: Path
-    said: object  # the text or the entry
-
-    def is_equal_to(self, other: _Variable) -> bool:
-        """Whether merging takes the two for one."""
-        return _as_json(self.said) == _as_json(other.said)
-
-
-_PODS = {"run_k8s_config": "runs", "server_k8s_config": "code servers"}
+__all__ = ["check_env", "check_mounts"]
 
 
 def check_env(parts: Sequence[K8sPart], default: K8sPart | None) -> list[Finding]:
@@ -65,8 +45,8 @@ def check_env(parts: Sequence[K8sPart], default: K8sPart | None) -> list[Finding
     if default and any(isinstance(part.k8s.get("env_vars"), list) for part in parts):
         findings += _check_equals_signs(default)
     said: set[Path] = set()
-    for config, pods in _PODS.items():
-        inherited = _by_name(_variables(default, config)) if default else {}
+    for config, pods in PODS.items():
+        inherited = _by_name(variables(default, config)) if default else {}
         # The defaults by themselves first, so that what is wrong with them is said there and once.
         for part in everywhere:
             for finding, path in _check_twice(part, {} if part is default else inherited, config, pods):
@@ -74,16 +54,6 @@ def check_env(parts: Sequence[K8sPart], default: K8sPart | None) -> list[Finding
                     said.add(path)
                     findings.append(finding)
     return findings
-
-
-def repeated(part: K8sPart) -> list[Path]:
-    """Where a list of variables names one that it has named before, which `check_env` finds."""
-    first: dict[tuple[Path, str], Path] = {}
-    return [
-        item.path
-        for item in _variables(part, *_PODS)
-        if first.setdefault((item.path[:-1], item.name), item.path) != item.path
-    ]
 
 
 def check_mounts(parts: Sequence[K8sPart], default: K8sPart | None) -> list[Finding]:
@@ -118,12 +88,12 @@ def _mounts(part: K8sPart) -> list[_Mount]:
             (*part.path, "volume_mounts", index),
             mount.get("mount_path", mount.get("mountPath")),
         )
-        for index, mount in enumerate(_list(part.k8s.get("volume_mounts")))
+        for index, mount in enumerate(listed(part.k8s.get("volume_mounts")))
         if isinstance(mount, Mapping) and isinstance(mount.get("name"), str)
     ]
 
 
-T = TypeVar("T", "_Variable", _Mount)
+T = TypeVar("T", Variable, _Mount)
 
 
 def _by_name(items: Iterable[T]) -> dict[str, list[T]]:
@@ -134,12 +104,12 @@ def _by_name(items: Iterable[T]) -> dict[str, list[T]]:
 
 
 def _check_texts(part: K8sPart) -> Iterator[Finding]:
-    for index, text in enumerate(_list(part.k8s.get("env_vars"))):
+    for index, text in enumerate(listed(part.k8s.get("env_vars"))):
         if isinstance(text, str) and "=" not in text and _is_name(text):
             shown = "this variable" if credential_by_form(text) else repr(text)
             where = part.where((*part.path, "env_vars", index))
             yield BARE_ENV_VAR.at(where, f"{shown} has no value")
-    for path, entries in _env_lists(part, *_PODS):
+    for path, entries in env_lists(part, *PODS):
         for index, entry in enumerate(entries):
             if isinstance(entry, Mapping) and has_no_value(entry):
                 message = f"{entry['name']!r} has neither a value nor a value_from and is set to empty text"
@@ -154,16 +124,8 @@ def _is_name(text: str) -> bool:
     return True
 
 
-def _env_lists(part: K8sPart, *configs: str) -> Iterator[tuple[Path, list[object]]]:
-    """The lists of Kubernetes' ``env`` entries: that of all pods, and those of runs or code servers."""
-    yield (*part.path, "env"), _list(part.k8s.get("env"))
-    for config in configs:
-        container = _mapping(_mapping(part.k8s.get(config)).get("container_config"))
-        yield (*part.path, config, "container_config", "env"), _list(container.get("env"))
-
-
 def _check_equals_signs(default: K8sPart) -> Iterator[Finding]:
-    for index, text in enumerate(_list(default.k8s.get("env_vars"))):
+    for index, text in enumerate(listed(default.k8s.get("env_vars"))):
         if isinstance(text, str) and text.count("=") > 1:
             name = text.partition("=")[0]
             yield DEFAULT_WITH_EQUALS_SIGN.at(
@@ -172,81 +134,12 @@ def _check_equals_signs(default: K8sPart) -> Iterator[Finding]:
             )
 
 
-def set_twice(k8s: Mapping[str, object]) -> Iterator[tuple[str, Path, Path]]:
-    """Variables that one pod would have twice: the name, where it is again, and where it is first.
-
-    Args:
-        k8s: What ``container_context.k8s`` holds.
-    """
-    part = K8sPart(k8s, (), lambda _: Where())
-    for config in _PODS:
-        for item, other in _set_twice(part, {}, config):
-            yield item.name, item.path, other.path
-
-
 def _check_twice(
-    part: K8sPart, below: Mapping[str, Sequence[_Variable]], config: str, pods: str
+    part: K8sPart, below: Mapping[str, Sequence[Variable]], config: str, pods: str
 ) -> Iterator[tuple[Finding, Path]]:
     """Two variables of one name in one pod: in one list, in two, or in the defaults and in the location."""
-    for item, other in _set_twice(part, below, config):
+    for item, other in again(part, below, config):
         line = part.where(other.path).line
         merged = ", and merging the defaults keeps both" if other in below.get(item.name, ()) else ""
         message = f"{item.name!r} is set twice for {pods}; line {line} sets it too{merged}"
         yield DUPLICATE_ENV_VAR.at(part.where(item.path), message), item.path
-
-
-def _set_twice(
-    part: K8sPart, below: Mapping[str, Sequence[_Variable]], config: str
-) -> Iterator[tuple[_Variable, _Variable]]:
-    """Each variable that is there again, with the one that is there first."""
-    own = _variables(part, config)
-    replaced = {item.name for item in own if item.path[-2] == "env_vars"}
-    first: dict[str, _Variable] = {}
-    lists: dict[tuple[Path, str], _Variable] = {}
-    for item in own:
-        inherited = (
-            other
-            for other in below.get(item.name, ())
-            if not (other.path[-2] == "env_vars" and item.name in replaced)
-        )
-        in_list = lists.setdefault((item.path[:-1], item.name), item)
-        if in_list is not item:
-            yield item, in_list
-            continue
-        other = next(inherited, None) or first.setdefault(item.name, item)
-        # Equal entries of two lists are merged into one.
-        if other is not item and not other.is_equal_to(item):
-            yield item, other
-
-
-def _variables(part: K8sPart, *configs: str) -> list[_Variable]:
-    """Every variable that a part gives the main container of its run pods or its code servers."""
-    found = [
-        _Variable(text.partition("=")[0], (*part.path, "env_vars", index), text)
-        for index, text in enumerate(_list(part.k8s.get("env_vars")))
-        if isinstance(text, str)
-    ]
-    for path, entries in _env_lists(part, *configs):
-        found += [
-            _Variable(entry["name"], (*path, index), entry)
-            for index, entry in enumerate(entries)
-            if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
-        ]
-    return found
-
-
-def _as_json(said: object) -> str:
-    if isinstance(said, str):
-        name, _, value = said.partition("=")
-        return json.dumps([name, value])
-    if isinstance(said, Mapping) and said.keys() == {"name", "value"}:
-        return json.dumps([said["name"], said["value"]], default=str)
-    return json.dumps(said, default=str)
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}

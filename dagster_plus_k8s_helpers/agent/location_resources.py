@@ -12,7 +12,7 @@ from dagster_plus_k8s_helpers.pod.quantity import Quantity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dagster_plus_k8s_helpers.agent.location_env import K8sPart
+    from dagster_plus_k8s_helpers.agent.location_variables import K8sPart
     from dagster_plus_k8s_helpers.agent.yaml_file import Path
     from dagster_plus_k8s_helpers.findings import Finding
 

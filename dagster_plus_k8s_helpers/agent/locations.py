@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, ValidationInfo, model_validator
 from dagster_plus_k8s_helpers.agent.cloud_cli import merged_locations, rendered_template
 from dagster_plus_k8s_helpers.agent.container_context import ContainerContext, K8sContainerContext
 from dagster_plus_k8s_helpers.agent.image_texts import ImageText, RepositoryText
+from dagster_plus_k8s_helpers.agent.readers import read_as
 from dagster_plus_k8s_helpers.agent.section import Items, Section, is_from_file
 from dagster_plus_k8s_helpers.agent.yaml_text import to_yaml_text
 from dagster_plus_k8s_helpers.arguments import answering
@@ -137,10 +138,7 @@ class CodeLocation(Section):
                 value; `InvalidFileError.findings` are all of them.
             OSError: The file cannot be read.
         """
-        # Imported here because the checks need the sections of this module.
-        from dagster_plus_k8s_helpers.agent.read_locations import read_checked  # noqa: PLC0415
-
-        return read_checked(cls, source)
+        return read_as(cls, source)
 
     def to_yaml(self) -> str:
         """The entry, with only what was set, in a stable order."""
@@ -185,10 +183,7 @@ class DagsterCloudConfig(Section):
                 value; `InvalidFileError.findings` are all of them.
             OSError: The file cannot be read.
         """
-        # Imported here because the checks need the sections of this module.
-        from dagster_plus_k8s_helpers.agent.read_locations import read_checked  # noqa: PLC0415
-
-        return read_checked(cls, source)
+        return read_as(cls, source)
 
     def to_yaml(self) -> str:
         """The file, with only what was set, in a stable order."""

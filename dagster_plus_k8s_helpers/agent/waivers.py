@@ -5,19 +5,31 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from dagster_plus_k8s_helpers.agent.file_rules import (
-    MALFORMED_WAIVER,
-    UNUSED_WAIVER,
-    WAIVER_WITHOUT_REASON,
-)
-from dagster_plus_k8s_helpers.findings import Where
+from dagster_plus_k8s_helpers.findings import Rule, Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dagster_plus_k8s_helpers.findings import Finding
 
-__all__ = ["Waiver", "after_waivers", "read_waiver"]
+__all__ = ["WAIVER_RULES", "Waiver", "after_waivers", "read_waiver"]
+
+WAIVER_WITHOUT_REASON = Rule(
+    "DPK009",
+    Severity.ERROR,
+    "Whoever reads a waiver needs to know why it is there.",
+    "write the reason after the bracket",
+)
+UNUSED_WAIVER = Rule(
+    "DPK010", Severity.WARNING, "A waiver that waives nothing hides the next mistake.", "delete the comment"
+)
+MALFORMED_WAIVER = Rule(
+    "DPK013",
+    Severity.ERROR,
+    "A comment that is nearly a waiver waives nothing.",
+    "write # dagster-plus-k8s: ignore[CODE] and the reason",
+)
+WAIVER_RULES = (WAIVER_WITHOUT_REASON, UNUSED_WAIVER, MALFORMED_WAIVER)
 
 # Bounded, so that no line takes longer than its length.
 _START = re.compile(r"(?:^|\s)#\s{0,20}dagster-plus-k8s\s{0,20}(:?)\s{0,20}ignore\b")

@@ -18,10 +18,10 @@ from dagster_plus_k8s_helpers.executor.diagnosis import diagnose, job_failure, j
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
 from dagster_plus_k8s_helpers.executor.disruptions import Disruptions
 from dagster_plus_k8s_helpers.executor.failed_pod import ENDED
-from dagster_plus_k8s_helpers.executor.leftovers import Remains, Watched, remains
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
 from dagster_plus_k8s_helpers.executor.nodes import NodeReader, Nodes
 from dagster_plus_k8s_helpers.executor.questions import EventReader, LogReader, WantedLog, without_credentials
+from dagster_plus_k8s_helpers.executor.remains import Remains, Watched, remains
 from dagster_plus_k8s_helpers.executor.sweep import Snapshot, sweep
 
 if TYPE_CHECKING:

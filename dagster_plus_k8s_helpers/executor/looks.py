@@ -13,8 +13,9 @@ from dagster_plus_k8s_helpers.executor.outage import Backoff
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dagster_plus_k8s_helpers.executor.lookout import Look, Lookout, Watched
+    from dagster_plus_k8s_helpers.executor.lookout import Look, Lookout
     from dagster_plus_k8s_helpers.executor.outage import Outage
+    from dagster_plus_k8s_helpers.executor.remains import Watched
 
 __all__ = ["Looks"]
 

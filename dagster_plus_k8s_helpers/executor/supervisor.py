@@ -16,9 +16,10 @@ from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, Diagnosi
 from dagster_plus_k8s_helpers.executor.endings import Endings
 from dagster_plus_k8s_helpers.executor.launches import LaunchQueue, RateLimit
 from dagster_plus_k8s_helpers.executor.leftovers import LAST_LOOK_INTERVAL, Leftovers
-from dagster_plus_k8s_helpers.executor.lookout import Lookout, Nodes, Watched
+from dagster_plus_k8s_helpers.executor.lookout import Lookout, Nodes
 from dagster_plus_k8s_helpers.executor.looks import Looks
 from dagster_plus_k8s_helpers.executor.outage import Outage
+from dagster_plus_k8s_helpers.executor.remains import Watched
 from dagster_plus_k8s_helpers.executor.tracked_step import (
     TrackedStep,
     age_of,
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.cluster import Cluster
     from dagster_plus_k8s_helpers.executor.history import History
     from dagster_plus_k8s_helpers.executor.launches import Launch, Launched
-    from dagster_plus_k8s_helpers.executor.leftovers import Remains
     from dagster_plus_k8s_helpers.executor.lookout import Look, Observation
     from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
+    from dagster_plus_k8s_helpers.executor.remains import Remains
     from dagster_plus_k8s_helpers.executor.reports import Reports
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 

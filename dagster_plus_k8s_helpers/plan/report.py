@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import quote
 
-from dagster_plus_k8s_helpers.findings import Finding, Place, Severity
+from dagster_plus_k8s_helpers.findings import Finding, Place, Severity, rule_of
 from dagster_plus_k8s_helpers.terminal import console
 from dagster_plus_k8s_helpers.terminal import one_line as _one_line
 
@@ -154,10 +154,8 @@ def _github_property(text: str) -> str:
 
 
 def _sarif_rule(finding: Finding) -> dict[str, Any]:
-    from dagster_plus_k8s_helpers.plan.all_rules import ALL_RULES  # noqa: PLC0415 - of all forms only this one
-
-    reasons = {rule.code: rule.reason for rule in ALL_RULES}
-    reason = reasons.get(finding.code, finding.message)
+    rule = rule_of(finding.code)
+    reason = finding.message if rule is None else rule.reason
     return {
         "id": finding.code,
         "shortDescription": {"text": reason},

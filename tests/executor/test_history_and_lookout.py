@@ -24,7 +24,8 @@ from dagster_plus_k8s_helpers.executor.cluster import Cluster
 from dagster_plus_k8s_helpers.executor.disruptions import leaving
 from dagster_plus_k8s_helpers.executor.history import History
 from dagster_plus_k8s_helpers.executor.learned_memory import LearnedMemory
-from dagster_plus_k8s_helpers.executor.lookout import Lookout, Nodes, Observation, Watched
+from dagster_plus_k8s_helpers.executor.lookout import Lookout, Nodes, Observation
+from dagster_plus_k8s_helpers.executor.remains import Watched
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
 from dagster_plus_k8s_helpers.executor.settings import start_timeout_of_step
 

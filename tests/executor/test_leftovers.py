@@ -12,7 +12,7 @@ from scenarios import ends
 from step_runs import eventually
 
 from dagster_plus_k8s_helpers.executor import leftovers
-from dagster_plus_k8s_helpers.executor.leftovers import Remains, remains
+from dagster_plus_k8s_helpers.executor.remains import Remains, remains
 
 if TYPE_CHECKING:
     from step_runs import StepRun

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dagster_plus_k8s_helpers.executor.call_errors import CallError
-from dagster_plus_k8s_helpers.executor.lookout import Look, Watched
+from dagster_plus_k8s_helpers.executor.lookout import Look
+from dagster_plus_k8s_helpers.executor.remains import Watched
 from dagster_plus_k8s_helpers.executor.looks import Looks
 from dagster_plus_k8s_helpers.executor.outage import Outage
 
