@@ -25,9 +25,13 @@ from dagster_plus_k8s_helpers import (
     Workspace,
     spot,
 )
-from dagster_plus_k8s_helpers.agent.container_context import K8sContainerContext
-from dagster_plus_k8s_helpers.agent.locations import CodeLocation, DagsterCloudConfig, LocationDefaults
-from dagster_plus_k8s_helpers.agent.manifests import START_STEPS, role, service_account
+from dagster_plus_k8s_helpers.files.locations.container_context import K8sContainerContext
+from dagster_plus_k8s_helpers.files.locations.locations import (
+    CodeLocation,
+    DagsterCloudConfig,
+    LocationDefaults,
+)
+from dagster_plus_k8s_helpers.files.values.manifests import START_STEPS, role, service_account
 
 LOCATIONS = 200
 ROUNDS = 7

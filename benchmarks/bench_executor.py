@@ -178,12 +178,12 @@ def our_sweep(server: dict[str, Any], size: int) -> tuple[int, float, float]:
     from kubernetes.client import ApiClient
     from kubernetes.config import new_client_from_config
 
-    from dagster_plus_k8s_helpers.executor.attempts import Rules
-    from dagster_plus_k8s_helpers.executor.cluster import Cluster
-    from dagster_plus_k8s_helpers.executor.history import History
+    from dagster_plus_k8s_helpers.cluster.calls import Cluster
+    from dagster_plus_k8s_helpers.executor.events.attempts import Rules
+    from dagster_plus_k8s_helpers.executor.events.history import History
+    from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
     from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
-    from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep
 
     client: ApiClient = new_client_from_config(server["kubeconfig"])
     cluster = Cluster(client, 60.0)

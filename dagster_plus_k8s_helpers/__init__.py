@@ -10,11 +10,50 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dagster_plus_k8s_helpers.agent.container_context import (
+    from dagster_plus_k8s_helpers.deployment import (
+        Deployment,
+        current_deployment,
+        executor_for_deployment,
+        secrets_for_deployment,
+    )
+    from dagster_plus_k8s_helpers.diagnosis.diagnose import (
+        Diagnosis,
+        DiagnosisKind,
+        diagnose,
+    )
+    from dagster_plus_k8s_helpers.errors import (
+        ArgumentError,
+        DagsterPlusK8sError,
+        DeploymentError,
+        InvalidFileError,
+        K8sConfigError,
+        MissingExtraError,
+        PlanError,
+        QuantityError,
+        SelectionError,
+        UnknownFieldError,
+    )
+    from dagster_plus_k8s_helpers.executor.k8s import (
+        k8s_executor,
+    )
+    from dagster_plus_k8s_helpers.files.checks.pairing import (
+        check_agents_and_locations,
+    )
+    from dagster_plus_k8s_helpers.files.locations.container_context import (
         ContainerContext,
         K8sContainerContext,
     )
-    from dagster_plus_k8s_helpers.agent.helm_values import (
+    from dagster_plus_k8s_helpers.files.locations.locations import (
+        Build,
+        CodeLocation,
+        CodeSource,
+        DagsterCloudConfig,
+        LocationDefaults,
+    )
+    from dagster_plus_k8s_helpers.files.sections.server_config import (
+        ServerK8sConfig,
+    )
+    from dagster_plus_k8s_helpers.files.values.agent_values import (
         AgentImage,
         AgentQueues,
         AgentValues,
@@ -29,58 +68,19 @@ if TYPE_CHECKING:
         ServiceAccount,
         Workspace,
     )
-    from dagster_plus_k8s_helpers.agent.locations import (
-        Build,
-        CodeLocation,
-        CodeSource,
-        DagsterCloudConfig,
-        LocationDefaults,
-    )
-    from dagster_plus_k8s_helpers.agent.pairing import (
-        check_agents_and_locations,
-    )
-    from dagster_plus_k8s_helpers.agent.server_config import (
-        ServerK8sConfig,
-    )
-    from dagster_plus_k8s_helpers.errors import (
-        ArgumentError,
-        DagsterPlusK8sError,
-        DeploymentError,
-        InvalidFileError,
-        K8sConfigError,
-        MissingExtraError,
-        PlanError,
-        QuantityError,
-        SelectionError,
-        UnknownFieldError,
-    )
-    from dagster_plus_k8s_helpers.executor.deployment import (
-        Deployment,
-        current_deployment,
-        executor_for_deployment,
-        secrets_for_deployment,
-    )
-    from dagster_plus_k8s_helpers.executor.diagnosis import (
-        Diagnosis,
-        DiagnosisKind,
-        diagnose,
-    )
-    from dagster_plus_k8s_helpers.executor.k8s import (
-        k8s_executor,
-    )
-    from dagster_plus_k8s_helpers.executor.memory_ladder import (
-        MemoryLadder,
-    )
-    from dagster_plus_k8s_helpers.plan.metadata import (
+    from dagster_plus_k8s_helpers.plan.show.metadata import (
         with_pod_metadata,
+    )
+    from dagster_plus_k8s_helpers.pod.amounts.quantity import (
+        Quantity,
     )
     from dagster_plus_k8s_helpers.pod.config import (
         K8sConfig,
     )
-    from dagster_plus_k8s_helpers.pod.containers import (
+    from dagster_plus_k8s_helpers.pod.parts.containers import (
         Container,
     )
-    from dagster_plus_k8s_helpers.pod.env import (
+    from dagster_plus_k8s_helpers.pod.parts.env import (
         ConfigMapEnvSource,
         ConfigMapKeyRef,
         FieldRef,
@@ -88,23 +88,20 @@ if TYPE_CHECKING:
         SecretEnvSource,
         SecretKeyRef,
     )
-    from dagster_plus_k8s_helpers.pod.quantity import (
-        Quantity,
-    )
-    from dagster_plus_k8s_helpers.pod.resources import (
+    from dagster_plus_k8s_helpers.pod.parts.resources import (
         Resources,
+    )
+    from dagster_plus_k8s_helpers.pod.parts.toleration import (
+        Toleration,
+    )
+    from dagster_plus_k8s_helpers.pod.parts.volumes import (
+        Volume,
+        VolumeMount,
     )
     from dagster_plus_k8s_helpers.pod.scheduling import (
         gpu,
         shm,
         spot,
-    )
-    from dagster_plus_k8s_helpers.pod.toleration import (
-        Toleration,
-    )
-    from dagster_plus_k8s_helpers.pod.volumes import (
-        Volume,
-        VolumeMount,
     )
     from dagster_plus_k8s_helpers.secrets import (
         AwsSecrets,
@@ -140,6 +137,9 @@ if TYPE_CHECKING:
         VaultTokenAuth,
         VaultUserpassAuth,
         redact_secrets,
+    )
+    from dagster_plus_k8s_helpers.sizing.memory_ladder import (
+        MemoryLadder,
     )
     from dagster_plus_k8s_helpers.tags import (
         k8s_tags,
@@ -243,7 +243,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "agent.helm_values": (
+    "files.values.agent_values": (
         "AgentImage",
         "AgentQueues",
         "AgentValues",
@@ -258,10 +258,16 @@ _MODULES = {
         "ServiceAccount",
         "Workspace",
     ),
-    "agent.container_context": ("ContainerContext", "K8sContainerContext"),
-    "agent.pairing": ("check_agents_and_locations",),
-    "agent.server_config": ("ServerK8sConfig",),
-    "agent.locations": ("Build", "CodeLocation", "CodeSource", "DagsterCloudConfig", "LocationDefaults"),
+    "files.locations.container_context": ("ContainerContext", "K8sContainerContext"),
+    "files.checks.pairing": ("check_agents_and_locations",),
+    "files.sections.server_config": ("ServerK8sConfig",),
+    "files.locations.locations": (
+        "Build",
+        "CodeLocation",
+        "CodeSource",
+        "DagsterCloudConfig",
+        "LocationDefaults",
+    ),
     "errors": (
         "ArgumentError",
         "DagsterPlusK8sError",
@@ -274,19 +280,19 @@ _MODULES = {
         "SelectionError",
         "UnknownFieldError",
     ),
-    "executor.deployment": (
+    "deployment": (
         "Deployment",
         "current_deployment",
         "executor_for_deployment",
         "secrets_for_deployment",
     ),
-    "executor.diagnosis": ("Diagnosis", "DiagnosisKind", "diagnose"),
+    "diagnosis.diagnose": ("Diagnosis", "DiagnosisKind", "diagnose"),
     "executor.k8s": ("k8s_executor",),
-    "executor.memory_ladder": ("MemoryLadder",),
-    "plan.metadata": ("with_pod_metadata",),
+    "sizing.memory_ladder": ("MemoryLadder",),
+    "plan.show.metadata": ("with_pod_metadata",),
     "pod.config": ("K8sConfig",),
-    "pod.containers": ("Container",),
-    "pod.env": (
+    "pod.parts.containers": ("Container",),
+    "pod.parts.env": (
         "ConfigMapEnvSource",
         "ConfigMapKeyRef",
         "FieldRef",
@@ -294,11 +300,11 @@ _MODULES = {
         "SecretEnvSource",
         "SecretKeyRef",
     ),
-    "pod.quantity": ("Quantity",),
-    "pod.resources": ("Resources",),
+    "pod.amounts.quantity": ("Quantity",),
+    "pod.parts.resources": ("Resources",),
     "pod.scheduling": ("gpu", "shm", "spot"),
-    "pod.toleration": ("Toleration",),
-    "pod.volumes": ("Volume", "VolumeMount"),
+    "pod.parts.toleration": ("Toleration",),
+    "pod.parts.volumes": ("Volume", "VolumeMount"),
     "secrets": (
         "AwsSecrets",
         "ChainedSecrets",

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dagster_plus_k8s_helpers.findings import Finding
+    from dagster_plus_k8s_helpers.findings.finding import Finding
 
 __all__ = [
     "ArgumentError",

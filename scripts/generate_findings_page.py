@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dagster_plus_k8s_helpers.plan.all_rules import ALL_RULES
+from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
 
 TARGET = Path(__file__).parent.parent / "docs" / "findings.md"
 

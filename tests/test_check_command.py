@@ -25,8 +25,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / f"{name}.yaml").write_text(text)
     (tmp_path / "deploy_locations.py").write_text(
         "from dagster_plus_k8s_helpers import K8sConfig\n"
-        "from dagster_plus_k8s_helpers.agent.container_context import ContainerContext, K8sContainerContext\n"
-        "from dagster_plus_k8s_helpers.agent.locations import *\n"
+        "from dagster_plus_k8s_helpers.files.locations.container_context import ContainerContext, K8sContainerContext\n"
+        "from dagster_plus_k8s_helpers.files.locations.locations import *\n"
         "CONTEXT = K8sContainerContext(env_vars={'A': '1'})\n"
         "ONE = CodeLocation(location_name='a', container_context=K8sContainerContext(env_vars={'B': '1'}))\n"
         "ALL = DagsterCloudConfig(defaults=LocationDefaults(container_context=CONTEXT), locations=[ONE])\n"

@@ -6,7 +6,7 @@ import importlib.util
 import re
 from pathlib import Path
 
-from dagster_plus_k8s_helpers.plan.all_rules import ALL_RULES
+from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
 
 ROOT = Path(__file__).parent.parent
 

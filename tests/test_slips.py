@@ -45,7 +45,7 @@ from dagster_plus_k8s_helpers import (
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.plan import plan as make_plan
 from dagster_plus_k8s_helpers.pod.fields import SECTIONS
-from dagster_plus_k8s_helpers.pod.schema import field_types
+from dagster_plus_k8s_helpers.pod.objects.schema import field_types
 
 call: Any = lambda made: made  # noqa: E731 - a call that the type checker would refuse
 K8S: Any = K8sConfig

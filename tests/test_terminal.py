@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from dagster_plus_k8s_helpers.cli import main
-from dagster_plus_k8s_helpers.findings import Rule, Severity, Where
-from dagster_plus_k8s_helpers.plan.report import print_text
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity, Where
+from dagster_plus_k8s_helpers.findings.forms import print_text
 from dagster_plus_k8s_helpers.terminal import console, one_line, printable, write
 
 if TYPE_CHECKING:

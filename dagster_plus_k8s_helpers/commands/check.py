@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
 from dagster_plus_k8s_helpers.commands.planning import pairs
-from dagster_plus_k8s_helpers.findings import Finding, Severity, at_or_above
-from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
-from dagster_plus_k8s_helpers.plan.report import FORMATS, Format, print_text
+from dagster_plus_k8s_helpers.findings.finding import Finding, Severity, at_or_above
+from dagster_plus_k8s_helpers.findings.forms import FORMATS, Format, print_text
 from dagster_plus_k8s_helpers.terminal import echo, one_line, printable
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.agent.cloud_cli import merged_locations
-from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
 from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError, failure, imported, on_path
+from dagster_plus_k8s_helpers.documents.document import read_yaml
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, did_you_mean
+from dagster_plus_k8s_helpers.files.locations.cloud_cli import merged_locations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import dagster as dg
 
-    from dagster_plus_k8s_helpers.plan.checking import Source
-    from dagster_plus_k8s_helpers.plan.checks_settings import FromFile
+    from dagster_plus_k8s_helpers.check.files.settings import FromFile
+    from dagster_plus_k8s_helpers.check.files.sources import Source
 
 __all__ = ["entry_of", "loader_of", "values_of"]
 
@@ -92,8 +92,8 @@ def _loadable(module: ModuleType) -> list[dict[str, Any]]:
 
 def values_of(source: Source | None) -> FromFile | None:
     """What a file of Helm values holds, if it is a mapping; else there is a finding that says so."""
-    from dagster_plus_k8s_helpers.plan.checks_settings import FromFile  # noqa: PLC0415 - as above
-    from dagster_plus_k8s_helpers.plan.places import LayerFile  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.check.files.settings import FromFile  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.files.places import LayerFile  # noqa: PLC0415
 
     document = _document(source)
     if document is None or source is None:
@@ -122,8 +122,8 @@ def entry_of(source: Source | None, name: str | None, reference: str) -> FromFil
     Raises:
         CannotAnswerError: There is no such location, or several that it could be.
     """
-    from dagster_plus_k8s_helpers.plan.checks_settings import FromFile  # noqa: PLC0415 - as above
-    from dagster_plus_k8s_helpers.plan.places import LayerFile  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.check.files.settings import FromFile  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.files.places import LayerFile  # noqa: PLC0415
 
     document = _document(source)
     if document is None or source is None:

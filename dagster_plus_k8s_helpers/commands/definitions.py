@@ -19,8 +19,8 @@ from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dagster_plus_k8s_helpers.findings import Finding
-    from dagster_plus_k8s_helpers.plan.checking import Source
+    from dagster_plus_k8s_helpers.check.files.sources import Source
+    from dagster_plus_k8s_helpers.findings.finding import Finding
 
 __all__ = ["Kubeconfig", "check_definitions"]
 
@@ -67,9 +67,9 @@ def check_definitions(
     """
     from dagster import DagsterError  # noqa: PLC0415 - who checks files does not wait for it
 
+    from dagster_plus_k8s_helpers.check.check import check_beside  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.check.lost_configs import lost_configs  # noqa: PLC0415
     from dagster_plus_k8s_helpers.plan import ClusterObjects, read_nodes  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.plan.checks import check_beside  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.plan.lost_configs import lost_configs  # noqa: PLC0415
 
     note = unserved(agent, deployment, branch=branch) if deployment else ""
     if note:
@@ -98,7 +98,7 @@ def check_definitions(
 
 
 def _with_source(finding: Finding, module: str) -> Finding:
-    from dagster_plus_k8s_helpers.plan.sources import source_of_file  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.check.subjects.sources import source_of_file  # noqa: PLC0415 - as above
 
     file = getattr(sys.modules.get(module.partition(":")[0]), "__file__", None)
     if finding.source is not None or finding.where.file or file is None:

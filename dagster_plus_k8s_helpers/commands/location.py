@@ -28,11 +28,11 @@ def location() -> None:
 def render(reference: str, *, merged: bool) -> None:
     """Print what dagster_cloud.yaml, container_context.yaml or build.yaml should hold."""
     # Whoever calls another command does not wait for these.
-    from dagster_plus_k8s_helpers.agent.container_context import (  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.files.locations.container_context import (  # noqa: PLC0415
         ContainerContext,
         K8sContainerContext,
     )
-    from dagster_plus_k8s_helpers.agent.locations import (  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.files.locations.locations import (  # noqa: PLC0415
         Build,
         CodeLocation,
         DagsterCloudConfig,

@@ -13,9 +13,9 @@ from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 from dagster_plus_k8s_helpers.terminal import console, one_line, write
 
 if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.capacity.nodes import NodePool
     from dagster_plus_k8s_helpers.commands.planning import Planning
-    from dagster_plus_k8s_helpers.findings import Finding
-    from dagster_plus_k8s_helpers.plan.nodes import NodePool
+    from dagster_plus_k8s_helpers.findings.finding import Finding
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
 __all__ = ["plan"]
@@ -61,7 +61,7 @@ def plan(planning: Planning, job: str | None, selection: str | None, nodes: Path
 
 
 def _pools(file: Path) -> list[NodePool]:
-    from dagster_plus_k8s_helpers.plan.nodes import read_nodes  # noqa: PLC0415 - --help need not wait
+    from dagster_plus_k8s_helpers.capacity.nodes import read_nodes  # noqa: PLC0415 - --help need not wait
 
     try:
         return read_nodes(file.read_bytes(), str(file))
@@ -71,15 +71,15 @@ def _pools(file: Path) -> list[NodePool]:
 
 def _print(made: RunPlan, pools: list[NodePool] | None, form: str, findings: list[Finding] | None) -> None:
     if form == "yaml":
-        from dagster_plus_k8s_helpers.plan.text import plan_yaml  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.plan.show.as_yaml import plan_yaml  # noqa: PLC0415 - as above
 
         write(plan_yaml(made))
     elif form == "json":
-        from dagster_plus_k8s_helpers.plan.as_json import plan_json  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.plan.show.as_json import plan_json  # noqa: PLC0415 - as above
 
         write(plan_json(made, pools))
     elif form == "html":
-        from dagster_plus_k8s_helpers.plan.html import html_report  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.plan.show.html import html_report  # noqa: PLC0415 - as above
 
         write(html_report(made, pools=pools or (), findings=findings))
     else:
@@ -87,7 +87,7 @@ def _print(made: RunPlan, pools: list[NodePool] | None, form: str, findings: lis
 
 
 def _print_table(made: RunPlan, pools: list[NodePool] | None) -> None:
-    from dagster_plus_k8s_helpers.plan.table import fit_lines, plan_table, summary_lines  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.plan.show.table import fit_lines, plan_table, summary_lines  # noqa: PLC0415
 
     out = console(least=_WIDE)
     out.print(plan_table(made))

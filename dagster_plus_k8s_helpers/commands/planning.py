@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     import dagster as dg
 
-    from dagster_plus_k8s_helpers.executor.deployment import Deployment
-    from dagster_plus_k8s_helpers.findings import Finding
-    from dagster_plus_k8s_helpers.plan.checking import Source
-    from dagster_plus_k8s_helpers.plan.nodes import NodePool
+    from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+    from dagster_plus_k8s_helpers.check.files.sources import Source
+    from dagster_plus_k8s_helpers.deployment import Deployment
+    from dagster_plus_k8s_helpers.findings.finding import Finding
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
 __all__ = ["Planning", "deployment_of", "pairs", "plan_options"]
@@ -112,7 +112,7 @@ class Planning(NamedTuple):
 
 def deployment_of(name: str, *, branch: bool) -> Deployment:
     """The deployment that ``--deployment`` and ``--branch`` say."""
-    from dagster_plus_k8s_helpers.executor.deployment import Deployment  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.deployment import Deployment  # noqa: PLC0415 - as above
 
     if name == "local":
         return Deployment("local")
@@ -209,7 +209,7 @@ def _source(file: Path | None) -> Source | None:
     """What a file holds, or standard input, which can be read once only."""
     if file is None:
         return None
-    from dagster_plus_k8s_helpers.plan.checking import Source  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.check.files.sources import Source  # noqa: PLC0415 - as above
 
     if file == _STDIN:
         return Source("standard input", sys.stdin.buffer.read())
@@ -222,7 +222,7 @@ def _source(file: Path | None) -> Source | None:
 def _run_config(source: Source | None) -> Mapping[str, object] | None:
     if source is None:
         return None
-    from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.documents.document import read_yaml  # noqa: PLC0415 - as above
 
     documents, findings = read_yaml(source.content, source.name)
     if findings:
@@ -236,7 +236,7 @@ def _run_config(source: Source | None) -> Mapping[str, object] | None:
 def _agent(source: Source | None) -> Any:
     if source is None:
         return None
-    from dagster_plus_k8s_helpers.agent.helm_values import AgentValues  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.files.values.agent_values import AgentValues  # noqa: PLC0415 - as above
 
     return AgentValues.from_yaml(_readable(source))
 
@@ -245,8 +245,8 @@ def _location(source: Source | None, name: str | None, reference: str) -> Any:
     """The entry of a file for the location, as `check` finds it; a file with mistakes has none."""
     if source is None:
         return None
-    from dagster_plus_k8s_helpers.agent.locations import DagsterCloudConfig  # noqa: PLC0415 - as above
     from dagster_plus_k8s_helpers.commands.code_location import entry_of  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.files.locations.locations import DagsterCloudConfig  # noqa: PLC0415 - as above
 
     DagsterCloudConfig.from_yaml(_readable(source))
     return entry_of(source, name, reference)

@@ -9,7 +9,7 @@ from dagster_plus_k8s_helpers.commands.code_location import values_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dagster_plus_k8s_helpers.plan.checking import Source
+    from dagster_plus_k8s_helpers.check.files.sources import Source
 
 __all__ = ["first_deployment", "unserved"]
 

@@ -1,1 +1,1 @@
-"""Where steps run: the deployment this code is in, and the executor that goes with it."""
+"""The k8s executor: its settings, its loop, and what it does for the steps of a run."""

@@ -13,10 +13,10 @@ from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS
-from dagster_plus_k8s_helpers.pod.names import check_dns_label, check_dns_subdomain, check_image
+from dagster_plus_k8s_helpers.pod.objects.names import check_dns_label, check_dns_subdomain, check_image
 
 if TYPE_CHECKING:
-    from dagster_plus_k8s_helpers.executor.memory_ladder import MemoryLadder
+    from dagster_plus_k8s_helpers.sizing.memory_ladder import MemoryLadder
 
 __all__ = ["OpName", "TagConcurrencyLimit", "k8s_executor"]
 
@@ -211,7 +211,7 @@ def _with_defaults(name: str, defaults: Mapping[str, Any], beyond: ExecutorSetti
     @dg.executor(name=name, config_schema=schema, requirements=k8s_job_executor.get_requirements)
     def executor(init_context: dg.InitExecutorContext) -> dg.Executor:
         # It derives from dagster_k8s' own, which is not imported before.
-        from dagster_plus_k8s_helpers.executor.step_delegating import (  # noqa: PLC0415
+        from dagster_plus_k8s_helpers.executor.loop import (  # noqa: PLC0415
             SupervisedExecutor,
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.executor.memory_ladder import MemoryLadder
+from dagster_plus_k8s_helpers.sizing.memory_ladder import MemoryLadder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,14 +15,14 @@ from dagster_k8s.utils import detect_current_namespace  # noqa: TID253
 from kubernetes.client import V1OwnerReference  # noqa: TID253
 
 from dagster_plus_k8s_helpers._dagster.execution import CheckStepHealthResult, DagsterEvent, EngineEventData
-from dagster_plus_k8s_helpers.executor.call_errors import CallError, not_built
-from dagster_plus_k8s_helpers.executor.cluster import Cluster
-from dagster_plus_k8s_helpers.executor.launches import Launch
-from dagster_plus_k8s_helpers.executor.run_worker import owner_in
-from dagster_plus_k8s_helpers.executor.step_memory import memory_in, raise_memory
-from dagster_plus_k8s_helpers.executor.unbuildable import why_not_built
+from dagster_plus_k8s_helpers.cluster.calls import Cluster
+from dagster_plus_k8s_helpers.cluster.errors import CallError, not_built
+from dagster_plus_k8s_helpers.executor.launching.launches import Launch
+from dagster_plus_k8s_helpers.executor.launching.unbuildable import why_not_built
+from dagster_plus_k8s_helpers.executor.looking.run_worker import owner_in
+from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
-from dagster_plus_k8s_helpers.pod.quantity import Quantity
+from dagster_plus_k8s_helpers.sizing.job_memory import memory_in, raise_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from kubernetes.client import V1Job
 
     from dagster_plus_k8s_helpers._dagster.execution import StepHandlerContext
-    from dagster_plus_k8s_helpers.executor.api_json import ApiObject
-    from dagster_plus_k8s_helpers.executor.run_worker import Owner
+    from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
+    from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
+    from dagster_plus_k8s_helpers.executor.looking.run_worker import Owner
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
     from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
-    from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep
 
 __all__ = ["SupervisedStepHandler"]
 

@@ -10,35 +10,35 @@ from concurrent.futures import Future, wait
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers.executor.call_errors import CallError
-from dagster_plus_k8s_helpers.executor.deletions import Deletions
-from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
-from dagster_plus_k8s_helpers.executor.endings import Endings
-from dagster_plus_k8s_helpers.executor.launches import LaunchQueue, RateLimit
-from dagster_plus_k8s_helpers.executor.leftovers import LAST_LOOK_INTERVAL, Leftovers
-from dagster_plus_k8s_helpers.executor.lookout import Lookout, Nodes
-from dagster_plus_k8s_helpers.executor.looks import Looks
-from dagster_plus_k8s_helpers.executor.outage import Outage
-from dagster_plus_k8s_helpers.executor.remains import Watched
-from dagster_plus_k8s_helpers.executor.tracked_step import (
+from dagster_plus_k8s_helpers.cluster.deletions import Deletions
+from dagster_plus_k8s_helpers.cluster.errors import CallError
+from dagster_plus_k8s_helpers.cluster.outage import Outage
+from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
+from dagster_plus_k8s_helpers.executor.events.endings import Endings
+from dagster_plus_k8s_helpers.executor.events.leftovers import LAST_LOOK_INTERVAL, Leftovers
+from dagster_plus_k8s_helpers.executor.events.tracked_step import (
     TrackedStep,
     age_of,
     end_of_wait,
     told_from,
     unexplained_wait,
 )
+from dagster_plus_k8s_helpers.executor.launching.launches import LaunchQueue, RateLimit
+from dagster_plus_k8s_helpers.executor.looking.lookout import Lookout, Nodes
+from dagster_plus_k8s_helpers.executor.looking.remains import Watched
+from dagster_plus_k8s_helpers.executor.looking.rounds import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dagster_plus_k8s_helpers.executor.cluster import Cluster
-    from dagster_plus_k8s_helpers.executor.history import History
-    from dagster_plus_k8s_helpers.executor.launches import Launch, Launched
-    from dagster_plus_k8s_helpers.executor.lookout import Look, Observation
-    from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
-    from dagster_plus_k8s_helpers.executor.remains import Remains
-    from dagster_plus_k8s_helpers.executor.reports import Reports
+    from dagster_plus_k8s_helpers.cluster.calls import Cluster
+    from dagster_plus_k8s_helpers.executor.events.history import History
+    from dagster_plus_k8s_helpers.executor.events.reports import Reports
+    from dagster_plus_k8s_helpers.executor.launching.launches import Launch, Launched
+    from dagster_plus_k8s_helpers.executor.looking.lookout import Look, Observation
+    from dagster_plus_k8s_helpers.executor.looking.remains import Remains
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
+    from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
 __all__ = ["Supervisor"]
 

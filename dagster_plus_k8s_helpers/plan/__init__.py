@@ -7,15 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dagster_plus_k8s_helpers.plan.checks import check
-    from dagster_plus_k8s_helpers.plan.cluster_objects import ClusterObjects
-    from dagster_plus_k8s_helpers.plan.layers import Layer, LayerName
-    from dagster_plus_k8s_helpers.plan.nodes import NodePool, Taint, read_nodes
-    from dagster_plus_k8s_helpers.plan.origins import Origin, Said
-    from dagster_plus_k8s_helpers.plan.pods import Container, Pod
+    from dagster_plus_k8s_helpers.capacity.nodes import NodePool, Taint, read_nodes
+    from dagster_plus_k8s_helpers.capacity.totals import Amounts, Peak
+    from dagster_plus_k8s_helpers.check.check import check
+    from dagster_plus_k8s_helpers.cluster.objects import ClusterObjects
+    from dagster_plus_k8s_helpers.plan.merge.layers import Layer, LayerName
+    from dagster_plus_k8s_helpers.plan.merge.origins import Origin, Said
+    from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod
     from dagster_plus_k8s_helpers.plan.resolve import plan
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunPodShare, StepPlan, Steps
-    from dagster_plus_k8s_helpers.plan.totals import Amounts, Peak
 
 __all__ = [
     "Amounts",
@@ -39,15 +39,15 @@ __all__ = [
 ]
 
 _MODULES = {
-    "checks": ("check",),
-    "cluster_objects": ("ClusterObjects",),
-    "layers": ("Layer", "LayerName"),
-    "nodes": ("NodePool", "Taint", "read_nodes"),
-    "origins": ("Origin", "Said"),
-    "pods": ("Container", "Pod"),
-    "resolve": ("plan",),
-    "run_plan": ("RunPlan", "RunPodShare", "StepPlan", "Steps"),
-    "totals": ("Amounts", "Peak"),
+    "check.check": ("check",),
+    "cluster.objects": ("ClusterObjects",),
+    "plan.merge.layers": ("Layer", "LayerName"),
+    "capacity.nodes": ("NodePool", "Taint", "read_nodes"),
+    "plan.merge.origins": ("Origin", "Said"),
+    "plan.merge.pods": ("Container", "Pod"),
+    "plan.resolve": ("plan",),
+    "plan.run_plan": ("RunPlan", "RunPodShare", "StepPlan", "Steps"),
+    "capacity.totals": ("Amounts", "Peak"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -55,6 +55,6 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    value = getattr(import_module(f"dagster_plus_k8s_helpers.{_HOME[name]}"), name)
     globals()[name] = value
     return value

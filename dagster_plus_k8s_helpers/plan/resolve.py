@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster import planning
 from dagster_plus_k8s_helpers.arguments import answering
+from dagster_plus_k8s_helpers.deployment import Deployment
 from dagster_plus_k8s_helpers.errors import K8sConfigError, PlanError
-from dagster_plus_k8s_helpers.executor.deployment import Deployment
-from dagster_plus_k8s_helpers.plan import unknown
-from dagster_plus_k8s_helpers.plan.executor_keys import settings_problem
-from dagster_plus_k8s_helpers.plan.jobs import executor_config, job_of, loaded, tags_of
-from dagster_plus_k8s_helpers.plan.ladders import last_memory
-from dagster_plus_k8s_helpers.plan.launch import Launch, make_launcher, offline
-from dagster_plus_k8s_helpers.plan.layers import (
+from dagster_plus_k8s_helpers.plan.merge import unknown
+from dagster_plus_k8s_helpers.plan.merge.executor_keys import settings_problem
+from dagster_plus_k8s_helpers.plan.merge.jobs import executor_config, job_of, loaded, tags_of
+from dagster_plus_k8s_helpers.plan.merge.ladders import last_memory
+from dagster_plus_k8s_helpers.plan.merge.launch import Launch, make_launcher, offline
+from dagster_plus_k8s_helpers.plan.merge.layers import (
     RUN_LAYERS,
     STEP_LAYERS,
     Layer,
@@ -25,7 +25,7 @@ from dagster_plus_k8s_helpers.plan.layers import (
     variables,
     variables_of,
 )
-from dagster_plus_k8s_helpers.plan.pods import Container, Pod, Template
+from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod, Template
 from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn, StepPlan, Steps
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     import dagster as dg
     from dagster_k8s.executor import K8sStepHandler
 
-    from dagster_plus_k8s_helpers.executor.memory_ladder import Memory, MemoryLadder
-    from dagster_plus_k8s_helpers.plan.jobs import DefinitionsOrLoader
-    from dagster_plus_k8s_helpers.plan.layers import LayerName, Settings
+    from dagster_plus_k8s_helpers.plan.merge.jobs import DefinitionsOrLoader
+    from dagster_plus_k8s_helpers.plan.merge.layers import LayerName, Settings
+    from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory, MemoryLadder
 
 __all__ = ["plan", "plan_of_job", "steps_of_job"]
 

@@ -7,20 +7,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dagster_plus_k8s_helpers.arguments import answering
+from dagster_plus_k8s_helpers.capacity.fitting import fit
+from dagster_plus_k8s_helpers.capacity.totals import Amounts, Peak, Task, amounts_of, peak_of
 from dagster_plus_k8s_helpers.errors import PlanError, did_you_mean
-from dagster_plus_k8s_helpers.plan.fitting import fit
-from dagster_plus_k8s_helpers.plan.ladders import raised
-from dagster_plus_k8s_helpers.plan.totals import Amounts, Peak, Task, amounts_of, peak_of
+from dagster_plus_k8s_helpers.plan.merge.ladders import raised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
-    from dagster_plus_k8s_helpers.plan.fitting import Fit
-    from dagster_plus_k8s_helpers.plan.launch import Manifest
-    from dagster_plus_k8s_helpers.plan.nodes import NodePool
-    from dagster_plus_k8s_helpers.plan.origins import Origin
-    from dagster_plus_k8s_helpers.plan.pods import Container, Pod
+    from dagster_plus_k8s_helpers.capacity.fitting import Fit
+    from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+    from dagster_plus_k8s_helpers.plan.merge.launch import Manifest
+    from dagster_plus_k8s_helpers.plan.merge.origins import Origin
+    from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod
+    from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
 __all__ = ["RunPlan", "RunPodShare", "RunsIn", "StepPlan", "Steps"]
 

@@ -8,8 +8,11 @@ from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, Unpack
 
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
-from dagster_plus_k8s_helpers.pod.containers import Container
-from dagster_plus_k8s_helpers.pod.env import (
+from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS, SECTIONS, Field, Sections, names_to_references
+from dagster_plus_k8s_helpers.pod.objects.merge import merge
+from dagster_plus_k8s_helpers.pod.objects.schema import KubernetesObject, thaw
+from dagster_plus_k8s_helpers.pod.parts.containers import Container
+from dagster_plus_k8s_helpers.pod.parts.env import (
     EnvFrom,
     EnvLike,
     EnvValue,
@@ -17,14 +20,11 @@ from dagster_plus_k8s_helpers.pod.env import (
     env_from_list,
     env_to_list,
 )
-from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS, SECTIONS, Field, Sections, names_to_references
-from dagster_plus_k8s_helpers.pod.merge import merge
+from dagster_plus_k8s_helpers.pod.parts.resources import Resources
+from dagster_plus_k8s_helpers.pod.parts.toleration import Toleration
+from dagster_plus_k8s_helpers.pod.parts.volumes import Volume, VolumeMount
 from dagster_plus_k8s_helpers.pod.reading import by_name, sections_from_dict, sections_from_fields, spellings
 from dagster_plus_k8s_helpers.pod.renderings import Renderings
-from dagster_plus_k8s_helpers.pod.resources import Resources
-from dagster_plus_k8s_helpers.pod.schema import KubernetesObject, thaw
-from dagster_plus_k8s_helpers.pod.toleration import Toleration
-from dagster_plus_k8s_helpers.pod.volumes import Volume, VolumeMount
 
 __all__ = ["K8sConfig", "K8sConfigFields", "MergeBehavior"]
 

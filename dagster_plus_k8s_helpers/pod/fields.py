@@ -7,7 +7,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.immutable import Immutable
-from dagster_plus_k8s_helpers.pod.schema import KubernetesObject, thaw
+from dagster_plus_k8s_helpers.pod.objects.schema import KubernetesObject, thaw
 
 __all__ = ["RAW_FIELDS", "SECTIONS", "Field", "Sections", "names_to_references"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dagster_plus_k8s_helpers.pod.toleration import Toleration
+from dagster_plus_k8s_helpers.pod.parts.toleration import Toleration
 
 __all__ = ["GPU_NODES", "NODE_TAINTS", "SPOT_NODES", "GpuNodes", "NodeTaint", "SpotNodes"]
 

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS, SECTIONS, Field
-from dagster_plus_k8s_helpers.pod.rules import check
-from dagster_plus_k8s_helpers.pod.schema import KubernetesObject, field_types, read, shown_name
-from dagster_plus_k8s_helpers.pod.volumes import Volume
+from dagster_plus_k8s_helpers.pod.objects.schema import KubernetesObject, field_types, read, shown_name
+from dagster_plus_k8s_helpers.pod.parts.rules import check
+from dagster_plus_k8s_helpers.pod.parts.volumes import Volume
 
 __all__ = ["ADVICE", "by_name", "sections_from_dict", "sections_from_fields", "spellings"]
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.fields import SECTIONS, Sections
-from dagster_plus_k8s_helpers.pod.schema import thaw, to_camel_case
+from dagster_plus_k8s_helpers.pod.objects.schema import thaw, to_camel_case
 
 __all__ = ["PodKind", "Renderings"]
 

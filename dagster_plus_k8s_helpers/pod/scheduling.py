@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
-from dagster_plus_k8s_helpers.pod.amount_checks import check_size
+from dagster_plus_k8s_helpers.pod.amounts.checks import check_size
+from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
+from dagster_plus_k8s_helpers.pod.parts.resources import NVIDIA_GPU, Resources
+from dagster_plus_k8s_helpers.pod.parts.toleration import Toleration
+from dagster_plus_k8s_helpers.pod.parts.volumes import Volume
 from dagster_plus_k8s_helpers.pod.platforms import GPU_NODES, SPOT_NODES
-from dagster_plus_k8s_helpers.pod.quantity import Quantity
-from dagster_plus_k8s_helpers.pod.resources import NVIDIA_GPU, Resources
-from dagster_plus_k8s_helpers.pod.toleration import Toleration
-from dagster_plus_k8s_helpers.pod.volumes import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dagster_plus_k8s_helpers.pod.quantity import QuantityLike
+    from dagster_plus_k8s_helpers.pod.amounts.quantity import QuantityLike
 
 __all__ = ["Toleration", "gpu", "shm", "spot"]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.arguments import answering
-from dagster_plus_k8s_helpers.findings import Severity, at_or_above
+from dagster_plus_k8s_helpers.findings.finding import Severity, at_or_above
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dagster_plus_k8s_helpers.findings import Finding
-    from dagster_plus_k8s_helpers.plan.nodes import NodePool
+    from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+    from dagster_plus_k8s_helpers.findings.finding import Finding
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
 __all__ = ["assert_fits", "assert_matches_snapshot", "assert_no_findings"]
@@ -38,7 +38,7 @@ def assert_fits(plan: RunPlan, nodes: Path | str | Sequence[NodePool]) -> None:
         AssertionError: A pod fits no node; the message says why in the scheduler's words.
         InvalidFileError: The file has mistakes.
     """
-    from dagster_plus_k8s_helpers.plan.nodes import read_nodes  # noqa: PLC0415 - only who plans pays for it
+    from dagster_plus_k8s_helpers.capacity.nodes import read_nodes  # noqa: PLC0415 - only who plans pays for it
 
     pools = read_nodes(Path(nodes).read_bytes(), str(nodes)) if isinstance(nodes, str | Path) else nodes
     homeless = [f"{name}: {fit.message}" for name, fit in plan.fit(pools).items() if not fit]
@@ -77,7 +77,7 @@ def assert_matches_snapshot(plan: RunPlan, file: Path | str) -> None:
     Raises:
         AssertionError: The Jobs have changed, or there is no snapshot yet; the message has the difference.
     """
-    from dagster_plus_k8s_helpers.plan.text import plan_yaml  # noqa: PLC0415 - only who plans pays for it
+    from dagster_plus_k8s_helpers.plan.show.as_yaml import plan_yaml  # noqa: PLC0415 - only who plans pays for it
 
     path, now = Path(file), plan_yaml(plan, without_labels=[VERSION_LABEL])
     if os.environ.get(UPDATE):

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dagster_plus_k8s_helpers import AgentValues, DagsterCloud, Workspace
-from dagster_plus_k8s_helpers.agent.commands import agent_commands
 from dagster_plus_k8s_helpers.cli import main
+from dagster_plus_k8s_helpers.files.editing.install import agent_commands
 
 if TYPE_CHECKING:
     from pathlib import Path

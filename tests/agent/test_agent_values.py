@@ -36,7 +36,8 @@ from dagster_plus_k8s_helpers import (
     Volume,
     Workspace,
 )
-from dagster_plus_k8s_helpers.agent.manifests import (
+from dagster_plus_k8s_helpers.files.sections.section import Section
+from dagster_plus_k8s_helpers.files.values.manifests import (
     OWNER_REFERENCES,
     START_STEPS,
     irsa,
@@ -44,7 +45,6 @@ from dagster_plus_k8s_helpers.agent.manifests import (
     service_account,
     workload_identity,
 )
-from dagster_plus_k8s_helpers.agent.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,24 +16,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from location_files import anything, cloud_configs, mutated
 
-from dagster_plus_k8s_helpers.agent.check_locations import (
-    check_build,
-    check_container_context,
-    check_locations,
-)
-from dagster_plus_k8s_helpers.agent.location_rules import (
+from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
+from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
+from dagster_plus_k8s_helpers.documents.document import MAX_BYTES, read_yaml
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, InvalidFileError
+from dagster_plus_k8s_helpers.files.checks.catalogue.locations import (
     ABOVE_MERGED_LIMIT,
     DEFAULT_WITH_EQUALS_SIGN,
     DUPLICATE_ENV_VAR,
     LOST_MOUNT,
     WRONG_VALUE,
 )
-from dagster_plus_k8s_helpers.agent.locations import CodeLocation, DagsterCloudConfig
-from dagster_plus_k8s_helpers.agent.yaml_file import MAX_BYTES, read_yaml
-from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, InvalidFileError
-from dagster_plus_k8s_helpers.plan.all_rules import ALL_RULES
-from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
-from dagster_plus_k8s_helpers.plan.report import FORMATS
+from dagster_plus_k8s_helpers.files.checks.locations.check import (
+    check_build,
+    check_container_context,
+    check_locations,
+)
+from dagster_plus_k8s_helpers.files.locations.locations import CodeLocation, DagsterCloudConfig
+from dagster_plus_k8s_helpers.findings.forms import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

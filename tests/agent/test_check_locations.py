@@ -6,8 +6,8 @@ import textwrap
 
 import pytest
 
-from dagster_plus_k8s_helpers.agent.location_rules import LOCATION_RULES
-from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
+from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
+from dagster_plus_k8s_helpers.files.checks.catalogue.locations import LOCATION_RULES
 
 LOCATIONS = "dagster_cloud.yaml"
 CONTEXT = "container_context.yaml"

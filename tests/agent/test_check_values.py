@@ -8,9 +8,9 @@ from textwrap import dedent
 import pytest
 
 from dagster_plus_k8s_helpers import AgentValues
-from dagster_plus_k8s_helpers.agent.check_values import check_values_file
-from dagster_plus_k8s_helpers.agent.keys import KEY_RULES
-from dagster_plus_k8s_helpers.agent.values_rules import VALUES_RULES
+from dagster_plus_k8s_helpers.files.checks.catalogue.values import VALUES_RULES
+from dagster_plus_k8s_helpers.files.checks.values.check import check_values_file
+from dagster_plus_k8s_helpers.files.sections.keys import KEY_RULES
 
 MISTAKES: list[tuple[str, str, list[str]]] = [
     (

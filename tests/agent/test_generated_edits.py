@@ -13,7 +13,7 @@ from edited_data import with_set
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from dagster_plus_k8s_helpers.agent.splice import with_value
+from dagster_plus_k8s_helpers.documents.splice import with_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -37,13 +37,13 @@ from dagster_plus_k8s_helpers import (
     Volume,
     Workspace,
 )
-from dagster_plus_k8s_helpers.agent.check_values import check_values_file
-from dagster_plus_k8s_helpers.agent.edit_values import edited
-from dagster_plus_k8s_helpers.agent.file_rules import CREDENTIAL
-from dagster_plus_k8s_helpers.agent.helm_set import Assignment, parse_key, parse_value
-from dagster_plus_k8s_helpers.agent.manifests import service_account
-from dagster_plus_k8s_helpers.agent.values_rules import ENV_WITHOUT_VALUE
-from dagster_plus_k8s_helpers.findings import Severity
+from dagster_plus_k8s_helpers.documents.rules import CREDENTIAL
+from dagster_plus_k8s_helpers.files.checks.catalogue.values import ENV_WITHOUT_VALUE
+from dagster_plus_k8s_helpers.files.checks.values.check import check_values_file
+from dagster_plus_k8s_helpers.files.editing.edit import edited
+from dagster_plus_k8s_helpers.files.editing.helm_set import Assignment, parse_key, parse_value
+from dagster_plus_k8s_helpers.files.values.manifests import service_account
+from dagster_plus_k8s_helpers.findings.finding import Severity
 
 READ_ALL_THE_SAME = {CREDENTIAL.code, ENV_WITHOUT_VALUE.code}
 

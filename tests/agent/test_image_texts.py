@@ -12,9 +12,9 @@ from dagster_plus_k8s_helpers import (
     K8sConfigError,
     LocationDefaults,
 )
-from dagster_plus_k8s_helpers.agent.check_values import check_values_file
-from dagster_plus_k8s_helpers.agent.locations import Build
-from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
+from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
+from dagster_plus_k8s_helpers.files.checks.values.check import check_values_file
+from dagster_plus_k8s_helpers.files.locations.locations import Build
 
 DIGEST = "sha256:" + "0" * 64
 NO_IMAGES = [

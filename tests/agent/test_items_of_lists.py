@@ -6,9 +6,9 @@ import textwrap
 
 import pytest
 
-from dagster_plus_k8s_helpers.agent.container_context import K8sContainerContext
+from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
 from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
+from dagster_plus_k8s_helpers.files.locations.container_context import K8sContainerContext
 
 MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "wrong names among good ones": (

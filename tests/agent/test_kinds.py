@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dagster_plus_k8s_helpers.agent.kinds import FileKind, kind_of
-from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
-from dagster_plus_k8s_helpers.findings import Finding
-from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
+from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
+from dagster_plus_k8s_helpers.documents.document import read_yaml
+from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, kind_of
+from dagster_plus_k8s_helpers.findings.finding import Finding
 
 
 @pytest.mark.parametrize(

@@ -10,19 +10,19 @@ from textwrap import dedent
 import pytest
 
 from dagster_plus_k8s_helpers import AgentValues, DagsterCloudConfig
-from dagster_plus_k8s_helpers.agent.check_values import check_values_file
-from dagster_plus_k8s_helpers.agent.container_context import K8sContainerContext
-from dagster_plus_k8s_helpers.agent.known_keys import agent_reads, known_keys
-from dagster_plus_k8s_helpers.agent.locations import CodeLocation
-from dagster_plus_k8s_helpers.agent.values_cloud import DagsterCloud
-from dagster_plus_k8s_helpers.agent.values_pods import (
+from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
+from dagster_plus_k8s_helpers.files.checks.values.check import check_values_file
+from dagster_plus_k8s_helpers.files.locations.container_context import K8sContainerContext
+from dagster_plus_k8s_helpers.files.locations.locations import CodeLocation
+from dagster_plus_k8s_helpers.files.sections.known_keys import agent_reads, known_keys
+from dagster_plus_k8s_helpers.files.values.cloud import DagsterCloud
+from dagster_plus_k8s_helpers.files.values.pods import (
     ALLOWED_MODELS,
     RUN_MODELS,
     SERVER_MODELS,
     AllowedFields,
 )
-from dagster_plus_k8s_helpers.agent.values_workspace import Workspace
-from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
+from dagster_plus_k8s_helpers.files.values.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 OF_AGENT = known_keys("the agent's dagster.yaml")

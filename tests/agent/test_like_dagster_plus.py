@@ -26,21 +26,25 @@ from hypothesis import strategies as st
 from location_files import anything, cloud_configs
 
 from dagster_plus_k8s_helpers import K8sConfig
-from dagster_plus_k8s_helpers.agent.check_locations import check_locations
-from dagster_plus_k8s_helpers.agent.container_context import ContainerContext, K8sContainerContext
-from dagster_plus_k8s_helpers.agent.dg_project import merge_builds, merge_container_contexts, project_location
-from dagster_plus_k8s_helpers.agent.location_pods import RUN_KEYS, SERVER_KEYS
-from dagster_plus_k8s_helpers.agent.location_rules import REFUSED_KEY
-from dagster_plus_k8s_helpers.agent.locations import (
+from dagster_plus_k8s_helpers.documents.document import read_yaml
+from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError, MissingExtraError
+from dagster_plus_k8s_helpers.files.checks.catalogue.locations import REFUSED_KEY
+from dagster_plus_k8s_helpers.files.checks.locations.check import check_locations
+from dagster_plus_k8s_helpers.files.locations.container_context import ContainerContext, K8sContainerContext
+from dagster_plus_k8s_helpers.files.locations.dg_project import (
+    merge_builds,
+    merge_container_contexts,
+    project_location,
+)
+from dagster_plus_k8s_helpers.files.locations.locations import (
     Build,
     CodeLocation,
     CodeSource,
     DagsterCloudConfig,
     LocationDefaults,
 )
-from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
-from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError, MissingExtraError
-from dagster_plus_k8s_helpers.findings import Severity
+from dagster_plus_k8s_helpers.files.locations.pods import RUN_KEYS, SERVER_KEYS
+from dagster_plus_k8s_helpers.findings.finding import Severity
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ import pytest
 from dagster_cloud_cli.config import models
 from pydantic import create_model
 
-from dagster_plus_k8s_helpers.agent import cloud_cli
-from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
+from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
+from dagster_plus_k8s_helpers.files.locations import cloud_cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

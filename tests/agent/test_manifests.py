@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dagster_plus_k8s_helpers import K8sConfigError
-from dagster_plus_k8s_helpers.agent.manifests import LIST_NODES, cluster_role
+from dagster_plus_k8s_helpers.files.values.manifests import LIST_NODES, cluster_role
 
 
 def test_a_cluster_role_is_bound_to_an_account_of_a_namespace() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagster_plus_k8s_helpers.agent.check_values import check_values_file
+from dagster_plus_k8s_helpers.files.checks.values.check import check_values_file
 
 MISPLACED = [
     (

@@ -15,9 +15,9 @@ from dagster_plus_k8s_helpers import (
     LocationDefaults,
     check_agents_and_locations,
 )
-from dagster_plus_k8s_helpers.agent.pairing import check_queues
-from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
-from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
+from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
+from dagster_plus_k8s_helpers.documents.document import read_yaml
+from dagster_plus_k8s_helpers.files.checks.pairing import check_queues
 
 BY_DEFAULT: dict[str, object] = {"dagsterCloud": {}}
 EU = {"dagsterCloud": {"agentQueues": {"includeDefaultQueue": False, "additionalQueues": ["eu", "eu-gpu"]}}}

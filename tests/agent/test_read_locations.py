@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dagster_plus_k8s_helpers import AgentValues
-from dagster_plus_k8s_helpers.agent.container_context import K8sContainerContext
-from dagster_plus_k8s_helpers.agent.locations import CodeLocation, DagsterCloudConfig
 from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError
+from dagster_plus_k8s_helpers.files.locations.container_context import K8sContainerContext
+from dagster_plus_k8s_helpers.files.locations.locations import CodeLocation, DagsterCloudConfig
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:

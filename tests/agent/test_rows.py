@@ -10,11 +10,11 @@ from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 from dagster_k8s.container_context import K8sContainerContext as DagstersOwn
 
 from dagster_plus_k8s_helpers import K8sConfig, Resources, SecretEnvSource, SecretKeyRef, Volume, VolumeMount
-from dagster_plus_k8s_helpers.agent.check_locations import check_locations
-from dagster_plus_k8s_helpers.agent.container_context import K8sContainerContext
-from dagster_plus_k8s_helpers.agent.locations import Build, CodeLocation, DagsterCloudConfig
-from dagster_plus_k8s_helpers.agent.server_config import ServerK8sConfig
-from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
+from dagster_plus_k8s_helpers.documents.document import read_yaml
+from dagster_plus_k8s_helpers.files.checks.locations.check import check_locations
+from dagster_plus_k8s_helpers.files.locations.container_context import K8sContainerContext
+from dagster_plus_k8s_helpers.files.locations.locations import Build, CodeLocation, DagsterCloudConfig
+from dagster_plus_k8s_helpers.files.sections.server_config import ServerK8sConfig
 
 SMALL = K8sConfig(resources=Resources(cpu="500m", memory="1Gi"))
 SMALL_DICT = {"container_config": {"resources": {"limits": {"cpu": "500m", "memory": "1Gi"}}}}

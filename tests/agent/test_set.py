@@ -10,9 +10,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dagster_plus_k8s_helpers import K8sConfigError
-from dagster_plus_k8s_helpers.agent.edit_values import edited
-from dagster_plus_k8s_helpers.agent.helm_set import Assignment, parse_key, parse_set, parse_value, to_set
 from dagster_plus_k8s_helpers.cli import main
+from dagster_plus_k8s_helpers.files.editing.edit import edited
+from dagster_plus_k8s_helpers.files.editing.helm_set import (
+    Assignment,
+    parse_key,
+    parse_set,
+    parse_value,
+    to_set,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_plus_k8s_helpers.agent.waivers import after_waivers
-from dagster_plus_k8s_helpers.agent.yaml_file import MAX_BYTES, parse_path, read_yaml, shown_path
-from dagster_plus_k8s_helpers.findings import Finding, Severity, Where, at_or_above
+from dagster_plus_k8s_helpers.documents.document import MAX_BYTES, parse_path, read_yaml, shown_path
+from dagster_plus_k8s_helpers.findings.finding import Finding, Severity, Where, at_or_above
+from dagster_plus_k8s_helpers.findings.waivers import after_waivers
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)

@@ -14,8 +14,8 @@ from kubernetes.config import new_client_from_config
 from scenarios import ends
 from step_runs import eventually
 
-from dagster_plus_k8s_helpers.executor.call_errors import CallError
-from dagster_plus_k8s_helpers.executor.cluster import Cluster
+from dagster_plus_k8s_helpers.cluster.calls import Cluster
+from dagster_plus_k8s_helpers.cluster.errors import CallError
 
 if TYPE_CHECKING:
     from api_server import ApiServer
@@ -27,7 +27,7 @@ EMPTY_LIST = {"kind": "JobList", "metadata": {}, "items": []}
 
 @pytest.fixture(autouse=True)
 def _small_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.timed_http._MOST_BYTES", 2**20)
+    monkeypatch.setattr("dagster_plus_k8s_helpers.cluster.timed_http._MOST_BYTES", 2**20)
 
 
 def threads_of_calls() -> int:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recordings import NAMES, recording
 
 from dagster_plus_k8s_helpers import Diagnosis, DiagnosisKind, diagnose
-from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep
+from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
 
 NO_FILE = 'failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "{0}": stat {0}: no such file or directory: unknown'
 

@@ -10,15 +10,15 @@ import pytest
 from recordings import recording
 
 from dagster_plus_k8s_helpers import MemoryLadder, diagnose, k8s_executor
-from dagster_plus_k8s_helpers.executor.attempts import Attempts, Rules, decide
-from dagster_plus_k8s_helpers.executor.call_errors import answered, late
-from dagster_plus_k8s_helpers.executor.failed_pod import disrupted
-from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
-from dagster_plus_k8s_helpers.executor.reports import _left_behind_said, _said, _taken_said
-from dagster_plus_k8s_helpers.executor.run_worker import Taken, way_out
+from dagster_plus_k8s_helpers.cluster.errors import answered, late
+from dagster_plus_k8s_helpers.diagnosis.failed_pod import disrupted
+from dagster_plus_k8s_helpers.executor.events.attempts import Attempts, Rules, decide
+from dagster_plus_k8s_helpers.executor.events.reports import _left_behind_said, _said, _taken_said
+from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep, unexplained_wait
+from dagster_plus_k8s_helpers.executor.looking.run_worker import Taken, way_out
 from dagster_plus_k8s_helpers.executor.step_handler import _OWNER_ELSEWHERE
 from dagster_plus_k8s_helpers.executor.supervisor import _LIMITATIONS
-from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep, unexplained_wait
+from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers import Diagnosis

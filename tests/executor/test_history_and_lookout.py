@@ -20,14 +20,14 @@ from plays import Play
 from step_runs import eventually
 
 from dagster_plus_k8s_helpers import DiagnosisKind, K8sConfigError
-from dagster_plus_k8s_helpers.executor.cluster import Cluster
-from dagster_plus_k8s_helpers.executor.disruptions import leaving
-from dagster_plus_k8s_helpers.executor.history import History
-from dagster_plus_k8s_helpers.executor.learned_memory import LearnedMemory
-from dagster_plus_k8s_helpers.executor.lookout import Lookout, Nodes, Observation
-from dagster_plus_k8s_helpers.executor.remains import Watched
-from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
+from dagster_plus_k8s_helpers.cluster.calls import Cluster
+from dagster_plus_k8s_helpers.executor.events.history import History
+from dagster_plus_k8s_helpers.executor.events.learned_memory import LearnedMemory
+from dagster_plus_k8s_helpers.executor.looking.disruptions import leaving
+from dagster_plus_k8s_helpers.executor.looking.lookout import Lookout, Nodes, Observation
+from dagster_plus_k8s_helpers.executor.looking.remains import Watched
 from dagster_plus_k8s_helpers.executor.settings import start_timeout_of_step
+from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
 
 def event(kind: str, data: Any = None, step: str | None = "a") -> DagsterEvent:
@@ -410,7 +410,7 @@ def test_a_refusal_is_asked_about_again_after_a_while(
 def test_a_log_that_does_not_come_holds_up_no_look_and_is_not_asked_for_again(
     api_server: ApiServer, lookout: Lookout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.questions._LOGS_SECONDS", 0.05)
+    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.looking.questions._LOGS_SECONDS", 0.05)
     fault = Fault("GET", "pods", 0, hangs=True, times=1, asks=lambda query: "container" in query)
     api_server.faults.append(fault)
     names = [f"s{number}" for number in range(3)]

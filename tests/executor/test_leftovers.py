@@ -11,8 +11,8 @@ from plays import Play
 from scenarios import ends
 from step_runs import eventually
 
-from dagster_plus_k8s_helpers.executor import leftovers
-from dagster_plus_k8s_helpers.executor.remains import Remains, remains
+from dagster_plus_k8s_helpers.executor.events import leftovers
+from dagster_plus_k8s_helpers.executor.looking.remains import Remains, remains
 
 if TYPE_CHECKING:
     from step_runs import StepRun

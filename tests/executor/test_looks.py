@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from dagster_plus_k8s_helpers.executor.call_errors import CallError
-from dagster_plus_k8s_helpers.executor.lookout import Look
-from dagster_plus_k8s_helpers.executor.remains import Watched
-from dagster_plus_k8s_helpers.executor.looks import Looks
-from dagster_plus_k8s_helpers.executor.outage import Outage
+from dagster_plus_k8s_helpers.cluster.errors import CallError
+from dagster_plus_k8s_helpers.cluster.outage import Outage
+from dagster_plus_k8s_helpers.executor.looking.lookout import Look
+from dagster_plus_k8s_helpers.executor.looking.remains import Watched
+from dagster_plus_k8s_helpers.executor.looking.rounds import Looks
 
 
 class Clock:

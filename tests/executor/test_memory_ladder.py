@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagster_plus_k8s_helpers import Diagnosis, DiagnosisKind, K8sConfigError, MemoryLadder, Quantity
-from dagster_plus_k8s_helpers.executor.attempts import Attempts, Counts, Decision, Rules, decide
-from dagster_plus_k8s_helpers.executor.memory_ladder import Memory, ladder_of_step
+from dagster_plus_k8s_helpers.executor.events.attempts import Attempts, Counts, Decision, Rules, decide
+from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory, ladder_of_step
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from recordings import FOLDER
 from step_runs import eventually
 
 from dagster_plus_k8s_helpers import DiagnosisKind
-from dagster_plus_k8s_helpers.executor.call_errors import CallError, answered, refusal
-from dagster_plus_k8s_helpers.executor.cluster import Cluster
-from dagster_plus_k8s_helpers.executor.launches import Launch, LaunchQueue, RateLimit
-from dagster_plus_k8s_helpers.executor.outage import Backoff, Outage, OutageNews
-from dagster_plus_k8s_helpers.executor.sweep import sweep
+from dagster_plus_k8s_helpers.cluster.calls import Cluster
+from dagster_plus_k8s_helpers.cluster.errors import CallError, answered, refusal
+from dagster_plus_k8s_helpers.cluster.outage import Backoff, Outage, OutageNews
+from dagster_plus_k8s_helpers.executor.launching.launches import Launch, LaunchQueue, RateLimit
+from dagster_plus_k8s_helpers.executor.looking.sweep import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -290,7 +290,7 @@ def test_a_sweep_is_two_lists_from_the_cache(cluster: Cluster, api_server: ApiSe
 def test_a_large_sweep_is_two_lists_in_pages(
     cluster: Cluster, api_server: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.sweep._MANY", 9)
+    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.looking.sweep._MANY", 9)
     names, api_server.page = ten_jobs(api_server), 4
 
     snapshot = sweep(cluster, "default", "run", names)
@@ -360,7 +360,7 @@ def test_jobs_that_may_not_be_listed_are_read_a_few_at_a_time_the_ended_first(
 def test_pages_that_expired_are_listed_again(
     cluster: Cluster, api_server: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.sweep._MANY", 9)
+    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.looking.sweep._MANY", 9)
     names, api_server.page = ten_jobs(api_server), 4
     api_server.faults.append(Fault("GET", "jobs", 410, times=1, asks=lambda query: "continue" in query))
 

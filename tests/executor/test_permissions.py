@@ -12,7 +12,7 @@ from permissions import Right, allowed_by, right_for
 from plays import Play
 from step_runs import eventually
 
-from dagster_plus_k8s_helpers.agent.manifests import LIST_NODES, OWNER_REFERENCES, START_STEPS
+from dagster_plus_k8s_helpers.files.values.manifests import LIST_NODES, OWNER_REFERENCES, START_STEPS
 
 if TYPE_CHECKING:
     from step_runs import StepRun

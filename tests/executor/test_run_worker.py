@@ -15,8 +15,8 @@ from scenarios import ends
 from step_runs import StepRun, eventually, launcher
 
 from dagster_plus_k8s_helpers._dagster.execution import will_be_resumed
-from dagster_plus_k8s_helpers.executor.cluster import Cluster
-from dagster_plus_k8s_helpers.executor.run_worker import Owner, Taken, owner_in, way_out, what_took
+from dagster_plus_k8s_helpers.cluster.calls import Cluster
+from dagster_plus_k8s_helpers.executor.looking.run_worker import Owner, Taken, owner_in, way_out, what_took
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from scenarios import SCENARIOS
 from stand_in import ProxiedRun, StandIn
 from step_runs import launcher
 
-from dagster_plus_k8s_helpers.agent.manifests import LIST_NODES, OWNER_REFERENCES, START_STEPS
+from dagster_plus_k8s_helpers.files.values.manifests import LIST_NODES, OWNER_REFERENCES, START_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from kubernetes.client import (
     V1ResourceRequirements,
 )
 
-from dagster_plus_k8s_helpers.executor.memory_ladder import Memory, MemoryLadder, tried_with
-from dagster_plus_k8s_helpers.executor.step_memory import memory_in, raise_memory
+from dagster_plus_k8s_helpers.sizing.job_memory import memory_in, raise_memory
+from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory, MemoryLadder, tried_with
 
 
 def resources(limit: str = "", request: str = "") -> V1ResourceRequirements:

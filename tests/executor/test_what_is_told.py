@@ -12,7 +12,7 @@ from plays import Play
 from scenarios import ends
 from step_runs import eventually
 
-from dagster_plus_k8s_helpers.executor.unbuildable import why_not_built
+from dagster_plus_k8s_helpers.executor.launching.unbuildable import why_not_built
 
 if TYPE_CHECKING:
     from step_runs import StepRun

@@ -12,8 +12,8 @@ from checked import NODES, OP, SHOP, config, container, definitions, dynamic, fo
 from dagster_k8s import k8s_job_executor
 
 from dagster_plus_k8s_helpers import K8sConfig, MemoryLadder, PlanError, gpu, k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers.check.catalogue.definitions import PLAN_RULES
 from dagster_plus_k8s_helpers.plan import NodePool, check
-from dagster_plus_k8s_helpers.plan.rules import PLAN_RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

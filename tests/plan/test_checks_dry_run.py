@@ -16,7 +16,7 @@ from dagster_plus_k8s_helpers import PlanError
 from dagster_plus_k8s_helpers.plan import ClusterObjects, check
 
 if TYPE_CHECKING:
-    from dagster_plus_k8s_helpers.findings import Finding
+    from dagster_plus_k8s_helpers.findings.finding import Finding
 
 POD = "dagster-plus-k8s-check-x7k2p"
 

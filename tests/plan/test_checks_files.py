@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from checked import definitions
 
-from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
+from dagster_plus_k8s_helpers.check.files.pairs import Pair, pairs_of
+from dagster_plus_k8s_helpers.check.files.pods import check_pods
+from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
+from dagster_plus_k8s_helpers.documents.document import read_yaml
 from dagster_plus_k8s_helpers.plan import check
-from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
-from dagster_plus_k8s_helpers.plan.checks_files import check_pods
-from dagster_plus_k8s_helpers.plan.file_pairs import Pair, pairs_of
 
 if TYPE_CHECKING:
-    from dagster_plus_k8s_helpers.findings import Finding
+    from dagster_plus_k8s_helpers.findings.finding import Finding
 
 VALUES = "dagsterCloud: {deployments: [prod], agentTokenSecretName: tok}\n"
 
@@ -341,7 +341,7 @@ def test_a_comment_waives_it_in_its_line() -> None:
 def test_plain_files_are_checked_without_dagster() -> None:
     program = (
         "import sys\n"
-        "from dagster_plus_k8s_helpers.plan.checking import Source, check_sources\n"
+        "from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources\n"
         f"check_sources([Source('values.yaml', {values('workspace: {envVars: [A=1]}').content!r}),\n"
         f"  Source('dagster_cloud.yaml', {location('env_vars: [B=1]').content!r})])\n"
         "print({'dagster', 'kubernetes'} & sys.modules.keys())"

@@ -9,7 +9,7 @@ import pytest
 from checked import NODES, OP, SHOP, config, container, definitions, dynamic, found, location
 
 from dagster_plus_k8s_helpers import Container, K8sConfig, k8s_executor, spot
-from dagster_plus_k8s_helpers.plan.harm_rules import HARM_RULE_TABLE
+from dagster_plus_k8s_helpers.check.catalogue.harms import HARM_RULE_TABLE
 
 PROXY = {"name": "cloud-sql-proxy", "image": "proxy:2"}
 PROXY_IN_PYTHON = Container.sidecar("cloud-sql-proxy", "proxy:2", liveness_probe={"http_get": {"port": 9090}})

@@ -9,7 +9,7 @@ from checked import OP, SHOP, config, container, definitions, found, location
 from dagster_k8s import k8s_job_executor
 
 from dagster_plus_k8s_helpers import k8s_executor
-from dagster_plus_k8s_helpers.executor.deployment import Deployment
+from dagster_plus_k8s_helpers.deployment import Deployment
 
 if TYPE_CHECKING:
     import dagster as dg

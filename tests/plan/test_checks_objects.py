@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from kubernetes.config import new_client_from_config
 
 from dagster_plus_k8s_helpers import PlanError, k8s_executor
+from dagster_plus_k8s_helpers.check.subjects.references import provided, references
 from dagster_plus_k8s_helpers.cli import main
 from dagster_plus_k8s_helpers.plan import ClusterObjects, check
-from dagster_plus_k8s_helpers.plan.references import provided, references
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

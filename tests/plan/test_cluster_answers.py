@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def test_whatever_is_no_answer_is_told(
     name: str, api_server: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dagster_plus_k8s_helpers.plan.cluster_objects._SECONDS", 1.0)
-    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.timed_http._MOST_BYTES", 2**20)
+    monkeypatch.setattr("dagster_plus_k8s_helpers.cluster.objects._SECONDS", 1.0)
+    monkeypatch.setattr("dagster_plus_k8s_helpers.cluster.timed_http._MOST_BYTES", 2**20)
     written, reason = BROKEN[name]
     api_server.faults.append(Fault("GET", "secrets", writes=written))
     objects = ClusterObjects(new_client_from_config(str(api_server.kubeconfig)))

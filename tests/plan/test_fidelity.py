@@ -19,7 +19,7 @@ from launched import Launched, launched
 
 from dagster_plus_k8s_helpers import Deployment, PlanError, k8s_executor
 from dagster_plus_k8s_helpers.plan import plan
-from dagster_plus_k8s_helpers.plan.unknown import DAGSTER_HOME
+from dagster_plus_k8s_helpers.plan.merge.unknown import DAGSTER_HOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dagster_plus_k8s_helpers.capacity.fitting import fit
+from dagster_plus_k8s_helpers.capacity.nodes import NodePool, Taint, read_nodes
+from dagster_plus_k8s_helpers.capacity.requests import pod_limits, pod_requests
 from dagster_plus_k8s_helpers.errors import InvalidFileError
-from dagster_plus_k8s_helpers.plan.fitting import fit
-from dagster_plus_k8s_helpers.plan.nodes import NodePool, Taint, read_nodes
-from dagster_plus_k8s_helpers.plan.pod_requests import pod_limits, pod_requests
-from dagster_plus_k8s_helpers.pod.quantity import Quantity
+from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

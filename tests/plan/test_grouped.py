@@ -11,12 +11,12 @@ from checked import OP, SHOP, config, container, definitions, found, location, r
 from dagster_k8s import k8s_job_executor
 
 from dagster_plus_k8s_helpers import k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers.check.files.sources import Source
+from dagster_plus_k8s_helpers.check.subjects.references import is_one_edit_from
 from dagster_plus_k8s_helpers.plan import check
-from dagster_plus_k8s_helpers.plan.checking import Source
-from dagster_plus_k8s_helpers.plan.references import is_one_edit_from
 
 if TYPE_CHECKING:
-    from dagster_plus_k8s_helpers.findings import Finding
+    from dagster_plus_k8s_helpers.findings.finding import Finding
 
 
 def secret(variable: str, name: str) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from chromium import BINARY, Chromium
 from step_runs import eventually
 
 from dagster_plus_k8s_helpers import K8sConfig, gpu, k8s_executor, k8s_tags
-from dagster_plus_k8s_helpers.findings import Rule, Severity, Where
+from dagster_plus_k8s_helpers.capacity.nodes import read_nodes
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity, Where
 from dagster_plus_k8s_helpers.plan import plan
-from dagster_plus_k8s_helpers.plan.html import html_report
-from dagster_plus_k8s_helpers.plan.nodes import read_nodes
+from dagster_plus_k8s_helpers.plan.show.html import html_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

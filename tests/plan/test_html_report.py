@@ -11,11 +11,11 @@ import dagster as dg
 import pytest
 
 from dagster_plus_k8s_helpers import Deployment, K8sConfig, Resources, gpu, k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers.capacity.nodes import NodePool, read_nodes
 from dagster_plus_k8s_helpers.errors import PlanError
-from dagster_plus_k8s_helpers.findings import Finding, Rule, Severity, Where
+from dagster_plus_k8s_helpers.findings.finding import Finding, Rule, Severity, Where
 from dagster_plus_k8s_helpers.plan import RunPlan, plan
-from dagster_plus_k8s_helpers.plan.html import html_report
-from dagster_plus_k8s_helpers.plan.nodes import NodePool, read_nodes
+from dagster_plus_k8s_helpers.plan.show.html import html_report
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)> '{{ 7 * 7 }} \u202e\u05d0\u05d1 \U0001f600 ]]>--!>"
 VALUES = {"workspace": {"resources": {"limits": {"cpu": "250m"}}, "envVars": ["DB_PASSWORD=hunter2-is-long"]}}

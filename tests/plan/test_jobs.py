@@ -10,7 +10,7 @@ from dagster_k8s import k8s_job_executor
 
 from dagster_plus_k8s_helpers import PlanError, k8s_executor, k8s_tags, with_pod_metadata
 from dagster_plus_k8s_helpers.plan import check, plan
-from dagster_plus_k8s_helpers.plan.metadata import POD_KEY
+from dagster_plus_k8s_helpers.plan.show.metadata import POD_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,10 @@ import dagster as dg
 import pytest
 
 from dagster_plus_k8s_helpers import MemoryLadder, PlanError, k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers.capacity.nodes import NodePool
 from dagster_plus_k8s_helpers.plan import RunPlan, plan
-from dagster_plus_k8s_helpers.plan.nodes import NodePool
-from dagster_plus_k8s_helpers.plan.table import fit_lines, summary_lines
-from dagster_plus_k8s_helpers.pod.quantity import Quantity
+from dagster_plus_k8s_helpers.plan.show.table import fit_lines, summary_lines
+from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 
 POOLS = [NodePool("large", {"cpu": Quantity("8"), "memory": Quantity("32Gi")})]
 

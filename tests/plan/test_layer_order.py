@@ -17,8 +17,8 @@ from launched import launched
 
 from dagster_plus_k8s_helpers import Deployment, K8sConfig
 from dagster_plus_k8s_helpers.plan import plan
-from dagster_plus_k8s_helpers.plan.layers import RUN_LAYERS, STEP_LAYERS
-from dagster_plus_k8s_helpers.plan.unknown import DAGSTER_HOME
+from dagster_plus_k8s_helpers.plan.merge.layers import RUN_LAYERS, STEP_LAYERS
+from dagster_plus_k8s_helpers.plan.merge.unknown import DAGSTER_HOME
 
 if TYPE_CHECKING:
     from pathlib import Path

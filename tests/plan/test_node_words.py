@@ -10,8 +10,8 @@ from checked import config, definitions
 from rich.console import Console
 
 from dagster_plus_k8s_helpers.plan import plan
-from dagster_plus_k8s_helpers.plan.node_words import node_words
-from dagster_plus_k8s_helpers.plan.table import plan_table
+from dagster_plus_k8s_helpers.plan.show.node_words import node_words
+from dagster_plus_k8s_helpers.plan.show.table import plan_table
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"

@@ -20,7 +20,7 @@ from dagster_plus_k8s_helpers import (
     k8s_tags,
 )
 from dagster_plus_k8s_helpers.plan import plan
-from dagster_plus_k8s_helpers.plan.launch import Launch
+from dagster_plus_k8s_helpers.plan.merge.launch import Launch
 
 LIMITS = "spec.template.spec.containers[0].resources.limits"
 PROD = Deployment("full", "prod")

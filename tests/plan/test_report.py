@@ -8,8 +8,8 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from dagster_plus_k8s_helpers.findings import Finding, Place, Severity, Where
-from dagster_plus_k8s_helpers.plan.report import as_github, as_json, as_sarif, as_text, print_text
+from dagster_plus_k8s_helpers.findings.finding import Finding, Place, Severity, Where
+from dagster_plus_k8s_helpers.findings.forms import as_github, as_json, as_sarif, as_text, print_text
 
 ERROR = Finding(
     "DPK101",

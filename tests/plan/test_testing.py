@@ -8,10 +8,10 @@ import dagster as dg
 import pytest
 
 from dagster_plus_k8s_helpers import K8sConfig, Resources, k8s_executor
-from dagster_plus_k8s_helpers.findings import Rule, Severity, Where
+from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity, Where
 from dagster_plus_k8s_helpers.plan import RunPlan, plan
-from dagster_plus_k8s_helpers.plan.nodes import NodePool
-from dagster_plus_k8s_helpers.pod.quantity import Quantity
+from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.testing import assert_fits, assert_matches_snapshot, assert_no_findings
 
 if TYPE_CHECKING:

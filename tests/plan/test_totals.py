@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_plus_k8s_helpers.plan.totals import Amounts, Peak, Task, amounts_of, peak_of
+from dagster_plus_k8s_helpers.capacity.totals import Amounts, Peak, Task, amounts_of, peak_of
 
 
 def task(key: str, cpu: int, *depends_on: str) -> Task:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.pod.merge_keys import MERGE_KEYS
-from dagster_plus_k8s_helpers.pod.schema import _table, field_types, no_check, read, to_camel_case
+from dagster_plus_k8s_helpers.pod.objects.merge_keys import MERGE_KEYS
+from dagster_plus_k8s_helpers.pod.objects.schema import _table, field_types, no_check, read, to_camel_case
 
 GENERATOR = Path(__file__).parents[2] / "scripts" / "generate_kubernetes_fields.py"
 

@@ -8,16 +8,16 @@ from typing import Any
 from configs import configs
 from hypothesis import strategies as st
 
-from dagster_plus_k8s_helpers.agent.container_context import K8sContainerContext
-from dagster_plus_k8s_helpers.agent.locations import (
+from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.files.locations.container_context import K8sContainerContext
+from dagster_plus_k8s_helpers.files.locations.locations import (
     Build,
     CodeLocation,
     CodeSource,
     DagsterCloudConfig,
     LocationDefaults,
 )
-from dagster_plus_k8s_helpers.agent.server_config import ServerK8sConfig
-from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.files.sections.server_config import ServerK8sConfig
 
 _names = st.sampled_from(["a", "b", "c", "data-team"])
 _texts = st.text(min_size=1, max_size=12)

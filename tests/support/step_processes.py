@@ -24,7 +24,7 @@ _FORKS.set_forkserver_preload(
         "dagster._core.launcher",
         "sqlalchemy.dialects.sqlite",
         "dagster_k8s",
-        "dagster_plus_k8s_helpers.executor.step_delegating",
+        "dagster_plus_k8s_helpers.executor.loop",
         "step_jobs",
         __name__,
     ]

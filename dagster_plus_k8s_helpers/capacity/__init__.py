@@ -1,0 +1,1 @@
+"""What nodes have and pods ask for: pools, requests, what fits where, and the most a run asks for at once."""

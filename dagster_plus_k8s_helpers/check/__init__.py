@@ -1,0 +1,1 @@
+"""What is wrong with definitions and files together: the rules, and who asks them."""

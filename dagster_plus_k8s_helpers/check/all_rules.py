@@ -1,0 +1,19 @@
+"""Every rule of ``check``, by its code: those for files, for nodes, and for definitions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.capacity.nodes import NODE_RULES
+from dagster_plus_k8s_helpers.check.catalogue.definitions import PLAN_RULES
+from dagster_plus_k8s_helpers.check.catalogue.harms import HARM_RULE_TABLE
+from dagster_plus_k8s_helpers.files.checks.all_rules import FILE_AND_VALUES_RULES
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.findings.finding import Rule
+
+__all__ = ["ALL_RULES"]
+
+ALL_RULES: tuple[Rule, ...] = tuple(
+    sorted((*FILE_AND_VALUES_RULES, *NODE_RULES, *PLAN_RULES, *HARM_RULE_TABLE), key=lambda rule: rule.code)
+)

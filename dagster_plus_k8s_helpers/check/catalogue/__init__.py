@@ -1,0 +1,1 @@
+"""The rules for definitions and pods, as data."""

@@ -1,0 +1,1 @@
+"""The files that are checked together, and the pods that they alone make."""

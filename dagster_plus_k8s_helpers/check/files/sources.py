@@ -1,0 +1,112 @@
+"""Checking files: each by its kind, and those together that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from dagster_plus_k8s_helpers.check.files.pairs import pairs_of
+from dagster_plus_k8s_helpers.documents.document import YamlDocument, read_yaml
+from dagster_plus_k8s_helpers.files.checks.catalogue.locations import QUEUE_NOT_SERVED
+from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, check_instance, kind_of
+from dagster_plus_k8s_helpers.files.checks.pairing import check_queues, with_variables_of_agents
+from dagster_plus_k8s_helpers.findings.finding import Finding, Place, not_too_many
+from dagster_plus_k8s_helpers.findings.waivers import after_waivers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["Source", "check_sources"]
+
+
+class Source(NamedTuple):
+    """A file to check.
+
+    Attributes:
+        name: What the user calls it.
+        content: What it holds.
+    """
+
+    name: str
+    content: bytes
+
+
+def check_sources(sources: Sequence[Source]) -> list[Finding]:
+    """Everything that is wrong with files, in their order.
+
+    Code locations are paired with the agents whose values are among the files.
+    """
+    findings: dict[str, list[Finding]] = {source.name: [] for source in sources}
+    by_kind: dict[FileKind, list[YamlDocument]] = {kind: [] for kind in FileKind}
+    for source in {source.name: source for source in sources}.values():
+        documents, found = read_yaml(source.content, source.name)
+        findings[source.name] += found
+        for document in documents:
+            kind = kind_of(document)
+            if isinstance(kind, Finding):
+                findings[source.name].append(kind)
+            else:
+                by_kind[kind].append(document)
+                findings[source.name] += _check_of(kind)(document)
+    agents = [document.data for document in by_kind[FileKind.VALUES] if isinstance(document.data, Mapping)]
+    for finding in check_queues(by_kind[FileKind.LOCATIONS], agents):
+        findings[finding.where.file].append(finding)
+    for document in (*by_kind[FileKind.LOCATIONS], *by_kind[FileKind.CONTAINER_CONTEXT]):
+        findings[document.file] = with_variables_of_agents(findings[document.file], document, agents)
+    for finding in _check_pods(by_kind, [finding for found in findings.values() for finding in found]):
+        findings[finding.where.file].append(finding)
+    texts = {source.name: source.content.decode("utf-8-sig", errors="replace") for source in sources}
+    return [
+        finding
+        for name, found in findings.items()
+        # Each document of a file says where the second one begins.
+        for finding in not_too_many(
+            _one_a_cause(sorted(after_waivers(texts[name], name, list(dict.fromkeys(found))), key=_position))
+        )
+    ]
+
+
+def _one_a_cause(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Once what many lines show and none of them is to blame for: a queue that no agent serves."""
+    found: dict[tuple[object, ...], list[Finding]] = {}
+    for item in findings:
+        line = () if item.code == QUEUE_NOT_SERVED.code else (item.where, item.fix)
+        found.setdefault((item.code, item.message, *line), []).append(item)
+    for first, *others in found.values():
+        places = tuple(Place(item.where) for item in (first, *others)) if others else ()
+        yield replace(first, places=places or first.places)
+
+
+def _check_pods(
+    by_kind: Mapping[FileKind, Sequence[YamlDocument]], known: Sequence[Finding]
+) -> list[Finding]:
+    """What is wrong with the pods that the files make together, where one can be wrong at all."""
+    kinds = (FileKind.VALUES, FileKind.LOCATIONS, FileKind.CONTAINER_CONTEXT)
+    pairs = [pair for pair in pairs_of(*(by_kind[kind] for kind in kinds)) if not pair.is_plain]
+    if not pairs:
+        return []
+    from dagster_plus_k8s_helpers.check.files.pods import check_pods  # noqa: PLC0415 - needs dagster_k8s
+
+    return check_pods(pairs, known)
+
+
+def _position(finding: Finding) -> tuple[int, int, str]:
+    return finding.where.line, finding.where.column, finding.code
+
+
+def _check_of(kind: FileKind) -> Callable[[YamlDocument], list[Finding]]:
+    """The check of a kind, imported when it is needed: nobody waits for what they do not check."""
+    if kind is FileKind.INSTANCE:
+        return check_instance
+    if kind is FileKind.VALUES:
+        from dagster_plus_k8s_helpers.files.checks.values.check import check_values  # noqa: PLC0415
+
+        return check_values
+    from dagster_plus_k8s_helpers.files.checks.locations import check as check_locations  # noqa: PLC0415
+
+    return {
+        FileKind.LOCATIONS: check_locations.check_locations,
+        FileKind.CONTAINER_CONTEXT: check_locations.check_container_context,
+        FileKind.BUILD: check_locations.check_build,
+    }[kind]

@@ -1,0 +1,184 @@
+"""Rules for what comes of merging the layers of a pod."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dagster_plus_k8s_helpers.capacity.gpus import gpus_of
+from dagster_plus_k8s_helpers.check.catalogue.definitions import (
+    BARE_VARIABLE,
+    DUPLICATE_ENV,
+    DUPLICATE_NAME,
+    GPU_FROM_BELOW,
+    REQUEST_ABOVE_LIMIT,
+)
+from dagster_plus_k8s_helpers.check.subjects.subjects import (
+    amount,
+    containers,
+    layer_of,
+    of_no_one,
+    said,
+    shown,
+    twice,
+)
+from dagster_plus_k8s_helpers.plan.merge.unknown import placeholder_of_variable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, Planned, PodGroup, PodRule, Surroundings
+    from dagster_plus_k8s_helpers.plan.merge.pods import Pod
+
+__all__ = [
+    "GPU_RULES",
+    "LAYER_RULES",
+    "bare_variables",
+    "duplicate_env",
+    "duplicate_names",
+    "gpu_from_below",
+    "gpu_from_executor",
+    "request_above_limit",
+]
+
+
+def request_above_limit(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
+    """A request above its limit, in any container."""
+    holders = [("", group.pod.spec), *((f"{path}.", item) for path, item in containers(group.pod.spec))]
+    for path, holder in holders:
+        resources = holder.get("resources") or {}
+        limits = resources.get("limits") or {}
+        for name, value in (resources.get("requests") or {}).items():
+            request, limit = amount(value), amount(limits.get(name))
+            if request is not None and limit is not None and request > limit:
+                fields = [f"{path}resources.{side}.{name}" for side in ("requests", "limits")]
+                above, below = (said(group.pod, field) for field in fields)
+                # Whatever stands above it comes up against what the lower layer says.
+                lower, upper = sorted(fields, key=lambda field: _height(group.pod, field))
+                yield group.hit(
+                    REQUEST_ABOVE_LIMIT,
+                    f"{above}, and {below}",
+                    *fields,
+                    cause=of_no_one(said(group.pod, lower)),
+                    part=said(group.pod, upper),
+                )
+
+
+def duplicate_env(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
+    """Two environment variables of one name in a container."""
+    for path, container in containers(group.pod.spec):
+        for name, places in _repeated(container.get("env") or (), "name"):
+            values = _values(group, f"{path}.env", container["env"], places)
+            yield group.hit(
+                DUPLICATE_ENV,
+                f"{path}.env has {name!r} {_times(places)}: {values}; the last one counts",
+                *(f"{path}.env[{place}]" for place in places),
+                cause=_twice(group.pod, path, "env", name, places),
+            )
+
+
+def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
+    """Two volumes or containers of one name in a pod, or two mounts at one path in a container."""
+    spec = group.pod.spec
+    by_name: dict[str, list[str]] = {}
+    for path, item in containers(spec):
+        by_name.setdefault(str(item.get("name")), []).append(path)
+    for name, paths in by_name.items():
+        if len(paths) > 1:
+            found = " and ".join(f"{path} by {layer_of(group.pod, path)}" for path in paths)
+            text = f"{len(paths)} containers have the name {name!r}: {found}"
+            yield group.hit(DUPLICATE_NAME, text, *paths)
+    lists: list[tuple[str, Sequence[Mapping[str, Any]], str]] = [
+        ("volumes", spec.get("volumes") or (), "name"),
+        *(
+            (f"{path}.volumeMounts", item.get("volumeMounts") or (), "mountPath")
+            for path, item in containers(spec)
+        ),
+    ]
+    for path, items, key in lists:
+        for name, places in _repeated(items, key):
+            values = _values(group, path, items, places)
+            holder, _, field = path.rpartition(".")
+            yield group.hit(
+                DUPLICATE_NAME,
+                f"{path} has the {key} {name!r} {_times(places)}: {values}",
+                *(f"{path}[{place}]" for place in places),
+                cause=_twice(group.pod, holder, field, name, places),
+            )
+
+
+def gpu_from_below(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
+    """A GPU that pods get from the agent or the code location, which speak for all of them."""
+    yield from _gpus_from(group, {"agent", "location"})
+
+
+def gpu_from_executor(job: Planned) -> Iterator[Hit]:
+    """A GPU that the steps of a job get from its executor; but for the only one, which may want it."""
+    for group in job.groups if len(job.plan.steps) > 1 else ():
+        yield from _gpus_from(group, {"executor"})
+
+
+def _gpus_from(group: PodGroup, layers: Collection[str]) -> Iterator[Hit]:
+    for path, container in containers(group.pod.spec):
+        for name in gpus_of(container):
+            field = f"{path}.resources.limits.{name}"
+            if layer_of(group.pod, field).name in layers:
+                text = f"{said(group.pod, field)}, as in every pod that the layer speaks for"
+                yield group.hit(GPU_FROM_BELOW, text, field)
+
+
+def bare_variables(job: Planned) -> Iterator[Hit]:
+    """A bare ``KEY`` of the executor that the run's pod does not have.
+
+    What a Secret or ConfigMap brings in whole may well have it.
+    """
+    of_run = job.plan.run.spec["containers"][0]
+    if of_run.get("envFrom"):
+        return
+    known = {variable["name"] for variable in of_run.get("env") or ()}
+    for group in job.groups[1:]:
+        for index, variable in enumerate(group.pod.spec["containers"][0].get("env") or ()):
+            name = variable["name"]
+            if variable.get("value") != placeholder_of_variable(name) or name in known:
+                continue
+            layer = layer_of(group.pod, f"containers[0].env[{index}]")
+            if layer.name == "executor":
+                yield group.hit(
+                    BARE_VARIABLE,
+                    f"env_vars of {layer} names {name!r} without a value, and no layer sets it in the "
+                    "run's pod",
+                )
+
+
+LAYER_RULES: tuple[PodRule, ...] = (request_above_limit, duplicate_env, duplicate_names)
+GPU_RULES: tuple[PodRule, ...] = (gpu_from_below,)
+
+
+def _height(pod: Pod, path: str) -> int:
+    """How far up the layer stands that a field inside the pod's spec comes from."""
+    return pod.layers.index(layer_of(pod, path))
+
+
+def _twice(pod: Pod, holder: str, field: str, name: str, places: Sequence[int]) -> str:
+    """The cause of what is twice in a list of a container, or of the pod when there is no holder."""
+    layer = layer_of(pod, f"{holder}.{field}[{places[0]}]".removeprefix("."))
+    named = {path: str(container.get("name")) for path, container in containers(pod.spec)}
+    whose = "" if holder == "containers[0]" else named.get(holder, "")
+    return of_no_one(f"{twice(field, name, whose)} by {layer}")
+
+
+def _repeated(items: Sequence[Mapping[str, Any]], key: str) -> Iterator[tuple[str, list[int]]]:
+    places: dict[str, list[int]] = {}
+    for index, item in enumerate(items):
+        places.setdefault(str(item.get(key)), []).append(index)
+    yield from ((name, found) for name, found in places.items() if len(found) > 1)
+
+
+def _times(places: Sequence[object]) -> str:
+    return "twice" if len(places) == 2 else f"{len(places)} times"
+
+
+def _values(group: PodGroup, path: str, items: Sequence[Any], places: Sequence[int]) -> str:
+    """Elements of a list with the layers they are from."""
+    return " and ".join(
+        f"{shown(items[place])} by {layer_of(group.pod, f'{path}[{place}]')}" for place in places
+    )

@@ -1,0 +1,157 @@
+"""Rules for a pod on its own: how long its Job lives, and what the cluster's version takes."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from dagster_plus_k8s_helpers.check.catalogue.definitions import (
+    AGAINST_SCHEMA,
+    BACKOFF,
+    SHORT_DEADLINE,
+    SHORT_TTL,
+)
+from dagster_plus_k8s_helpers.check.subjects.subjects import of_no_one
+from dagster_plus_k8s_helpers.errors import K8sConfigError, MissingExtraError, PlanError
+from dagster_plus_k8s_helpers.executor.settings import start_timeout_of_step
+from dagster_plus_k8s_helpers.files.sections.credentials import credential_by_form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dagster_plus_k8s_helpers.check.subjects.subjects import (
+        Asked,
+        Hit,
+        JobRule,
+        Planned,
+        PodGroup,
+        PodRule,
+        Surroundings,
+    )
+
+__all__ = [
+    "DEADLINE_RULES",
+    "POD_RULES",
+    "against_schema",
+    "backoff",
+    "schema_version",
+    "short_deadline",
+    "short_ttl",
+]
+
+LEAST_TTL = 60
+"""Seconds: three of the rounds in which Dagster looks at the Jobs of steps."""
+
+START_TIMEOUT = 1200
+"""Seconds: the default of ``run_monitoring.start_timeout_seconds`` in Dagster+.
+
+Source: https://docs.dagster.io/deployment/dagster-plus/management/deployments/deployment-settings-reference
+"""
+
+
+def backoff(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
+    """A Job that Kubernetes starts again by itself."""
+    limit = group.pod.manifest["spec"].get("backoffLimit")
+    if limit:
+        layer = group.pod.origin("spec.backoffLimit").layer
+        text = f"spec.backoffLimit is {limit} by {layer}, instead of 0"
+        yield group.hit(BACKOFF, text, "spec.backoffLimit")
+
+
+def short_ttl(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
+    """A step's Job that may be gone before Dagster has read how it ended."""
+    ttl = group.pod.manifest["spec"].get("ttlSecondsAfterFinished")
+    if group.steps and ttl is not None and ttl < LEAST_TTL:
+        layer = group.pod.origin("spec.ttlSecondsAfterFinished").layer
+        text = f"spec.ttlSecondsAfterFinished is {ttl} by {layer}, below {LEAST_TTL}"
+        yield group.hit(SHORT_TTL, text, "spec.ttlSecondsAfterFinished")
+
+
+def short_deadline(job: Planned) -> Iterator[Hit]:
+    """A Job or pod that ends before Dagster, or k8s_executor, gives up on its start."""
+    for group in job.groups:
+        timeout: float | None = START_TIMEOUT
+        whose = "the default of Dagster+ for run_monitoring.start_timeout_seconds"
+        if group.steps:
+            timeout, whose = _start_timeout(job.asked, group.steps[0]), "start_timeout"
+        spec = group.pod.manifest["spec"]
+        found = {
+            "spec.activeDeadlineSeconds": spec.get("activeDeadlineSeconds"),
+            "spec.template.spec.activeDeadlineSeconds": spec["template"]["spec"].get("activeDeadlineSeconds"),
+        }
+        for path, deadline in found.items():
+            if deadline is not None and timeout is not None and deadline < timeout:
+                layer = group.pod.origin(path).layer
+                text = f"{path} is {deadline} by {layer}, below the {timeout:g} seconds of {whose}"
+                cause = of_no_one(f"{path} is {deadline} by {layer}")
+                yield group.hit(SHORT_DEADLINE, text, path, cause=cause)
+
+
+def against_schema(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
+    """A Job that is not what the cluster's version of Kubernetes takes."""
+    if not around.kubernetes_version:
+        return
+    for error in _validator(around.kubernetes_version).iter_errors(group.pod.manifest):
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)[
+            1:
+        ]
+        try:
+            by, at = (f" by {group.pod.origin(path).layer}", [path]) if path else ("", [])
+        except PlanError:
+            by, at = "", []
+        reason = _without_secrets(error.message)
+        text = f"{path or 'the Job'}{by}: Kubernetes {around.kubernetes_version} says {reason}"
+        yield group.hit(AGAINST_SCHEMA, text, *at)
+
+
+POD_RULES: tuple[PodRule, ...] = (backoff, short_ttl, against_schema)
+DEADLINE_RULES: tuple[JobRule, ...] = (short_deadline,)
+
+
+def schema_version(version: str) -> str:
+    """The version of Kubernetes whose schemas a cluster of this version follows: ``1.31`` for ``v1.31.2``.
+
+    Raises:
+        PlanError: There are no schemas of it.
+        MissingExtraError: The schemas are not installed.
+    """
+    try:
+        from kubernetes_validate.utils import all_versions, major_minor
+    except ImportError:
+        raise MissingExtraError("kubernetes-validate", extra="check") from None
+    known = list(dict.fromkeys(found.rpartition(".")[0] for found in all_versions()))
+    found: str = major_minor(version.removeprefix("v"))
+    if found not in known:
+        raise PlanError(f"kubernetes_version: {version!r} is none of {', '.join(known)}")
+    return found
+
+
+def _start_timeout(asked: Asked, key: str) -> float | None:
+    """Seconds for which the executor waits for a step to start; ``None`` when it waits for ever."""
+    tags = next((step.tags for step in asked.steps if step.key == key), {})
+    default = (asked.executor.resolved or {}).get("start_timeout")
+    try:
+        return None if default is None else start_timeout_of_step(tags, default)
+    except K8sConfigError:  # as the rule for the tag says
+        return None
+
+
+@cache
+def _validator(version: str) -> Any:
+    """What `kubernetes_validate.validate` makes for each call, and stops at the first error of."""
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # noqa: PLC0415 - of `check`
+    from kubernetes_validate.utils import all_versions, schema_contents
+    from referencing import Registry, Resource  # noqa: PLC0415 - of the extra `check`, as the two above
+
+    full = next(found for found in all_versions() if found.startswith(f"{version}."))
+    folder = f"kubernetes-json-schema/v{full}-local-strict"
+    schema = schema_contents(f"{folder}/job-batch-v1.json", full)
+    definitions = schema_contents(f"{folder}/_definitions.json", full)
+    registry: Registry[Any] = Resource.from_contents(definitions) @ (
+        Resource.from_contents(schema) @ Registry()
+    )
+    return Draft202012Validator(schema, registry=registry)
+
+
+def _without_secrets(message: str) -> str:
+    return f"it looks like {credential_by_form(message)}" if credential_by_form(message) else message

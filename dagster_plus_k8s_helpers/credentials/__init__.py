@@ -1,0 +1,1 @@
+"""What credentials look like and where they stand in a text, for whatever masks or refuses them."""

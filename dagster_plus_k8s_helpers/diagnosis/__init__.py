@@ -1,0 +1,1 @@
+"""Why a Job failed or waits, read from API objects and nothing else."""

@@ -1,0 +1,218 @@
+"""Folds the event log into what was tried for each step, and holds back what may not be a step's end."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers._dagster.execution import (
+    DagsterEvent,
+    DagsterEventType,
+    was_interrupted,
+    without_delay,
+)
+from dagster_plus_k8s_helpers.executor.events.attempts import Attempts, Counts
+from dagster_plus_k8s_helpers.executor.events.reports import (
+    MEMORY_NEXT,
+    MEMORY_TRIED,
+    MEMORY_WORKED,
+    RETRY_COUNTS,
+    RETRY_OF_JOB,
+    WAIT_CAUSE,
+)
+from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["History", "ends_step", "memory_from"]
+
+_ENDS = frozenset(
+    {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY}
+)
+_BEGINNINGS = frozenset(
+    {
+        DagsterEventType.STEP_WORKER_STARTING,
+        DagsterEventType.STEP_WORKER_STARTED,
+        DagsterEventType.STEP_START,
+        DagsterEventType.STEP_RESTARTED,
+    }
+)
+# Metadata of the event that dagster_k8s writes before it creates a Job.
+_JOB_NAME = "Kubernetes Job name"
+_BEGUN = frozenset({DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED})
+
+# A Job gives a pod that was evicted before it began another one, and another attempt may be on its way.
+_SPARE_OBJECTS, _OBJECTS_OF_AN_ATTEMPT = 100, 10
+
+
+class History:
+    """What the event log of a run says of its steps.
+
+    Attributes:
+        attempts: By step key.
+        announced: The Job whose failure was last answered with a retry, by step key.
+        begun: Steps whose current attempt reported that it began.
+        told: The cause of waiting that was reported last and is not over, by step key.
+        ended_jobs: The Jobs of attempts that have ended, with their step keys; whoever looks after them takes
+            them out.
+        interrupted: Endings of open steps that wait for a look at their pods, by step key: a step that the
+            cluster takes away reports a failure of its own on its way out.
+    """
+
+    def __init__(self) -> None:
+        self.attempts: defaultdict[str, Attempts] = defaultdict(Attempts)
+        self.announced: dict[str, str] = {}
+        self.begun: set[str] = set()
+        self.told: dict[str, str] = {}
+        self.interrupted: dict[str, DagsterEvent] = {}
+        self.ended_jobs: dict[str, str] = {}
+        self._jobs: dict[str, str] = {}
+        self._counts: dict[str, Counts] = {}
+        self._released: list[DagsterEvent] = []
+        self._open: set[str] = set()
+        self._ended: set[str] = set()
+        self._worked: set[str] = set()
+        self._to_report: list[str] = []
+
+    def launched(self, step_key: str) -> None:
+        """A step is on its way; from now on it can end."""
+        self._open.add(step_key)
+
+    def is_open(self, step_key: str) -> bool:
+        """Whether the current attempt of a step has not ended."""
+        return step_key in self._open
+
+    def most_objects(self) -> int:
+        """How many Jobs, or pods, the run can have by now: of each attempt one, and some that were replaced.
+
+        May be asked for on any thread.
+        """
+        launched = sum(attempts.made + 1 for attempts in list(self.attempts.values()))
+        return _SPARE_OBJECTS + _OBJECTS_OF_AN_ATTEMPT * launched
+
+    def fold(self, events: Sequence[DagsterEvent], *, resuming: bool) -> list[DagsterEvent]:
+        """Take in events, and hand on those that the executor's loop is to see.
+
+        A step can end twice: a node that was given up for lost may come back and report success. The loop
+        would take the second ending for a broken invariant and end the run. Of an interrupted step it sees
+        the retry that follows, if one does, and the failure or retry that the step reported, if none does.
+
+        Args:
+            events: In the order of the log.
+            resuming: Whether these are the events of a run worker before this one. Two kinds would break the
+                loop: a skip, which it writes again itself, and a wait that is over.
+        """
+        kept, self._released = self._released, []
+        for index, event in enumerate(events):
+            key = event.step_key
+            if key is None:
+                kept.append(event)
+                continue
+            if resuming and event.is_step_skipped:
+                continue
+            if event.event_type in _ENDS:
+                # A launch that failed before it was announced has an ending and no beginning.
+                if resuming and key not in self._ended:
+                    self._open.add(key)
+                if key not in self._open:
+                    continue
+                if key not in self.interrupted and was_interrupted(event):
+                    self.interrupted[key] = event
+                    continue
+                self._end(event, key)
+            else:
+                self._note(event, key)
+            kept.extend(self._released)
+            self._released.clear()
+            waited = resuming and event.is_step_up_for_retry and _goes_on(events[index + 1 :], key)
+            kept.append(without_delay(event) if waited else event)
+        return kept
+
+    def release(self, step_key: str) -> None:
+        """Hand on what an interrupted step has reported, with the next events: that is its end."""
+        event = self.interrupted.pop(step_key)
+        self._end(event, step_key)
+        self._released.append(event)
+
+    def successes_to_report(self) -> list[str]:
+        """Steps that succeeded after their memory was raised, and of which that was not written yet."""
+        found = [key for key in self._to_report if key not in self._worked]
+        self._to_report.clear()
+        self._worked.update(found)
+        return found
+
+    def _end(self, event: DagsterEvent, key: str) -> None:
+        self._open.discard(key)
+        self._ended.add(key)
+        self.begun.discard(key)
+        self.interrupted.pop(key, None)
+        if (job := self._jobs.pop(key, None)) is not None:
+            self.ended_jobs[job] = key
+        counts = self._counts.pop(key, Counts.POLICY)
+        if event.is_step_success and self.attempts[key].memory is not None:
+            self._to_report.append(key)
+        if event.is_step_up_for_retry:
+            self.attempts[key].retried(counts)
+
+    def _note(self, event: DagsterEvent, key: str) -> None:
+        if event.event_type is DagsterEventType.STEP_WORKER_STARTING:
+            self._launched(event, key)
+        if event.event_type in _BEGUN:
+            self.begun.add(key)
+        if event.event_type is not DagsterEventType.ENGINE_EVENT:
+            return
+        said = {name: item.value for name, item in event.engine_event_data.metadata.items()}
+        if isinstance(job := said.get(RETRY_OF_JOB), str):
+            self._announce(key, job, str(said.get(RETRY_COUNTS, "")))
+        if isinstance(cause := said.get(WAIT_CAUSE), str):
+            self.told[key] = cause
+        if isinstance(tried := said.get(MEMORY_TRIED), str):
+            self.attempts[key].sizes = tried.split(", ")
+        if (memory := memory_from(said, MEMORY_NEXT)) is not None:
+            self.attempts[key].memory = memory
+        if MEMORY_WORKED in said:
+            self._worked.add(key)
+
+    def _launched(self, event: DagsterEvent, key: str) -> None:
+        """Only a launch opens an attempt: a node that comes back may report the beginning of an old one."""
+        if key in self.interrupted:
+            # A run worker before this one handed it on.
+            self._hand_on_at_once(key)
+        self._open.add(key)
+        self.told.pop(key, None)
+        if (job := event.engine_event_data.metadata.get(_JOB_NAME)) is not None:
+            self._jobs[key] = str(job.value)
+
+    def _announce(self, key: str, job: str, counts: str) -> None:
+        self.announced[key] = job
+        if counts in {item.value for item in Counts}:
+            self._counts[key] = Counts(counts)
+        held = self.interrupted.get(key)
+        if held is not None and held.is_step_up_for_retry:
+            # The step asked for the retry itself, by its policy; the announcement says what it counts as.
+            self._hand_on_at_once(key)
+
+    def _hand_on_at_once(self, key: str) -> None:
+        held = self.interrupted[key]
+        self.interrupted[key] = without_delay(held) if held.is_step_up_for_retry else held
+        self.release(key)
+
+
+def ends_step(event: DagsterEvent) -> bool:
+    """Whether an event ends an attempt of a step."""
+    return event.event_type in _ENDS
+
+
+def memory_from(metadata: Mapping[str, object], name: str) -> Memory | None:
+    """A size that an event carries."""
+    try:
+        found = json.loads(str(metadata[name]))
+        return Memory(str(found["limit"]), str(found["request"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _goes_on(events: Sequence[DagsterEvent], key: str) -> bool:
+    return any(event.step_key == key and event.event_type in _BEGINNINGS for event in events)

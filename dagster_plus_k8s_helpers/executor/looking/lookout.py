@@ -1,0 +1,298 @@
+"""Looks at the step Jobs beside the executor's loop, and finds out more about those in trouble."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.cluster.calls import MOST
+from dagster_plus_k8s_helpers.cluster.nodes import NodeReader, Nodes
+from dagster_plus_k8s_helpers.diagnosis.api_json import integer, name_of, text, value
+from dagster_plus_k8s_helpers.diagnosis.containers import (
+    ended_while_others_run,
+    has_started,
+    main_container,
+    memory_of,
+)
+from dagster_plus_k8s_helpers.diagnosis.diagnose import diagnose, job_failure, job_succeeded, newest_pod
+from dagster_plus_k8s_helpers.diagnosis.failed_pod import ENDED
+from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
+from dagster_plus_k8s_helpers.executor.looking.disruptions import Disruptions
+from dagster_plus_k8s_helpers.executor.looking.questions import (
+    EventReader,
+    LogReader,
+    WantedLog,
+    without_credentials,
+)
+from dagster_plus_k8s_helpers.executor.looking.remains import Remains, Watched, remains
+from dagster_plus_k8s_helpers.executor.looking.sweep import Snapshot, sweep
+from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dagster_plus_k8s_helpers.cluster.calls import Cluster
+    from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
+
+__all__ = ["Look", "Lookout", "Nodes", "Observation", "Watched"]
+
+# How long after its grace period a pod may be seen ending before its node is taken for lost.
+_ENDING_SECONDS = 30.0
+_LAST_CODE_OF_ITS_OWN = 127
+# A pod is created and its images are looked at within seconds; only then is silence worth a question.
+_SILENCE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a look found out about one Job.
+
+    Args:
+        diagnosis: What is wrong; ``None`` when nothing is.
+        over: Whether no process of the step runs any more.
+        lingers: Whether its pod runs on all the same, kept alive by a container beside the step's.
+        succeeded: Whether the Job says that it is complete, or the step's process ended well.
+        started: Whether the step's container runs or has run.
+        pod: Name of its pod.
+        memory: What the step's container had.
+        log: The last lines it wrote, for a failure.
+        disruption: What takes or took the pod away, even if the step's process ended well.
+        created: When the Job was created, as the API writes it.
+    """
+
+    diagnosis: Diagnosis | None
+    over: bool = False
+    lingers: bool = False
+    succeeded: bool = False
+    started: bool = False
+    pod: str = ""
+    memory: Memory = field(default_factory=Memory)
+    log: str = ""
+    disruption: Diagnosis | None = None
+    created: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at all steps: by Job name; and what could not be looked at.
+
+    Args:
+        observations: Of steps that have not ended.
+        remains: Of those that have.
+        nodes: What the nodes have, if it matters.
+        refused: What the API said when something may not be asked.
+    """
+
+    observations: dict[str, Observation] = field(default_factory=dict)
+    remains: dict[str, Remains | None] = field(default_factory=dict)
+    nodes: Nodes = field(default_factory=Nodes)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+class Lookout:
+    """Looks again and again; used by one thread at a time.
+
+    Args:
+        cluster: Where the Jobs are.
+        run_id: Of which run.
+        wants_nodes: Whether it matters what the nodes have.
+        log_lines: How many of the last lines of a failed container are read.
+        most: How many Jobs or pods the run can have by now.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        run_id: str,
+        *,
+        wants_nodes: bool = False,
+        log_lines: int = 50,
+        most: Callable[[], int] = lambda: MOST,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._most = most
+        self._cluster, self._run_id, self._wants_nodes, self._clock = cluster, run_id, wants_nodes, clock
+        self._events, self._logs = EventReader(cluster, clock), LogReader(cluster, log_lines, clock)
+        self._nodes, self._disruptions = NodeReader(cluster, clock), Disruptions(cluster)
+        self._seen: dict[str, _Seen] = {}
+
+    def look(self, watched: Sequence[Watched], *, consistent: bool = False) -> Look:
+        """Look at these Jobs.
+
+        Args:
+            watched: Which.
+            consistent: Whether the API server is asked past its cache.
+
+        Raises:
+            CallError: The API could not be asked.
+        """
+        namespaces, ended = _namespaces(watched), [job for job in watched if job.ended]
+        watched = [job for job in watched if not job.ended]
+        self._keep_only({job.job_name for job in watched})
+        snapshots = {
+            namespace: self._sweep(namespace, watched, consistent=consistent) for namespace in namespaces
+        }
+        refused = {what: said for snapshot in snapshots.values() for what, said in snapshot.refused.items()}
+        watched = [job for job in watched if job.job_name not in snapshots[job.namespace].unknown]
+        silent = [job for job in watched if self._is_silent(job, snapshots[job.namespace])]
+        self._events.read((job.namespace, job.job_name, self._seen[job.job_name].pod) for job in silent)
+        found = {job.job_name: self._observe(job, snapshots[job.namespace]) for job in watched}
+        wanted = (self._log(job, found[job.job_name], snapshots[job.namespace]) for job in watched)
+        self._logs.read([log for log in wanted if log is not None])
+        found = {name: replace(seen, log=self._logs.of(name)) for name, seen in found.items()}
+        for what, reader in (("events", self._events), ("logs", self._logs)):
+            if reader.refused:
+                refused[what] = reader.refused
+        left = {
+            job.job_name: remains(
+                snapshots[job.namespace].jobs.get(job.job_name),
+                snapshots[job.namespace].pods.get(job.job_name, []),
+            )
+            for job in ended
+        }
+        return Look(found, left, self._look_at_nodes(found), refused)
+
+    def _sweep(self, namespace: str, watched: Sequence[Watched], *, consistent: bool) -> Snapshot:
+        names = [job.job_name for job in watched if job.namespace == namespace]
+        names.sort(key=lambda name: self._seen[name].read_at)
+        snapshot = sweep(
+            self._cluster, namespace, self._run_id, names, consistent=consistent, most=self._most()
+        )
+        for name in snapshot.read:
+            self._seen[name].read_at = self._clock()
+        return snapshot
+
+    def _observe(self, watched: Watched, snapshot: Snapshot) -> Observation:
+        name, seen = watched.job_name, self._seen[watched.job_name]
+        job, pods = snapshot.jobs.get(name), snapshot.pods.get(name, [])
+        pod, blind = newest_pod(pods), "pods" in snapshot.refused
+        main = main_container(job, pod)
+        ended = None
+        if pod is not None:
+            seen.pod, seen.memory = name_of(pod), memory_of(pod, main)
+            ended = ended_while_others_run(pod, main)
+        diagnosis = diagnose(job, pods, self._events.of(name) or ())
+        if diagnosis is not None and diagnosis.failed:
+            if diagnosis.kind is DiagnosisKind.ERROR:
+                # A container's message may be the end of its log.
+                said = without_credentials(diagnosis.summary, _hidden(job))
+                diagnosis = replace(diagnosis, summary=said)
+            diagnosis = seen.cause_of(diagnosis)
+        disruption = self._disruptions.see(name, pod, self._events.of(name) or ())
+        deleted = diagnosis is not None and diagnosis.kind is DiagnosisKind.POD_DELETED
+        if disruption is None and pod is None and (deleted or (watched.interrupted and diagnosis is None)):
+            disruption = self._disruptions.ask_the_node(name)
+        if deleted and disruption is not None:
+            diagnosis = disruption
+        elif deleted and blind:
+            # Not gone, only out of sight.
+            diagnosis = Diagnosis(DiagnosisKind.JOB_FAILED, "The Job failed; its pod may not be read.")
+        complete = job is not None and job_succeeded(job) and (pod is None or _phase(pod) in ENDED)
+        return Observation(
+            diagnosis,
+            over=self._is_over(seen, pod, diagnosis, ended),
+            lingers=ended is not None and not text(pod, "metadata", "deletionTimestamp"),
+            succeeded=complete or ended == 0,
+            # A pod that cannot be seen must not be taken for one that does not start.
+            started=blind
+            or (integer(job, "status", "ready") or 0) > 0
+            or (pod is not None and has_started(pod, main)),
+            pod=seen.pod,
+            memory=seen.memory,
+            disruption=disruption,
+            created=text(job, "metadata", "creationTimestamp"),
+        )
+
+    def _is_over(
+        self, seen: _Seen, pod: ApiObject | None, diagnosis: Diagnosis | None, ended: int | None
+    ) -> bool:
+        """Whether the step's process has ended, so that all it had to say is in the event log."""
+        if diagnosis is None or not diagnosis.failed:
+            return False
+        if pod is None or _phase(pod) in ENDED:
+            return True
+        # A pod that is evicted says so only when its last container has ended: a signal may mean that.
+        by_itself = ended is not None and ended <= _LAST_CODE_OF_ITS_OWN
+        if by_itself or (ended is not None and diagnosis.kind is DiagnosisKind.OOM_KILLED):
+            return True
+        grace = integer(pod, "metadata", "deletionGracePeriodSeconds") or 0
+        if seen.ending_since is None:
+            seen.ending_since = self._clock()
+        return self._clock() - seen.ending_since > grace + _ENDING_SECONDS
+
+    def _is_silent(self, watched: Watched, snapshot: Snapshot) -> bool:
+        """Whether a Job neither runs nor says why not, so that its events are worth a question."""
+        job, seen = snapshot.jobs.get(watched.job_name), self._seen[watched.job_name]
+        pod = newest_pod(snapshot.pods.get(watched.job_name, []))
+        if watched.interrupted and pod is None:
+            return True
+        if job is None or job_succeeded(job):
+            return False
+        waits_for_long = self._clock() - watched.since > _SILENCE_SECONDS
+        if pod is None:
+            return (job_failure(job) is not None and seen.failure is None) or waits_for_long
+        seen.pod = name_of(pod)
+        if has_started(pod, main_container(job, pod)) or _phase(pod) in ENDED:
+            return False
+        diagnosis = diagnose(job, [pod])
+        if diagnosis is None:
+            return waits_for_long
+        is_pull = diagnosis.kind is DiagnosisKind.IMAGE_PULL_BACK_OFF
+        return is_pull and self._events.of(watched.job_name) is None
+
+    def _log(self, watched: Watched, seen: Observation, snapshot: Snapshot) -> WantedLog | None:
+        if not seen.over or seen.diagnosis is None or seen.diagnosis.kind not in _LEAVE_A_LOG:
+            return None
+        container = str(seen.diagnosis.details.get("container", ""))
+        if not container:
+            return None
+        hidden = _hidden(snapshot.jobs.get(watched.job_name))
+        return WantedLog(watched.namespace, watched.job_name, seen.pod, container, hidden)
+
+    def _look_at_nodes(self, found: dict[str, Observation]) -> Nodes:
+        matters = any(seen.diagnosis and seen.diagnosis.kind in _NODES_MATTER for seen in found.values())
+        return self._nodes.read() if self._wants_nodes and matters else Nodes()
+
+    def _keep_only(self, job_names: set[str]) -> None:
+        """Forget what is no longer watched: each attempt of a step has a Job of its own."""
+        self._seen = {name: self._seen.get(name) or _Seen() for name in job_names}
+        self._events.forget_all_but(job_names)
+        self._logs.forget_all_but(job_names)
+
+
+_LEAVE_A_LOG = frozenset({DiagnosisKind.ERROR, DiagnosisKind.OOM_KILLED})
+_NODES_MATTER = frozenset({DiagnosisKind.OOM_KILLED, DiagnosisKind.UNSCHEDULABLE})
+_CAUSE_IS_GONE = frozenset({DiagnosisKind.POD_DELETED, DiagnosisKind.JOB_DELETED, DiagnosisKind.JOB_FAILED})
+
+
+@dataclass
+class _Seen:
+    """What earlier looks have seen of a Job."""
+
+    pod: str = ""
+    memory: Memory = field(default_factory=Memory)
+    failure: Diagnosis | None = None
+    ending_since: float | None = None
+    read_at: float = 0.0
+
+    def cause_of(self, diagnosis: Diagnosis) -> Diagnosis:
+        """A pod that is gone took its cause with it; an earlier look may have seen it."""
+        if diagnosis.kind in _CAUSE_IS_GONE:
+            return self.failure or diagnosis
+        self.failure = diagnosis
+        return diagnosis
+
+
+def _namespaces(watched: Sequence[Watched]) -> set[str]:
+    return {job.namespace for job in watched}
+
+
+def _hidden(job: ApiObject | None) -> tuple[str, ...]:
+    found = value(job, "spec", "hidden")
+    return found if isinstance(found, tuple) else ()
+
+
+def _phase(pod: ApiObject) -> str:
+    return text(pod, "status", "phase")

@@ -1,0 +1,275 @@
+"""The executor: the stock loop, with the supervisor asked in every round.
+
+Imported when a job uses the executor, not before.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dagster_plus_k8s_helpers._dagster.execution import (
+    DagsterEvent,
+    DagsterExecutionInterruptedError,
+    StepDelegatingExecutor,
+    is_interrupted,
+    is_under_way,
+    newest_endings,
+    policy_of,
+    resumes_allowed,
+    will_be_resumed,
+    with_attempts,
+)
+from dagster_plus_k8s_helpers.deployment import current_deployment
+from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.executor.events.attempts import Rules
+from dagster_plus_k8s_helpers.executor.events.history import History, ends_step
+from dagster_plus_k8s_helpers.executor.events.learned_memory import LearnedMemory
+from dagster_plus_k8s_helpers.executor.events.reports import Reports
+from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
+from dagster_plus_k8s_helpers.executor.looking.run_worker import way_out, what_took
+from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings, start_timeout_of_step
+from dagster_plus_k8s_helpers.executor.step_handler import SupervisedStepHandler
+from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
+from dagster_plus_k8s_helpers.sizing.memory_ladder import ladder_of_step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import dagster as dg
+
+    from dagster_plus_k8s_helpers._dagster.execution import (
+        ActiveExecution,
+        ExecutionPlan,
+        ExecutionStep,
+        KnownExecutionState,
+        PlanOrchestrationContext,
+        SerializableErrorInfo,
+        StepHandlerContext,
+    )
+    from dagster_plus_k8s_helpers.executor.looking.run_worker import Taken
+    from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory, MemoryLadder
+
+__all__ = ["SupervisedExecutor"]
+
+# The stock loop asks for the health of step after step; here it never does, except when a run resumes.
+_NEVER = 10**9
+
+
+class SupervisedExecutor(StepDelegatingExecutor):
+    """The stock executor's loop; the supervisor looks after launches, health and retries.
+
+    It takes over a stock executor, so that whatever that one was configured with stays.
+
+    Args:
+        stock: What ``k8s_job_executor`` makes of the run's config.
+        settings: What it does beyond.
+
+    Attributes:
+        stock_step_handler: The step handler of the stock executor, which builds the Jobs.
+    """
+
+    def __init__(self, stock: Any, settings: ExecutorSettings) -> None:
+        self.__dict__.update(stock.__dict__)
+        self._settings = settings
+        self._check_step_health_interval_seconds = _NEVER
+        self.stock_step_handler = stock._step_handler  # noqa: SLF001 - it has no getter
+        self._handler = SupervisedStepHandler(
+            self.stock_step_handler, settings, self._track, self._look_at_own_pod
+        )
+        self._step_handler = self._handler
+        self._resuming = False
+        self._seen_storage_ids: set[int] = set()
+        self._endings: list[tuple[int, DagsterEvent]] | None = None
+        self._late: list[DagsterEvent] = []
+        self._plan_steps: dict[str, ExecutionStep] = {}
+        self._taken: Taken | None = None
+
+    def ladder_of(self, tags: Mapping[str, str]) -> MemoryLadder | None:
+        """The memory ladder that a step climbs when it may start again.
+
+        Args:
+            tags: Tags of its op.
+        """
+        return None if self.retries.disabled else ladder_of_step(tags, self._settings.memory_ladder)
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[DagsterEvent]:
+        """Run the steps of a plan."""
+        self._plan_context = plan_context
+        self._resuming = bool(plan_context.resume_from_failure)
+        self._history, self._reports = History(), Reports(plan_context)
+        self._supervisor = Supervisor(
+            self._handler.cluster,
+            plan_context.run_id,
+            self._settings,
+            self._history,
+            self._reports,
+            namespace=partial(self._handler.namespace_of, plan_context.dagster_run, plan_context.instance),
+            has_ended=self._has_ended,
+        )
+        self._handler.supervisor = self._supervisor
+        self._learned_memory = LearnedMemory(plan_context.instance, plan_context.dagster_run)
+        self._handler.will_be_resumed = will_be_resumed(plan_context.instance, plan_context.run_id)
+        try:
+            yield from super().execute(plan_context, execution_plan)
+            # What a run leaves behind whose steps have ended must not change how it ends.
+            with suppress(Exception):
+                self._supervisor.settle(is_interrupted)
+        except DagsterExecutionInterruptedError as interrupt:
+            raise self._end_of_worker(interrupt) from None
+        finally:
+            self._supervisor.close()
+
+    def _look_at_own_pod(self) -> None:
+        """Find out what ends this run worker, unless its run has ended or is being cancelled.
+
+        Before the Jobs of its steps are deleted, for which a pod may have all the time that is left to it.
+        """
+        if is_under_way(self._plan_context.instance, self._plan_context.run_id):
+            self._taken = what_took(self._handler.cluster, self._handler.place())
+
+    def _end_of_worker(self, interrupt: DagsterExecutionInterruptedError) -> DagsterExecutionInterruptedError:
+        """What this run worker ends with, when it was told to end.
+
+        A run that is cancelled takes its steps with it. Else the run worker is being taken away: where
+        another one goes on, Dagster lets this one end without a final event; elsewhere the run fails with
+        the cause.
+        """
+        instance, run = self._plan_context.instance, self._plan_context.dagster_run
+        try:
+            if self._taken is None:
+                self._look_at_own_pod()
+            if self._taken is None or not is_under_way(instance, run.run_id):
+                self._handler.terminate_all()
+                return interrupt
+            resumed = will_be_resumed(instance, run.run_id)
+            if resumed:
+                self._supervisor.leave()
+            else:
+                self._handler.terminate_all()
+            out = way_out(
+                run.tags,
+                resumes=resumes_allowed(instance),
+                in_dagster_plus=current_deployment().kind != "local",
+            )
+            said = self._reports.taken(self._taken, self._handler.owner, out, resumed=resumed)
+        # Whether the run goes on is not known, so nothing more is done to its steps.
+        except Exception:  # noqa: BLE001
+            return interrupt
+        return DagsterExecutionInterruptedError(said)
+
+    def _pop_events(
+        self, instance: dg.DagsterInstance, run_id: str, seen_storage_ids: set[int]
+    ) -> Sequence[DagsterEvent]:
+        """The round of the loop: what the API brought is acted upon when the log has been read after it."""
+        resuming, self._resuming = self._resuming, False
+        launched, look = ([], None) if resuming else self._supervisor.collect()
+        events = list(super()._pop_events(instance, run_id, seen_storage_ids))
+        # A page may be full: a step's own ending in the next one must come before any diagnosis of it.
+        while (resuming or look is not None or launched) and (
+            more := super()._pop_events(instance, run_id, seen_storage_ids)
+        ):
+            events.extend(more)
+        self._seen_storage_ids, self._endings = seen_storage_ids, None
+        kept = self._history.fold(events, resuming=resuming)
+        if resuming:
+            return kept
+        for key in self._history.successes_to_report():
+            attempts = self._history.attempts[key]
+            if attempts.memory is not None and (step := self._plan_steps.get(key)) is not None:
+                tried = [*(size for size in attempts.sizes if size != attempts.memory.limit)]
+                self._reports.worked(
+                    self._plan_context.for_step(step), attempts.memory, [*tried, attempts.memory.limit]
+                )
+        try:
+            self._supervisor.act(launched, look)
+        # What goes wrong in looking after the steps must not end a run whose steps are well.
+        except Exception as error:  # noqa: BLE001
+            self._supervisor.note(f"The steps could not be looked after: {type(error).__name__}: {error}")
+        late, self._late = self._late, []
+        return [*kept, *self._history.fold(late, resuming=False)]
+
+    def _has_ended(self, step_key: str) -> bool:
+        """Whether the event log has an ending of a step that the cursor has passed; the loop then gets it."""
+        if self._endings is None:
+            self._endings = newest_endings(self._plan_context.instance, self._plan_context.run_id)
+        found = {
+            storage_id: event
+            for storage_id, event in self._endings
+            if event.step_key == step_key and storage_id not in self._seen_storage_ids
+        }
+        self._seen_storage_ids.update(found)
+        self._late.extend(found.values())
+        return any(ends_step(event) for event in found.values())
+
+    def _get_step_handler_context(
+        self,
+        plan_context: PlanOrchestrationContext,
+        steps: Sequence[ExecutionStep],
+        active_execution: ActiveExecution,
+    ) -> StepHandlerContext:
+        (step,) = steps
+        self._plan_steps[step.key] = step
+        context = super()._get_step_handler_context(plan_context, steps, active_execution)
+        free = self._history.attempts[step.key].free
+        self._handler.free_attempts[step.key] = free
+        return with_attempts(context, plan_context, step, free) if free else context
+
+    def log_failure_or_retry_event_after_error(
+        self, step_context: Any, err_info: SerializableErrorInfo, known_state: KnownExecutionState
+    ) -> DagsterEvent:
+        """As the stock executor does it, by the attempts that count against the RetryPolicy."""
+        key = step_context.step.key
+        free = self._handler.free_attempts.get(key, 0)
+        counted = {**known_state.previous_retry_attempts}
+        counted[key] = max(counted.get(key, 0) - free, 0)
+        return super().log_failure_or_retry_event_after_error(
+            step_context, err_info, known_state._replace(previous_retry_attempts=counted)
+        )
+
+    def _rules(self, context: StepHandlerContext, key: str) -> Rules:
+        allowed = not self.retries.disabled
+        ladder = ladder_of_step(context.step_tags[key], self._settings.memory_ladder)
+        return Rules(
+            policy=policy_of(context.get_step_context(key)) if allowed else None,
+            ladder=ladder if self.retries.enabled else None,
+            # Deferred retries are a parent run's to make, and it knows the op's policy alone.
+            disruption_retries=self._settings.disruption_retries if self.retries.enabled else 0,
+            allowed=allowed,
+        )
+
+    def _track(self, context: StepHandlerContext, job_name: str, namespace: str) -> TrackedStep:
+        """What the supervisor keeps of a step."""
+        (key,) = context.execute_step_args.step_keys_to_execute or []
+        step_context = context.get_step_context(key)
+        problem = None
+        try:
+            rules = self._rules(context, key)
+            timeout = start_timeout_of_step(context.step_tags[key], self._settings.start_timeout)
+        except K8sConfigError as error:
+            rules = Rules(None, None, 0)
+            timeout, problem = None, error
+        step = TrackedStep(step_context, job_name, namespace, rules, timeout, time.monotonic())
+        step.problem = problem
+        if problem is None:
+            step.learned = self._learned(key, rules)
+        return step
+
+    def _learned(self, key: str, rules: Rules) -> tuple[Memory, str] | None:
+        attempts, ladder = self._history.attempts[key], rules.ladder
+        if ladder is None or not ladder.learn or attempts.made or attempts.memory is not None:
+            return None
+        try:
+            found = self._learned_memory.of(self._plan_steps[key])
+        # A storage that cannot say what was learned must not keep a step from starting.
+        except Exception as error:  # noqa: BLE001
+            self._supervisor.note(
+                f"What earlier runs learned cannot be read: {type(error).__name__}: {error}"
+            )
+            return None
+        # The maximum may have been lowered since.
+        return (ladder.capped(found[0]), found[1]) if found is not None else None

@@ -1,0 +1,1 @@
+"""The rules for these files, as data."""

@@ -1,0 +1,147 @@
+"""Which kind of file a document is: told by what it holds, by its name only where that leaves it open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.files.checks.other_chart import OTHER_CHART
+from dagster_plus_k8s_helpers.files.sections.keys import meant_key, names_of
+from dagster_plus_k8s_helpers.files.values.agent import DagsterCloudAgent
+from dagster_plus_k8s_helpers.files.values.cloud import ServiceAccount
+from dagster_plus_k8s_helpers.files.values.workspace import Workspace
+from dagster_plus_k8s_helpers.findings.finding import Finding, Rule, Severity
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.documents.document import YamlDocument
+
+__all__ = ["KIND_RULES", "UNKNOWN_KIND", "FileKind", "check_instance", "kind_of"]
+
+
+class FileKind(StrEnum):
+    """What a document is for."""
+
+    VALUES = "the agent's Helm values"
+    LOCATIONS = "dagster_cloud.yaml"
+    CONTAINER_CONTEXT = "container_context.yaml"
+    BUILD = "build.yaml"
+    INSTANCE = "dagster.yaml"
+
+
+UNKNOWN_KIND = Rule(
+    "DPK011",
+    Severity.ERROR,
+    "A file that is none of those that the platform reads cannot be checked.",
+    "give the agent's Helm values (dagsterCloud, workspace, ...), a dagster_cloud.yaml (locations), a "
+    "container_context.yaml (k8s) or a build.yaml (registry, directory)",
+)
+
+INSTANCE_FILE = Rule(
+    "DPK106",
+    Severity.NOTICE,
+    "A dagster.yaml, of which an instance of Dagster is made, is not checked; the chart writes the agent's.",
+    "give the Helm values that it is written from",
+)
+
+KIND_RULES = (UNKNOWN_KIND, INSTANCE_FILE)
+
+_KEYS: dict[FileKind, tuple[str, ...]] = {
+    FileKind.VALUES: (
+        "dagsterCloud",
+        "dagsterCloudAgent",
+        "workspace",
+        "computeLogs",
+        "imagePullSecrets",
+        "isolatedAgents",
+        "agentReplicas",
+        "serviceAccount",
+        "pythonLogs",
+        "agentMetrics",
+        "codeServerMetrics",
+        "nameOverride",
+        "fullnameOverride",
+        "extraManifests",
+        "rbacEnabled",
+    ),
+    FileKind.LOCATIONS: ("locations", "defaults"),
+    FileKind.CONTAINER_CONTEXT: ("k8s", "ecs", "docker", "aca", "container_context"),
+    FileKind.BUILD: ("registry", "directory"),
+    # Of an agent, and of any other instance.
+    FileKind.INSTANCE: (
+        "instance_class",
+        "dagster_cloud_api",
+        "user_code_launcher",
+        "run_launcher",
+        "run_coordinator",
+        "run_storage",
+        "event_log_storage",
+        "schedule_storage",
+        "local_artifact_storage",
+        "run_monitoring",
+        "run_retries",
+        "compute_logs",
+        "python_logs",
+        "isolated_agents",
+        "agent_queues",
+        "allowed_full_deployment_locations",
+        "allowed_branch_deployment_locations",
+    ),
+}
+_POD_KEYS = frozenset(
+    key for section in (DagsterCloudAgent, Workspace, ServiceAccount) for key in names_of(section)
+)
+"""Keys that stand one level deeper in values."""
+
+_NAMES = {
+    "values": FileKind.VALUES,
+    "dagster_cloud": FileKind.LOCATIONS,
+    "container_context": FileKind.CONTAINER_CONTEXT,
+    "build": FileKind.BUILD,
+    "dagster": FileKind.INSTANCE,
+}
+
+
+def kind_of(document: YamlDocument) -> FileKind | Finding:
+    """The kind of a document, or a finding when it is none of them.
+
+    Keys count by what was probably meant, so that a misspelt one is checked and not waved through.
+    """
+    by_name = _by_name(document.file)
+    keys = (
+        [key for key in document.data if isinstance(key, str)] if isinstance(document.data, Mapping) else []
+    )
+    scores = {kind: _score(keys, known) for kind, known in _KEYS.items()}
+    scores[FileKind.VALUES] += _score(keys, tuple(OTHER_CHART))
+    best = max(scores.values())
+    if best:
+        likely = [kind for kind, score in scores.items() if score == best]
+        return by_name if by_name in likely else likely[0]
+    if by_name:
+        return by_name
+    if keys and _POD_KEYS.issuperset(keys):
+        return FileKind.VALUES
+    shown = f"; its keys are {', '.join(map(repr, keys[:5]))}" if keys else ""
+    return UNKNOWN_KIND.at(document.where(()), f"this is no file of the agent's or of code locations{shown}")
+
+
+def check_instance(document: YamlDocument) -> list[Finding]:
+    """That a dagster.yaml is not checked."""
+    owner = document.data.get("instance_class") if isinstance(document.data, Mapping) else None
+    is_agent = isinstance(owner, Mapping) and str(owner.get("module")).startswith("dagster_cloud.")
+    message = "this is the dagster.yaml of an agent" if is_agent else "this is a dagster.yaml"
+    return [INSTANCE_FILE.at(document.where(()), f"{message}, which is not checked")]
+
+
+def _score(keys: list[str], known: tuple[str, ...]) -> int:
+    """How much the keys speak for a kind: 3 for each key as it should be, 1 for each near one."""
+    return sum(3 if key in known else int(meant_key(key, known) != key) for key in keys)
+
+
+def _by_name(file: str) -> FileKind | None:
+    stem = PurePath(file).name.lower().replace("-", "_").partition(".")[0]
+    exact = _NAMES.get(stem)
+    if exact:
+        return exact
+    return next((kind for name, kind in _NAMES.items() if name in stem), None)

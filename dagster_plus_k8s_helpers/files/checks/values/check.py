@@ -1,0 +1,281 @@
+"""Everything that is wrong with an agent's Helm values, each with its place and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dagster_plus_k8s_helpers.documents.document import Path, parse_path, read_yaml, shown_path
+from dagster_plus_k8s_helpers.errors import did_you_mean
+from dagster_plus_k8s_helpers.files.checks.catalogue.values import (
+    LATER_DOCUMENT,
+    LOG_MANAGER,
+    MISPLACED_KEY,
+    NO_SUCH_FIELD,
+    NOT_VALUES,
+    OTHER_CHARTS_KEY,
+)
+from dagster_plus_k8s_helpers.files.checks.other_chart import OTHER_CHART, home_in_values
+from dagster_plus_k8s_helpers.files.checks.reasons import finding_of, unknown_field
+from dagster_plus_k8s_helpers.files.checks.values.homes import home_of, sections
+from dagster_plus_k8s_helpers.files.checks.values.pairs import check_pairs
+from dagster_plus_k8s_helpers.files.sections.all_problems import all_problems
+from dagster_plus_k8s_helpers.files.sections.credentials import check_credentials
+from dagster_plus_k8s_helpers.files.sections.keys import (
+    MISSPELT_KEY,
+    UNKNOWN_KEY,
+    WRONG_CASE,
+    check_keys,
+    corrected,
+    names_of,
+)
+from dagster_plus_k8s_helpers.files.sections.known_keys import (
+    CHART_VERSION,
+    agent_reads,
+    is_newer_section,
+    version_of_agent,
+)
+from dagster_plus_k8s_helpers.files.sections.kubernetes_keys import check_spelling, check_spelling_of_field
+from dagster_plus_k8s_helpers.files.sections.kubernetes_values import Kubernetes
+from dagster_plus_k8s_helpers.files.sections.refusals import refusals
+from dagster_plus_k8s_helpers.files.values.agent_values import AgentValues
+from dagster_plus_k8s_helpers.files.values.pods import ALLOWED_MODELS, SERVER_MODELS, AllowedFields, PodConfig
+from dagster_plus_k8s_helpers.findings.finding import not_too_many
+from dagster_plus_k8s_helpers.findings.waivers import after_waivers
+from dagster_plus_k8s_helpers.pod.objects.schema import field_types
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.documents.document import YamlDocument
+    from dagster_plus_k8s_helpers.files.sections.section import Section
+    from dagster_plus_k8s_helpers.findings.finding import Finding
+
+__all__ = ["check_values", "check_values_file"]
+
+
+def check_values_file(content: bytes | str, file: str) -> tuple[list[YamlDocument], list[Finding]]:
+    """The documents of a values file, and everything that is wrong with the file and not waived.
+
+    Args:
+        content: What the file holds.
+        file: Its name, for the findings.
+    """
+    documents, findings = read_yaml(content, file)
+    for document in documents:
+        findings += check_values(document)
+    text = content if isinstance(content, str) else content.decode("utf-8-sig", errors="replace")
+    return documents, not_too_many(after_waivers(text, file, findings))
+
+
+def check_values(document: YamlDocument) -> list[Finding]:
+    """Everything that is wrong with the values in a document, in the order of the document.
+
+    Args:
+        document: One document of a values file.
+    """
+    data = document.data
+    if not isinstance(data, Mapping):
+        found = "a list" if isinstance(data, list) else "a single value"
+        message = f"the values must be a mapping, not {found}"
+        return [NOT_VALUES.at(document.where(()), message)]
+    findings = [
+        *_later(document),
+        *_keys(document, data),
+        *check_pairs(document, data),
+        *check_credentials(document),
+    ]
+    looked_at: list[Path] = []
+    for marker, value, path in _kubernetes_in(AgentValues, data, ()):
+        looked_at.append(path)
+        findings += _check_pods(document, marker, value, path) if isinstance(marker, PodConfig) else []
+        findings += _check_object(document, marker, value, path) if isinstance(marker, Kubernetes) else []
+    for path in _ALLOWED:
+        findings += _check_allowed(document, _at(data, path), path)
+        looked_at += [
+            (*path, section) for section in ALLOWED_MODELS if _has_names(_at(data, (*path, section)))
+        ]
+    said = {parse_path(finding.where.path) for finding in findings}
+    renamed: dict[Path, str] = {}
+    meant = corrected(names_of(AgentValues), data, renamed)
+    for problem in all_problems(AgentValues, meant, [*looked_at, *_variables_in(said)]):
+        path = tuple(renamed.get(problem.path[: end + 1], part) for end, part in enumerate(problem.path))
+        # check_keys has said what keys are no text.
+        if path in said or problem.reason == "Keys should be strings":
+            continue
+        if problem.path[:2] == ("computeLogs", "custom") and problem.reason == "is missing":
+            findings.append(LOG_MANAGER.at(document.where(path), f"{path[-1]} is missing"))
+        else:
+            findings.append(finding_of(document, path, problem.reason, problem.value))
+    return sorted(findings, key=lambda finding: (finding.where.line, finding.where.column))
+
+
+def _variables_in(said: set[Path]) -> list[Path]:
+    """Variables that have a finding, so that reading need not stop at each of them."""
+    return [path for path in said if path[:2] == ("workspace", "envVars")]
+
+
+def _later(document: YamlDocument) -> Iterator[Finding]:
+    if document.position:
+        message = f"these values are document {document.position + 1} of the file"
+        yield LATER_DOCUMENT.at(document.where(()), message)
+
+
+def _keys(document: YamlDocument, data: object) -> Iterator[Finding]:
+    """What is wrong with the keys, with the section that a misplaced one belongs in."""
+    for finding in check_keys(document, AgentValues, data):
+        path = parse_path(finding.where.path)
+        block = str(path[-1]) if path else ""
+        if block in OTHER_CHART and path[:-1] in {(), ("workspace",), ("dagsterCloudAgent",)}:
+            home = home_in_values(block, _at(data, path))
+            message = f"{block!r} is a block of the chart dagster and not of the agent's"
+            yield OTHER_CHARTS_KEY.at(finding.where, message, fix=f"write {home}" if home else "")
+            continue
+        if finding.code not in {MISSPELT_KEY.code, UNKNOWN_KEY.code}:
+            yield finding
+            continue
+        home = home_of(str(path[-1]), path[:-1])
+        if home:
+            message = f"there is no key {path[-1]!r} {_in_section(path[:-1])}"
+            yield MISPLACED_KEY.at(finding.where, message, fix=f"write {home}{_up(home, path)}")
+        elif agent_reads(path) or finding.code == UNKNOWN_KEY.code:
+            yield _newer(document, path)
+        else:
+            yield finding
+
+
+def _up(home: str, path: Path) -> str:
+    """In words, that a key belongs at the top of the file."""
+    if home != path[-1]:
+        return ""
+    return " one level up" if len(path) == 2 else " at the top of the file"
+
+
+def _newer(document: YamlDocument, path: Path) -> Finding:
+    """What can be said of a key that only a newer chart can know."""
+    agent = f"the agent {version_of_agent()}"
+    if agent_reads(path):
+        message = (
+            f"{agent} reads the key {path[-1]!r}, which the chart {CHART_VERSION} does not pass on to it"
+        )
+    else:
+        message = f"neither the chart {CHART_VERSION} nor {agent} is known to read the key {path[-1]!r} here"
+    return UNKNOWN_KEY.at(document.where(path, key=True), message)
+
+
+def _in_section(path: Path) -> str:
+    return f"in {shown_path(path)}" if path else "at the top"
+
+
+_ALLOWED = [path for section, path in sections(AgentValues, ()) if section is AllowedFields]
+
+
+def _kubernetes_in(
+    section: type[Section], data: Mapping[Any, Any], path: Path
+) -> Iterator[tuple[object, object, Path]]:
+    """Every value that Kubernetes' own rules are for, what it is, and where it stands."""
+    for inner, place in sections(section, path):
+        values = _at(data, place)
+        if not isinstance(values, Mapping):
+            continue
+        for name, info in inner.model_fields.items():
+            key = info.alias or name
+            for marker in info.metadata:
+                if values.get(key) is not None and _is_of_kubernetes(marker, values[key]):
+                    yield marker, values[key], (*place, key)
+
+
+def _is_of_kubernetes(marker: object, value: object) -> bool:
+    if isinstance(marker, Kubernetes):
+        return isinstance(value, list) or not marker.or_mapping
+    return isinstance(marker, PodConfig)
+
+
+def _at(data: object, path: Path) -> object:
+    for part in path:
+        data = data.get(part) if isinstance(data, Mapping) else None
+    return data
+
+
+def _check_object(document: YamlDocument, marker: Kubernetes, value: object, path: Path) -> Iterator[Finding]:
+    if marker.field:
+        field = field_types(marker.model)[marker.field]
+        yield from check_spelling_of_field(document, field, value, path)
+    else:
+        yield from check_spelling(document, marker.model, value, path)
+    yield from _refused(document, marker.read, value, path)
+
+
+def _check_pods(document: YamlDocument, marker: PodConfig, value: object, path: Path) -> Iterator[Finding]:
+    if not isinstance(value, Mapping):
+        yield from _refused(document, marker.read, value, path)
+        return
+    models = marker.models
+    for key in value:
+        if key not in models:
+            yield _unknown_section(document, str(key), models, (*path, str(key)))
+    known = {key: said for key, said in value.items() if key in models}
+    for key, said in known.items():
+        yield from check_spelling(document, models[key], said, (*path, key))
+    yield from _refused(document, marker.read, known, path)
+
+
+def _unknown_section(document: YamlDocument, key: str, models: Mapping[str, str], path: Path) -> Finding:
+    where = document.where(path, key=True)
+    if key in ALLOWED_MODELS:
+        owner = (
+            "a run has no Deployment and no Service" if key in SERVER_MODELS else "a code server is no Job"
+        )
+        return NO_SUCH_FIELD.at(where, f"{owner} and takes no {key}", fix="delete it")
+    by_plain = {name.lower(): name for name in models}
+    plain = key.replace("_", "").lower()
+    if plain in by_plain:
+        message = f"this file does not spell the key {key!r}"
+        return WRONG_CASE.at(where, message, fix=f"write {by_plain[plain]!r}")
+    if is_newer_section(key):
+        return _newer(document, path)
+    for name, model in models.items():
+        if any(key in {field, row.camel} for field, row in field_types(model).items()) and key != "name":
+            camel = next(row.camel for field, row in field_types(model).items() if key in {field, row.camel})
+            message = f"{key!r} belongs one level further in"
+            return MISPLACED_KEY.at(where, message, fix=f"write {name}: {{{camel}: ...}}")
+    suggestion = did_you_mean(key, models)
+    message = f"there is no key {key!r} here{suggestion}"
+    if suggestion:
+        return MISSPELT_KEY.at(where, message, fix=f"write {suggestion.split(chr(39))[1]!r}")
+    return NO_SUCH_FIELD.at(where, message, fix=f"write one of {', '.join(models)}")
+
+
+def _refused(document: YamlDocument, read: Any, value: object, path: Path) -> Iterator[Finding]:
+    for refusal in refusals(read, value):
+        here = (*path, *refusal.path)
+        if refusal.reason.startswith("is given twice, as "):
+            continue  # check_spelling has said so
+        if refusal.is_unknown_field:
+            yield unknown_field(document, here, refusal.reason)
+        else:
+            yield finding_of(document, here, refusal.reason, quantity=refusal.is_quantity)
+
+
+def _has_names(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(said, bool) for said in value.values())
+
+
+def _check_allowed(document: YamlDocument, value: object, path: Path) -> Iterator[Finding]:
+    """What is wrong with the names in the list of fields that users may set."""
+    if not isinstance(value, Mapping):
+        return
+    for section, model in ALLOWED_MODELS.items():
+        named = value.get(section)
+        types = field_types(model)
+        camel_names = [row.camel for row in types.values()]
+        for key in named if isinstance(named, Mapping) else ():
+            if key in camel_names:
+                continue
+            where = document.where((*path, section, str(key)), key=True)
+            if key in types:
+                message = f"this file does not spell the key {key!r}"
+                yield WRONG_CASE.at(where, message, fix=f"write {types[key].camel!r}")
+                continue
+            suggestion = did_you_mean(str(key), camel_names)
+            message = f"{section} has no field {key!r}{suggestion}"
+            fix = f"write {suggestion.split(chr(39))[1]!r}" if suggestion else ""
+            yield (MISSPELT_KEY if suggestion else NO_SUCH_FIELD).at(where, message, fix=fix)

@@ -1,0 +1,1 @@
+"""The agent's Helm values as typed sections."""

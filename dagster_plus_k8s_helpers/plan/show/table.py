@@ -1,0 +1,151 @@
+"""A plan as a table for a terminal: a row a pod, and what they ask for together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from dagster_plus_k8s_helpers.capacity.gpus import is_gpu
+from dagster_plus_k8s_helpers.capacity.totals import amounts_of
+from dagster_plus_k8s_helpers.plan.show.node_words import node_words
+from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
+from dagster_plus_k8s_helpers.terminal import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from decimal import Decimal
+
+    from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+    from dagster_plus_k8s_helpers.capacity.totals import Amounts, Peak
+    from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod
+    from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, StepPlan
+
+__all__ = ["fit_lines", "plan_table", "summary_lines"]
+
+_MOST_NAMED = 3
+
+
+def plan_table(plan: RunPlan) -> Table:
+    """A row for the run's pod and for each step."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column("Pod of", overflow="fold")
+    for heading in ("CPU", "Memory", "GPU"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("Nodes", overflow="fold")
+    table.add_row(f"run of {plan.job}", *_amounts(plan.run.container), _nodes(plan.run))
+    for step in plan.steps.values():
+        if step.pod is None:
+            table.add_row(f"  {step.key}", *_amounts(step.asked), _elsewhere(step), style="dim")
+        else:
+            cpu, memory, gpu = _amounts(step.pod.container)
+            up_to = f", up to {step.last_memory.limit}" if step.last_memory else ""
+            table.add_row(f"  {step.key}", cpu, f"{memory}{up_to}", gpu, _nodes(step.pod))
+    return table
+
+
+def summary_lines(plan: RunPlan) -> Iterator[str]:
+    """What the pods ask for together, in sentences."""
+    own = [step for step in plan.steps.values() if step.pod is not None]
+    concurrent = "no limit" if plan.max_concurrent is None else str(plan.max_concurrent)
+    yield f"executor {plan.executor}; steps at once: {concurrent}"
+    if own:
+        yield f"at one time {_between(plan.peak)}"
+        silent = _silent(plan)
+        if plan.last_peak != plan.peak:
+            yield f"and {_between(plan.last_peak)} with each memory ladder at its last rung"
+        if silent:
+            yield f"not in this, since they request neither CPU nor memory: {silent}"
+    share = plan.in_run_pod
+    if share is not None:
+        limits = ", ".join(f"{name} {amount}" for name, amount in share.limits.items()) or "no limits"
+        asked = f"{_together(share.largest)} at most and {_together(share.total)} in all"
+        yield (
+            f"steps run in the run's pod ({limits}); their op tags ask for "
+            f"{asked if share.ignored else 'nothing'}"
+        )
+        if share.ignored:
+            yield f"nobody reads the op tags of {', '.join(share.ignored)}"
+
+
+def fit_lines(plan: RunPlan, pools: Sequence[NodePool]) -> Iterator[str]:
+    """What fits nowhere, in the scheduler's words, or grows until it does not; or that everything fits."""
+    fits = plan.fit(pools)
+    homeless = {name: fit for name, fit in fits.items() if not fit}
+    for name, fit in homeless.items():
+        yield f"{name}: {fit.message}"
+    if not homeless:
+        yield "every pod fits the nodes given"
+    for key, fit in plan.last_fit(pools).items():
+        memory = plan.steps[key].last_memory
+        if not fit and key not in homeless and memory is not None:
+            yield f"{key}: with its memory ladder at {memory.limit}: {fit.message}"
+
+
+def _amounts(container: Container) -> tuple[str, str, str]:
+    resources = {
+        name: (container.requests.get(name), container.limits.get(name))
+        for name in {**container.requests, **container.limits}
+    }
+    gpus = [name for name in resources if is_gpu(name)]
+    return (
+        _pair(*resources.get("cpu", (None, None))),
+        _pair(*resources.get("memory", (None, None))),
+        ", ".join(_pair(*resources[name]) for name in gpus) or "-",
+    )
+
+
+def _pair(request: str | None, limit: str | None) -> str:
+    """``request / limit``; a single figure is a limit alone, and Kubernetes then requests as much."""
+    if request is None:
+        return limit or "-"
+    return f"{request} / {limit or '-'}"
+
+
+def _nodes(pod: Pod) -> Text:
+    """As it is: the brackets of an affinity are no markup."""
+    return Text("\n".join(one_line(word.line) for word in node_words(pod.spec_template)) or "any")
+
+
+def _elsewhere(step: StepPlan) -> str:
+    return "in the run's pod; what it asks for is not read" if step.runs_in == "run pod" else "elsewhere"
+
+
+def _between(peak: Peak) -> str:
+    if peak.is_exact:
+        return _together(peak.at_least)
+    if peak.at_most is None:
+        return f"at least {_together(peak.at_least)}; no bound above"
+    return f"between {_together(peak.at_least)} and {_together(peak.at_most)}"
+
+
+def _silent(plan: RunPlan) -> str:
+    """The pods that the scheduler sets no CPU and no memory aside for."""
+    pods = {f"the run of {plan.job}": plan.run}
+    pods |= {step.key: step.pod for step in plan.steps.values() if step.pod is not None}
+    names = [
+        name
+        for name, pod in pods.items()
+        if not (amounts := amounts_of(pod.spec_template, name)).cpu and not amounts.memory
+    ]
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _together(amounts: Amounts) -> str:
+    parts = [
+        f"{amounts.cpu.normalize():f} CPU" if amounts.cpu else "",
+        f"{_bytes(amounts.memory)} memory" if amounts.memory else "",
+        f"{amounts.gpu.normalize():f} GPU" if amounts.gpu else "",
+    ]
+    return ", ".join(filter(None, parts)) or "nothing"
+
+
+def _bytes(amount: Decimal) -> str:
+    """Bytes as people write them: the largest binary unit of which there is at least one."""
+    for exponent, unit in ((40, "Ti"), (30, "Gi"), (20, "Mi"), (10, "Ki")):
+        if amount >= 2**exponent:
+            return f"{round(float(amount) / 2**exponent, 1):g}{unit}"
+    return Quantity(amount).canonical

@@ -1,0 +1,1 @@
+"""Amounts of resources: exact quantities, and what makes one a mistake."""

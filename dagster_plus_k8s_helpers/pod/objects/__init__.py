@@ -1,0 +1,1 @@
+"""Kubernetes' objects as such: field names and types, names and labels, and merging."""

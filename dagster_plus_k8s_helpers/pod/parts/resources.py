@@ -1,0 +1,351 @@
+"""How much CPU, memory, GPU and disk a container asks for and may use.
+
+Source: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import ClassVar, NamedTuple, TypeAlias
+
+from dagster_plus_k8s_helpers.arguments import answering
+from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
+from dagster_plus_k8s_helpers.pod.amounts.checks import (
+    STEPS,
+    amount_of,
+    check_amount,
+    check_memory_limit,
+    is_native,
+)
+from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity, QuantityLike
+from dagster_plus_k8s_helpers.pod.immutable import Checked, Immutable
+from dagster_plus_k8s_helpers.pod.objects.names import check_qualified_name
+
+__all__ = [
+    "NVIDIA_GPU",
+    "Amount",
+    "AmountLike",
+    "Factor",
+    "Resources",
+    "check_limit",
+    "check_request",
+    "check_resource_name",
+]
+
+NVIDIA_GPU = "nvidia.com/gpu"
+
+Factor: TypeAlias = int | float | Decimal | Fraction
+"""What an amount can be multiplied by."""
+
+
+class Amount(NamedTuple):
+    """How much of one resource: what the scheduler reserves, and what the container may use at most."""
+
+    request: Quantity | None
+    limit: Quantity | None
+
+
+AmountLike: TypeAlias = QuantityLike | tuple[QuantityLike | None, QuantityLike | None]
+"""A limit, or a pair ``(request, limit)`` in which ``None`` leaves a side out."""
+
+_NAMES = {"cpu": "cpu", "memory": "memory", "gpu": NVIDIA_GPU, "ephemeral_storage": "ephemeral-storage"}
+
+
+_PAIR = 'write cpu="2" for a limit, cpu=("1", "2") for a request and a limit; memory and gpu alike'
+
+
+@answering(
+    advice={
+        "limits": _PAIR,
+        "requests": _PAIR,
+        "storage": "write ephemeral_storage=...",
+        "disk": "write ephemeral_storage=...",
+    }
+)
+class Resources(Checked, Immutable):
+    """The resources of one container, checked when made; immutable, comparable and hashable.
+
+    A single amount is a limit, as Dagster+ recommends: Kubernetes then requests the same. A pair is
+    ``(request, limit)``, and ``None`` in it leaves that side out. To Kubernetes a limit of 0 is no limit,
+    which is how an upper layer takes one away.
+
+    Args:
+        cpu: CPUs: ``"500m"``, ``1``, ``("2", "4")``. Kubernetes rounds up to a thousandth. A bare number
+            above 448 is refused, as meant in thousandths: ``"500000m"`` or ``Quantity(500)`` is 500 CPUs.
+        memory: Bytes, at least 4 MiB: ``"2Gi"``, ``("8Gi", "16Gi")``.
+        gpu: Whole NVIDIA GPUs (``nvidia.com/gpu``).
+        ephemeral_storage: Bytes of the node's disk.
+        extended: Any other resource by its full name: ``{"amd.com/gpu": 1, "hugepages-2Mi": "64Mi"}``.
+
+    Raises:
+        K8sConfigError: An amount that Kubernetes refuses, or that is almost surely a mistake of units.
+    """
+
+    __slots__ = ("_amounts",)
+
+    MODEL: ClassVar = "V1ResourceRequirements"
+
+    _amounts: dict[str, Amount]
+
+    def __init__(
+        self,
+        cpu: AmountLike | None = None,
+        memory: AmountLike | None = None,
+        gpu: AmountLike | None = None,
+        ephemeral_storage: AmountLike | None = None,
+        extended: Mapping[str, AmountLike] | None = None,
+    ) -> None:
+        given = {"cpu": cpu, "memory": memory, "gpu": gpu, "ephemeral_storage": ephemeral_storage}
+        amounts = {}
+        for field, value in given.items():
+            if value is not None:
+                amounts[_NAMES[field]] = _checked(field, _NAMES[field], value)
+        for name, value in _mapping(extended).items():
+            if name in amounts:
+                raise K8sConfigError(f"{name!r} is given twice; keep one of the two", where="extended")
+            try:
+                _check_extended_name(name)
+            except K8sConfigError as error:
+                raise error.within("extended") from None
+            amounts[name] = _checked(f"extended[{name!r}]", name, value)
+        object.__setattr__(self, "_amounts", amounts)
+
+    @classmethod
+    def from_dict(cls, requirements: Mapping[str, Mapping[str, QuantityLike]]) -> Resources:
+        """From Kubernetes' own form, ``{"requests": {...}, "limits": {...}}``; the inverse of `to_dict`.
+
+        Raises:
+            K8sConfigError: Another key than the two, or an amount that the constructor refuses.
+        """
+        if not isinstance(requirements, Mapping):
+            raise K8sConfigError(f"must be a mapping, not {type(requirements).__name__}")
+        for key, side in requirements.items():
+            if not isinstance(side, Mapping):
+                raise K8sConfigError(f"must be a mapping, not {type(side).__name__}", where=str(key))
+            if key not in {"requests", "limits"}:
+                raise UnknownFieldError(key, ["requests", "limits"], of="ResourceRequirements")
+        requests, limits = requirements.get("requests", {}), requirements.get("limits", {})
+        amounts = {name: (requests.get(name), limits.get(name)) for name in {**requests, **limits}}
+        fields: dict[str, AmountLike] = {
+            field: amounts.pop(name) for field, name in _NAMES.items() if name in amounts
+        }
+        return cls(**fields, extended=amounts)
+
+    @property
+    def cpu(self) -> Amount | None:
+        """CPUs, when said."""
+        return self._amounts.get("cpu")
+
+    @property
+    def memory(self) -> Amount | None:
+        """Bytes of memory, when said."""
+        return self._amounts.get("memory")
+
+    @property
+    def gpu(self) -> Amount | None:
+        """NVIDIA GPUs, when said."""
+        return self._amounts.get(NVIDIA_GPU)
+
+    @property
+    def ephemeral_storage(self) -> Amount | None:
+        """Bytes of the node's disk, when said."""
+        return self._amounts.get("ephemeral-storage")
+
+    @property
+    def extended(self) -> dict[str, Amount]:
+        """Every other resource, by its full name."""
+        named = set(_NAMES.values())
+        return {name: amount for name, amount in self._amounts.items() if name not in named}
+
+    @property
+    def requests(self) -> dict[str, Quantity]:
+        """What is requested, by Kubernetes' resource names; a limit alone is not repeated here."""
+        return {name: amount.request for name, amount in self._amounts.items() if amount.request is not None}
+
+    @property
+    def limits(self) -> dict[str, Quantity]:
+        """What is allowed, by Kubernetes' resource names."""
+        return {name: amount.limit for name, amount in self._amounts.items() if amount.limit is not None}
+
+    def scaled(
+        self,
+        *,
+        cpu: Factor = 1,
+        memory: Factor = 1,
+        ephemeral_storage: Factor = 1,
+    ) -> Resources:
+        """A new object with requests and limits multiplied, rounded up to 1m of CPU or a whole byte.
+
+        Args:
+            cpu: Factor for CPU.
+            memory: Factor for memory: ``Resources(memory="2Gi").scaled(memory=1.5)`` has 3Gi.
+            ephemeral_storage: Factor for disk.
+
+        Raises:
+            K8sConfigError: A factor for a resource that is not set, or one that leaves too little.
+        """
+        amounts: dict[str, AmountLike] = dict(self._amounts)
+        factors = {"cpu": cpu, "memory": memory, "ephemeral_storage": ephemeral_storage}
+        for field, factor in factors.items():
+            name = _NAMES[field]
+            if factor == 1:
+                continue
+            if not isinstance(factor, int | float | Decimal | Fraction):
+                raise K8sConfigError(f"{factor!r} is no number to scale by", where=field)
+            if name not in self._amounts:
+                raise K8sConfigError(f"there is no {field} to scale in {self!r}", where=field)
+            request, limit = (
+                side and (side * factor).rounded_up_to(STEPS[name]) for side in self._amounts[name]
+            )
+            amounts[name] = (request, limit)
+        return Resources.from_dict(_requirements(amounts))
+
+    def to_dict(self) -> dict[str, dict[str, str]]:
+        """Kubernetes' own form, ``{"requests": {...}, "limits": {...}}``, without empty sides."""
+        return {
+            side: {name: str(amount) for name, amount in named.items()}
+            for side, named in self.checked().items()
+        }
+
+    def checked(self) -> dict[str, dict[str, Quantity]]:
+        """`to_dict` with the amounts as quantities."""
+        sides = {"requests": self.requests, "limits": self.limits}
+        return {side: named for side, named in sides.items() if named}
+
+    def __eq__(self, other: object) -> bool:
+        return self._amounts == other._amounts if isinstance(other, Resources) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._amounts.items()))
+
+    def __bool__(self) -> bool:
+        return bool(self._amounts)
+
+    def __repr__(self) -> str:
+        fields = {field: self._amounts[name] for field, name in _NAMES.items() if name in self._amounts}
+        shown = [f"{field}={_shown(amount)}" for field, amount in fields.items()]
+        if self.extended:
+            others = ", ".join(f"{name!r}: {_shown(amount)}" for name, amount in self.extended.items())
+            shown.append(f"extended={{{others}}}")
+        return f"Resources({', '.join(shown)})"
+
+    def __reduce__(self) -> tuple[object, tuple[dict[str, dict[str, str]]]]:
+        return Resources.from_dict, (self.to_dict(),)
+
+
+def _shown(amount: Amount) -> str:
+    if amount.request is None:
+        return repr(str(amount.limit))
+    return repr((str(amount.request), amount.limit and str(amount.limit)))
+
+
+def _requirements(amounts: Mapping[str, AmountLike]) -> dict[str, dict[str, QuantityLike]]:
+    sides: dict[str, dict[str, QuantityLike]] = {"requests": {}, "limits": {}}
+    for name, amount in amounts.items():
+        request, limit = amount if isinstance(amount, tuple) else (None, amount)
+        if request is not None:
+            sides["requests"][name] = request
+        if limit is not None:
+            sides["limits"][name] = limit
+    return sides
+
+
+def _mapping(extended: Mapping[str, AmountLike] | None) -> Mapping[str, AmountLike]:
+    if extended is None:
+        return {}
+    if not isinstance(extended, Mapping):
+        raise K8sConfigError(
+            f"must map resource names to amounts, such as {{'amd.com/gpu': 1}}, not {extended!r}",
+            where="extended",
+        )
+    return extended
+
+
+def _checked(field: str, name: str, value: AmountLike) -> Amount:
+    """The amount of one resource, or an error that names the field."""
+    try:
+        amount = _amount(name, value)
+        if amount.request is not None:
+            check_amount(name, amount.request)
+        if amount.limit is not None:
+            check_limit(name, amount.limit)
+        if amount.request is not None:
+            check_request(name, amount.request, amount.limit)
+    except K8sConfigError as error:
+        raise error.within(field) from None
+    return amount
+
+
+def _amount(name: str, value: AmountLike) -> Amount:
+    if not isinstance(value, tuple | list):
+        return Amount(None, amount_of(name, value))
+    if len(value) != 2:
+        raise K8sConfigError(f"{value!r} has {len(value)} parts; write one amount or (request, limit)")
+    request, limit = (None if side is None else amount_of(name, side) for side in value)
+    if request is None and limit is None:
+        raise K8sConfigError("(None, None) says nothing; leave it out")
+    return Amount(request, limit)
+
+
+def check_limit(name: str, limit: Quantity) -> None:
+    """Refuses a limit that Kubernetes refuses or nobody means.
+
+    Raises:
+        K8sConfigError: No usable amount of the resource ``name``.
+    """
+    if name == "memory":
+        check_memory_limit(limit)
+    check_amount(name, limit)
+
+
+def check_request(name: str, request: Quantity, limit: Quantity | None) -> None:
+    """Refuses a request that does not go with its limit.
+
+    Raises:
+        K8sConfigError: It is above the limit, or differs from it where Kubernetes wants both equal.
+    """
+    if limit is not None and request > limit:
+        meant = (str(limit), str(request))
+        raise K8sConfigError(f"the request {request} is above the limit {limit}; did you mean {meant}?")
+    if (not is_native(name) or name.startswith("hugepages-")) and request != limit:
+        raise K8sConfigError(
+            f"Kubernetes does not share out {name}: the request must equal the limit; "
+            f"write {limit or request}"
+        )
+
+
+def check_resource_name(name: str) -> None:
+    """Refuses a name that Kubernetes has no resource of.
+
+    Raises:
+        K8sConfigError: No name of Kubernetes' own, and none that a device plugin can have.
+    """
+    if name == "gpu":
+        raise K8sConfigError(f"'gpu' is no resource; write {NVIDIA_GPU!r}, or another vendor's name")
+    if name not in _NAMES.values():
+        _check_extended_name(name)
+
+
+def _check_extended_name(name: str) -> None:
+    if not isinstance(name, str):
+        raise K8sConfigError(f"the name {name!r} must be text")
+    if name in _NAMES.values() or name in _NAMES:
+        field = next(field for field, native in _NAMES.items() if name in {field, native})
+        raise K8sConfigError(f"{name!r} is not an extended resource; write {field}=...")
+    if name.startswith("hugepages-"):
+        try:
+            Quantity(name.removeprefix("hugepages-"))
+        except K8sConfigError as error:
+            raise K8sConfigError(f"{name!r}: {error.reason}") from None
+        return
+    if "/" not in name:
+        raise K8sConfigError(
+            f"{name!r} has no domain; write the name the device plugin gives it, such as 'amd.com/gpu'"
+        )
+    if name.startswith("requests."):
+        raise K8sConfigError(
+            f"{name!r} is what a ResourceQuota calls it; write {name.removeprefix('requests.')!r}"
+        )
+    check_qualified_name(name, "resource name")

@@ -1,0 +1,1 @@
+"""How much memory an attempt of a step gets: the ladder after an OOM, and the Job it is written into."""
