@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-TARGET = Path(__file__).parent.parent / "dagster_plus_k8s_helpers" / "agent" / "known_keys.json"
+TARGET = Path(__file__).parent.parent / "dagster_plus_k8s_helpers" / "files" / "sections" / "known_keys.json"
 # What agents elsewhere than on Kubernetes read is taken as it is.
 AS_IT_IS = ("container_context.docker.", "container_context.ecs.", "container_context.aca.")
 

@@ -1,6 +1,6 @@
 """Whatever a file looks like: an edit of it says what was asked for, and leaves all else as it was written.
 
-10,000 examples: HYPOTHESIS_PROFILE=thorough pytest tests/agent/test_generated_edits.py
+10,000 examples: HYPOTHESIS_PROFILE=thorough pytest tests/files/test_generated_edits.py
 """
 
 from __future__ import annotations

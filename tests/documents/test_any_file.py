@@ -1,6 +1,6 @@
 """Whatever is in a file, `check` says something about it, soon; and what is valid stays as it is.
 
-`HYPOTHESIS_PROFILE=thorough pytest tests/agent/test_any_file.py` tries ten thousand of each.
+`HYPOTHESIS_PROFILE=thorough pytest tests/documents/test_any_file.py` tries ten thousand of each.
 """
 
 from __future__ import annotations

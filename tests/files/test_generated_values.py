@@ -1,6 +1,6 @@
 """Whatever values hold: what is valid comes back equal, and what is not never ends in a traceback.
 
-10,000 examples of each: HYPOTHESIS_PROFILE=thorough pytest tests/agent/test_generated_values.py
+10,000 examples of each: HYPOTHESIS_PROFILE=thorough pytest tests/files/test_generated_values.py
 """
 
 from __future__ import annotations
