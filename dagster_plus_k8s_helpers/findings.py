@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Finding", "FindingDict", "Rule", "Severity", "Where", "at_or_above", "not_too_many"]
+__all__ = ["HOMEPAGE", "Finding", "FindingDict", "Rule", "Severity", "Where", "at_or_above", "not_too_many"]
+
+HOMEPAGE = "https://pypi.org/project/dagster-plus-k8s-helpers/"
+"""Where whoever has no shell at hand reads on; the ``Homepage`` of pyproject.toml."""
 
 _MOST_NAMED = 3
 
@@ -65,7 +68,7 @@ class Finding:
         where: Where it stands.
         message: What is wrong.
         fix: What to write instead.
-        docs: Page that explains the rule.
+        docs: Command that explains the rule.
         source: The line of code that `where`, a job or step, comes from; for what shows findings in files.
         steps: Keys of the steps it is about, when it is about steps.
     """
@@ -120,8 +123,8 @@ class Rule:
 
     @property
     def docs(self) -> str:
-        """Page that explains the rule."""
-        return f"docs/findings.md#{self.code.lower()}"
+        """Command that explains the rule: it is there wherever the check is."""
+        return f"dagster-plus-k8s explain-code {self.code}"
 
     def at(self, where: Where, message: str, *, fix: str = "") -> Finding:
         """A finding of this kind.

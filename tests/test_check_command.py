@@ -245,6 +245,7 @@ the implicit asset job, step 'train'
       in {module}.py:4
       keep finished Jobs for a minute at least; a day is Dagster's default
 1 warning
+why, and how to waive it: dagster-plus-k8s explain-code DPK521
 """
 
 

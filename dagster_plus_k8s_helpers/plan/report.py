@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import quote
 
-from dagster_plus_k8s_helpers.findings import Finding, Severity, Where
+from dagster_plus_k8s_helpers.findings import HOMEPAGE, Finding, Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -92,6 +92,8 @@ def _lines(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
                 yield f"      in {_one_line(str(item.source))}", "dim"
             yield f"      {_one_line(item.fix)}", ""
     yield _summary(findings), "bold"
+    if findings:
+        yield f"why, and how to waive it: dagster-plus-k8s explain-code {_codes(findings)}", "dim"
 
 
 def _heading(finding: Finding) -> str:
@@ -100,6 +102,7 @@ def _heading(finding: Finding) -> str:
 
 
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTICE: "cyan"}
+_MOST_CODES = 5
 _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "note"}
 
 
@@ -118,6 +121,11 @@ def _summary(findings: Sequence[Finding]) -> str:
         return "nothing found"
     counts = [(sum(item.severity is severity for item in findings), severity) for severity in Severity]
     return ", ".join(f"{count} {severity}{'s' * (count != 1)}" for count, severity in counts if count)
+
+
+def _codes(findings: Sequence[Finding]) -> str:
+    """The codes that were found, ready to be pasted; of many the first few."""
+    return " ".join(sorted({finding.code for finding in findings})[:_MOST_CODES])
 
 
 def _in_a_file(finding: Finding) -> Where:
@@ -153,7 +161,8 @@ def _sarif_rule(finding: Finding) -> dict[str, Any]:
     return {
         "id": finding.code,
         "shortDescription": {"text": reason},
-        "help": {"text": f"{reason} See {finding.docs}."},
+        "helpUri": HOMEPAGE,
+        "help": {"text": f"{reason} More: {finding.docs}"},
     }
 
 
