@@ -14,6 +14,10 @@ if TYPE_CHECKING:
         ContainerContext,
         K8sContainerContext,
     )
+    from dagster_plus_k8s_helpers.agent.dg_project import (
+        merge_container_contexts,
+        project_location,
+    )
     from dagster_plus_k8s_helpers.agent.helm_values import (
         AgentImage,
         AgentQueues,
@@ -234,6 +238,8 @@ __all__ = [
     "gpu",
     "k8s_executor",
     "k8s_tags",
+    "merge_container_contexts",
+    "project_location",
     "redact_secrets",
     "secrets_for_deployment",
     "shm",
@@ -259,6 +265,7 @@ _MODULES = {
         "Workspace",
     ),
     "agent.container_context": ("ContainerContext", "K8sContainerContext"),
+    "agent.dg_project": ("merge_container_contexts", "project_location"),
     "agent.pairing": ("check_agents_and_locations",),
     "agent.server_config": ("ServerK8sConfig",),
     "agent.locations": ("Build", "CodeLocation", "CodeSource", "DagsterCloudConfig", "LocationDefaults"),

@@ -16,11 +16,8 @@ HEAD = """\
 
 `dagster-plus-k8s check FILE...` checks the agent's Helm values, dagster_cloud.yaml,
 container_context.yaml and build.yaml, told apart by what they hold. With `-m MODULE` it plans every job of
-your definitions, and the implicit asset job, and checks the pods that come of it:
-
-```shell
-dagster-plus-k8s check -m my_project.definitions --agent values.yaml --location dagster_cloud.yaml
-```
+your definitions, and the implicit asset job, and checks the pods that come of it, such as with
+`dagster-plus-k8s check -m my_project.definitions --agent values.yaml --location dagster_cloud.yaml`.
 
 - `--job` checks one job; `--location-name` says which of several locations the module is.
 - `--deployment` is the deployment to load the module for: the first one the agent serves when left out.
@@ -32,7 +29,8 @@ scanning). A finding is an error, a warning, or a notice: of what could not be j
 nothing is found, 1 when there is a finding at or above `--fail-on` (`error`, `warning` or `notice`), and 2
 when a file could not be read or the module could not be loaded.
 
-`dagster_plus_k8s_helpers.plan.check` is the same in Python.
+`dagster-plus-k8s explain-code DPK533` prints what this page says of a code, and how it is waived.
+`dagster_plus_k8s_helpers.plan.check` is the same as the command in Python.
 
 No cluster is asked, unless you write `--cluster`: then the cluster of your kubeconfig (`--context`,
 `--namespace`) is asked whether the Secrets, ConfigMaps, service accounts, claims and classes that pods name
@@ -55,6 +53,12 @@ does the same, and also waives for a whole job (metadata of the job) or for ever
 of yours makes has it in its tags:
 
 ```python
+import dagster as dg
+from dagster_plus_k8s_helpers import K8sConfig, Resources
+
+SMALL = K8sConfig(resources=Resources(cpu="500m", memory="2Gi"))
+
+
 @dg.asset(op_tags=SMALL.tags)  # dagster-plus-k8s: ignore[DPK501] the laptop is all it needs
 def small() -> None: ...
 

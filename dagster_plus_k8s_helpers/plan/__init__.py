@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.checks import check
     from dagster_plus_k8s_helpers.plan.cluster_objects import ClusterObjects
+    from dagster_plus_k8s_helpers.plan.html import html_report
     from dagster_plus_k8s_helpers.plan.layers import Layer, LayerName
     from dagster_plus_k8s_helpers.plan.nodes import NodePool, Taint, read_nodes
     from dagster_plus_k8s_helpers.plan.origins import Origin, Said
@@ -34,6 +35,7 @@ __all__ = [
     "Steps",
     "Taint",
     "check",
+    "html_report",
     "plan",
     "read_nodes",
 ]
@@ -41,6 +43,7 @@ __all__ = [
 _MODULES = {
     "checks": ("check",),
     "cluster_objects": ("ClusterObjects",),
+    "html": ("html_report",),
     "layers": ("Layer", "LayerName"),
     "nodes": ("NodePool", "Taint", "read_nodes"),
     "origins": ("Origin", "Said"),
