@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import click
+import dagster as dg
 import demo
 import pytest
 from configs import EVERY_FIELD
@@ -17,6 +18,7 @@ from pages import PAGES, ROOT, Block, blocks, commands, is_printed, options
 from rich.console import Console
 
 import dagster_plus_k8s_helpers as package
+from dagster_plus_k8s_helpers import manifests, plan, testing
 from dagster_plus_k8s_helpers.cli import main
 from dagster_plus_k8s_helpers.pod.platforms import GPU_NODES, SPOT_NODES
 
@@ -68,6 +70,32 @@ def has_option(words: str, option: str) -> bool:
     for word in words.split():
         command = command.commands.get(word, command) if isinstance(command, click.Group) else command
     return any(option in parameter.opts for parameter in command.params)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_the_calls_that_a_page_names_have_such_arguments(page: Path) -> None:
+    slips = (ROOT / "docs" / "slips.md").read_text("utf-8")
+    prose = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    calls = [
+        code for code in re.findall(r"`([A-Z_a-z]\w*[\w.]*\([^`\n]*=[^`\n]*\))`", prose) if code not in slips
+    ]
+
+    assert {code: answer for code in calls if NO_SUCH.search(answer := answered(code))} == {}
+
+
+NO_SUCH = re.compile(r"there is no setting|has no (argument|field|attribute)")
+PUBLIC = {
+    name: getattr(module, name) for module in (package, manifests, plan, testing) for name in module.__all__
+}
+
+
+def answered(call: str) -> str:
+    """What a call is refused for; where it stands for a call with ``...`` that may be its values."""
+    try:
+        eval(call.replace("{...}", "{}"), {"dg": dg, **PUBLIC})
+    except Exception as error:  # noqa: BLE001 - any but the wrong name of an argument will do
+        return str(error)
+    return ""
 
 
 def test_a_block_in_no_known_language_is_refused(tmp_path: Path) -> None:

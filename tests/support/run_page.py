@@ -198,6 +198,7 @@ def answered(typed: str, names: dict[str, Any]) -> str:
 
 def main(page: Path) -> None:
     """Do what the page says."""
+    sys.path[0] = ""  # the working folder, as in the reader's session, and not that of this script
     session = Session(page)
     for block in blocks(page):
         try:
