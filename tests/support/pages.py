@@ -21,9 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
-ELSEWHERE = frozenset({"dagster-cloud", "helm", "kubectl", "make", "pip", "vault"})
-"""Commands of others, which want a network, a cluster or a server."""
+PROJECT = ROOT / "example_project"
+PAGES = (
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted(PROJECT.rglob("*.md")),  # read within the project, a copy of which is then the working folder
+)
+ELSEWHERE = frozenset(
+    {"dagster", "dagster-cloud", "docker", "helm", "kubectl", "make", "pip", "pytest", "vault"}
+)
+"""Commands of others, which want a network, a cluster or a server, or are one."""
 
 _FENCE = re.compile(r"^ *```(.*)$")
 _FILE = re.compile(r"# ([\w./-]+\.\w+)$")
