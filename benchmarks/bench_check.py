@@ -53,7 +53,17 @@ VALUES = AgentValues(
         volumes=[Volume.secret("tls", "/etc/tls")],
         run_k8s_config=K8sConfig(resources=Resources(cpu=("1", "2"), memory="4Gi")) | spot("gke"),
         server_k8s_config=K8sConfig(resources=Resources(cpu="250m", memory="1Gi")),
-        only_allow_user_defined_k8s_config_fields=["resources", "env", "node_selector", "tolerations"],
+        only_allow_user_defined_k8s_config_fields=[
+            *(
+                "resources",
+                "env",
+                "env_from",
+                "labels",
+                "node_selector",
+                "service_account_name",
+                "tolerations",
+            )
+        ],
     ),
     compute_logs=ComputeLogs(enabled=True),
     extra_manifests=[

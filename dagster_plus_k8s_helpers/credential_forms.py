@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.credential_places import OTHERS, PASSWORDS, mask_places
 from dagster_plus_k8s_helpers.secrets.value import MASK
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a Slack token", re.compile(r"\bxapp-\d-[A-Za-z0-9-]{10,}")),
     ("a Hugging Face token", re.compile(r"\bhf_[A-Za-z0-9]{20,}")),
     ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{30,}")),
+    ("a PyPI token", re.compile(r"\bpypi-AgE[\w-]{50,}")),
+    ("a SendGrid key", re.compile(r"\bSG\.[\w-]{22}\.[\w-]{43}")),
     ("an Azure key", re.compile(r"\b(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[\w+/%-]{16,}")),
     # A word that somebody wrote has no digit, and no capital after a small letter.
     (
@@ -40,17 +43,17 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 # A literal shorter than this is too likely to be part of an innocent word.
 _SHORTEST = 6
-_PASSWORDS = "passwords?|passwd|passphrase|pwd"
-_KEYS = (
-    "(?:api|access|account|auth|encryption|master|private|secret|service|shared|signing|storage)[_-]?keys?"
-)
-_OTHERS = f"{_KEYS}|secrets?|credentials?|token(?!iz)s?"
 _ENDS_AS_CREDENTIAL = re.compile(
-    rf"(?:(?:^|[_-]){_PASSWORDS}|password|(?:^|[_-])(?:{_OTHERS}))(?:[_-]?\d+)?$", re.IGNORECASE
+    rf"(?:(?:^|[_-]){PASSWORDS}|password|(?:^|[_-])(?:{OTHERS}))(?:[_-]?\d+)?$", re.IGNORECASE
 )
 _IS_A_PLACE = frozenset({"PWD", "OLDPWD"})
 
 _VALUE = r"""(?:"[^"\n]{1,2000}|'[^'\n]{1,2000}|\\["'][^"'\\\n]{1,2000}|[^\s,;&"'\\)\]}]{1,2000})"""
+# On the next line only where that is no list, nothing nested and no other key.
+_TO_VALUE = r"(?:[^\S\n]{0,3}(?:\n(?![\s-]|[\w.-]{1,60}:))?)"
+_OPENING = r"[\[{(](?:[\s\"'\])}]|\Z)"
+_BLOCK = r"[|>][+-]?\d?[ \t]*(?:\r?\n|\Z)"
+"""How the value of a YAML key begins that stands on the lines below it."""
 _PEM = re.compile(
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)"
     # The first of the last lines of a log may be in the midst of it.
@@ -68,13 +71,15 @@ _HEADER = re.compile(
 )
 _SCHEME = re.compile(r"\b(Bearer|Basic)(\s{1,5})(?=\S{0,400}[\d=A-Z])[\w.~+/=-]{6,}")
 _NAMED = re.compile(
-    rf"((?P<word>{_PASSWORDS}|{_OTHERS}|(?-i:(?<![a-z])KEYS?))(?P<rest>[\w-]{{0,60}}))"
-    rf"(?P<sep>\\?[\"']?\s{{0,3}}[=:]\s{{0,3}})(?P<value>{_VALUE})",
+    rf"((?P<word>{PASSWORDS}|{OTHERS}|(?-i:(?<![a-z])KEYS?))(?P<rest>[\w-]{{0,60}}))"
+    rf"(?P<sep>\\?[\"']?\s{{0,3}}(?:=>|:=|[=:]){_TO_VALUE})(?P<value>(?!{_BLOCK}|{_OPENING}){_VALUE})",
     re.IGNORECASE,
 )
 _FLAG = re.compile(
-    rf"((?<!-)--(?=\w)[\w-]{{0,60}}(?:{_PASSWORDS}|{_OTHERS})\s{{1,3}})(?!-){_VALUE}", re.IGNORECASE
+    rf"((?<!-)--(?=\w)[\w-]{{0,60}}(?:{PASSWORDS}|{OTHERS})\s{{1,3}})(?!-){_VALUE}", re.IGNORECASE
 )
+# ECMA-48 8.3.117, as bytes and as JSON writes them.
+_COLOUR = re.compile(r"(?:\x1b|\\u001b|\\x1b)\[[0-9;:]{0,40}m", re.IGNORECASE)
 _SAYS_NOTHING = re.compile(r"\\?[\"']?(?:\d{1,6}|true|false|none|null|\*+)", re.IGNORECASE)
 _EXCEPTION = re.compile(r"\w*(?:Error|Exception|Warning)")
 
@@ -82,12 +87,14 @@ _EXCEPTION = re.compile(r"\w*(?:Error|Exception|Warning)")
 def mask_credentials(text: str, literals: Iterable[str] = ()) -> str:
     """A text with whatever looks like a credential in it masked.
 
-    It errs on the side of masking: what is lost of a text can be looked up where it was written.
+    It errs on the side of masking: what is lost of a text can be looked up where it was written. The colours
+    of a terminal go too: a name and its value would stand apart with them in between.
 
     Args:
         text: Such as the last lines of a log.
         literals: Values that are known to be credentials.
     """
+    text = _COLOUR.sub("", text)
     for literal in sorted(set(literals), key=len, reverse=True):
         text = text.replace(literal, MASK)
     text = _PEM.sub(MASK, text)
@@ -97,7 +104,7 @@ def mask_credentials(text: str, literals: Iterable[str] = ()) -> str:
         text = form.sub(MASK, text)
     text = _USERINFO.sub(rf"\g<1>{MASK}@", text)
     text = _FLAG.sub(rf"\g<1>{MASK}", text)
-    return _NAMED.sub(_masked, text)
+    return _NAMED.sub(_masked, mask_places(text))
 
 
 def literal_credentials(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -118,7 +125,7 @@ _WHOLE_FORMS = tuple(re.compile(rf"(?:{form.pattern})[\w.~+/=-]*") for _kind, fo
 
 
 def _masked(found: re.Match[str]) -> str:
-    is_password = re.fullmatch(_PASSWORDS, found["word"], re.IGNORECASE)
+    is_password = re.fullmatch(PASSWORDS, found["word"], re.IGNORECASE)
     if _EXCEPTION.fullmatch(found["rest"]) or (not is_password and _SAYS_NOTHING.fullmatch(found["value"])):
         return found[0]
     quote = re.match(r"\\?[\"']?", found["value"])

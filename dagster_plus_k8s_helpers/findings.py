@@ -6,10 +6,24 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypedDict
 
+from dagster_plus_k8s_helpers.terminal import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["HOMEPAGE", "Finding", "FindingDict", "Rule", "Severity", "Where", "at_or_above", "not_too_many"]
+__all__ = [
+    "HOMEPAGE",
+    "Finding",
+    "FindingDict",
+    "Place",
+    "Rule",
+    "Severity",
+    "Where",
+    "at_or_above",
+    "few",
+    "not_too_many",
+    "steps_named",
+]
 
 HOMEPAGE = "https://pypi.org/project/dagster-plus-k8s-helpers/"
 """Where whoever has no shell at hand reads on; the ``Homepage`` of pyproject.toml."""
@@ -47,6 +61,31 @@ class Where:
         return f"{spot} {self.path}" if spot and self.path else spot or self.path
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One of the places that a finding is about.
+
+    Attributes:
+        where: The line of a file, or the job.
+        pod: Whose pod of the job, such as ``step 'train'`` or ``the run's pod``.
+        part: What in there, such as ``containers[0].env[TOKEN]``.
+        source: The line of code that it comes from; for what shows places in files.
+    """
+
+    where: Where
+    pod: str = ""
+    part: str = ""
+    source: Where | None = None
+
+    def __str__(self) -> str:
+        return ", ".join(text for text in (str(self.where), self.pod, self.part) if text)
+
+    @property
+    def in_a_file(self) -> Where:
+        """Where to show it among files: what is no place in a file is shown at the code it comes from."""
+        return self.where if self.where.file or self.source is None else self.source
+
+
 class FindingDict(TypedDict):
     """A finding as JSON."""
 
@@ -56,21 +95,23 @@ class FindingDict(TypedDict):
     message: str
     fix: str
     docs: str
+    places: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a check has to say.
+    """One thing that a check has to say: one cause, in however many places it shows.
 
     Attributes:
         code: Stable code of the rule, such as ``DPK101``.
         severity: How bad the rule calls it.
-        where: Where it stands.
+        where: Where it stands; of several places, the first.
         message: What is wrong.
         fix: What to write instead.
         docs: Command that explains the rule.
         source: The line of code that `where`, a job or step, comes from; for what shows findings in files.
         steps: Keys of the steps it is about, when it is about steps.
+        places: Every place it is about, the first of them first; empty where that is all that `where` says.
     """
 
     code: str
@@ -81,17 +122,33 @@ class Finding:
     docs: str
     source: Where | None = None
     steps: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.severity} {self.code}: {self.message}; {self.fix}"
+        return one_line(f"{self.where}: {self.severity} {self.code}: {self.message}; {self.fix}")
+
+    @property
+    def is_of_more_than_steps(self) -> bool:
+        """Whether it is about a file, a job or a run's pod too, and not about steps alone."""
+        return not self.steps or any(not place.pod.startswith("step ") for place in self.places)
 
     @property
     def full_message(self) -> str:
         """The message, for programs: with every step named, where `message` names the first few."""
-        few = _named(self.steps, _MOST_NAMED)
-        if not self.steps or not self.message.startswith(few):
-            return self.message
-        return _named(self.steps, len(self.steps)) + self.message.removeprefix(few)
+        return self.message.replace(steps_named(self.steps), steps_named(self.steps, most=None), 1)
+
+    @property
+    def folded(self) -> tuple[str, ...]:
+        """What `message` and `where` do not say of the places: lines that name a few, and how many more."""
+        if not self.places:
+            return ()
+        first, *others = self.places
+        parts = dict.fromkeys(place.part for place in others if place.part not in {"", first.part})
+        spots = dict.fromkeys(
+            _beside(first.where, place.where) for place in others if place.where != first.where
+        )
+        words = (("also", parts), ("also at" if first.where.file else "also in", spots))
+        return tuple(f"{word} {few(list(found))}" for word, found in words if found)
 
     def to_dict(self) -> FindingDict:
         """The finding as JSON, everything in it text."""
@@ -102,6 +159,7 @@ class Finding:
             "message": self.full_message,
             "fix": self.fix,
             "docs": self.docs,
+            "places": [str(place) for place in self.places] or [str(self.where)],
         }
 
 
@@ -126,26 +184,17 @@ class Rule:
         """Command that explains the rule: it is there wherever the check is."""
         return f"dagster-plus-k8s explain-code {self.code}"
 
-    def at(self, where: Where, message: str, *, fix: str = "") -> Finding:
+    def at(self, where: Where, message: str, *, fix: str = "", places: Sequence[Place] = ()) -> Finding:
         """A finding of this kind.
 
         Args:
             where: Where it stands.
             message: What is wrong there.
             fix: What to write there, when that can be said better than in general.
+            places: Every place, the first of them first, when there are several.
         """
-        return Finding(self.code, self.severity, where, message, fix or self.fix, self.docs)
-
-    def of_steps(self, where: Where, steps: Sequence[str], message: str) -> Finding:
-        """A finding of this kind about steps, which the message then begins with.
-
-        Args:
-            where: Where it stands.
-            steps: Keys of the steps, one at least.
-            message: What is wrong with them.
-        """
-        text = f"{_named(steps, _MOST_NAMED)}: {message}"
-        return Finding(self.code, self.severity, where, text, self.fix, self.docs, steps=tuple(steps))
+        several = tuple(places) if len(places) > 1 else ()
+        return Finding(self.code, self.severity, where, message, fix or self.fix, self.docs, places=several)
 
 
 _MOST_OF_A_RULE = 200
@@ -182,8 +231,23 @@ def at_or_above(findings: list[Finding], severity: Severity) -> list[Finding]:
     return [item for item in findings if order.index(item.severity) <= order.index(severity)]
 
 
-def _named(steps: Sequence[str], most: int) -> str:
-    if len(steps) == 1:
-        return f"step {steps[0]!r}"
-    more = f" and {len(steps) - most} more" if len(steps) > most else ""
-    return f"steps {', '.join(map(repr, steps[:most]))}{more}"
+def few(names: Sequence[str], most: int = _MOST_NAMED) -> str:
+    """The first few of many names, and how many more there are: ``a, b, c + 29 more``."""
+    more = f" + {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def steps_named(steps: Sequence[str], most: int | None = _MOST_NAMED) -> str:
+    """How a message calls steps: the first few of them, or all when ``most`` is ``None``; empty for none."""
+    if len(steps) < 2:
+        return f"step {steps[0]!r}" if steps else ""
+    return f"steps {few([repr(step) for step in steps], len(steps) if most is None else most)}"
+
+
+def _beside(first: Where, other: Where) -> str:
+    """A place as one names it who has the first one in view: its line, in the same file."""
+    if not other.file:
+        return other.path
+    if other.file == first.file and other.line:
+        return f"line {other.line}"
+    return Where(other.file, other.line, path="" if other.line else other.path).__str__()

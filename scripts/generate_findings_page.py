@@ -15,9 +15,15 @@ HEAD = """\
 # What `dagster-plus-k8s check` finds
 
 `dagster-plus-k8s check FILE...` checks the agent's Helm values, dagster_cloud.yaml,
-container_context.yaml and build.yaml, told apart by what they hold. With `-m MODULE` it plans every job of
-your definitions, and the implicit asset job, and checks the pods that come of it, such as with
+container_context.yaml and build.yaml, told apart by what they hold. Values and code locations that are given
+together are paired by their queues, and the pods of runs and of code servers that come of both are merged by
+`dagster_k8s` and judged; no definitions are needed for that. What two files say against each other is found
+at the line of the later layer, the code location, and names the line of the other.
+
+With `-m MODULE` it plans every job of your definitions, and the implicit asset job, and checks the pods that
+come of it, such as with
 `dagster-plus-k8s check -m my_project.definitions --agent values.yaml --location dagster_cloud.yaml`.
+What a line of a file says is found at that line then, too, and once for all jobs.
 
 - `--job` checks one job; `--location-name` says which of several locations the module is.
 - `--deployment` is the deployment to load the module for: the first one the agent serves when left out.
@@ -32,10 +38,29 @@ when a file could not be read or the module could not be loaded.
 `dagster-plus-k8s explain-code DPK533` prints what this page says of a code, and how it is waived.
 `dagster_plus_k8s_helpers.plan.check` is the same as the command in Python.
 
+One cause is one finding. A Secret that is not there is told once, however many variables, steps and jobs
+read it: the message names the first place, `+ 29 more` counts the others, and JSON (`places`) and SARIF
+(`relatedLocations`) list every one. In text what has errors stands first, and errors before warnings.
+
 No cluster is asked, unless you write `--cluster`: then the cluster of your kubeconfig (`--context`,
-`--namespace`) is asked whether the Secrets, ConfigMaps, service accounts, claims and classes that pods name
-are there. What they hold is not asked for; the keys of a Secret are therefore not looked at. What a
-`PipesK8sClient` is given is read in the source of the asset, where it can be read there.
+`--namespace`) is asked whether the namespaces, Secrets, ConfigMaps, service accounts, claims and classes that
+pods name are there. The user needs the right to `get` them. What they hold is not asked for, unless you write
+more:
+
+- `--keys` reads Secrets and ConfigMaps, to see whether they have the keys that pods read. Values are
+  neither kept nor shown.
+- `--dry-run` has the API server judge each Job, and the pod that would come of it, once for each that
+  differs in more than its names;
+  [nothing is made](https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run).
+  It knows of admission webhooks, policies,
+  [LimitRanges](https://kubernetes.io/docs/concepts/policy/limit-range/) and
+  [quotas](https://kubernetes.io/docs/concepts/policy/resource-quotas/). These refuse pods and not Jobs, so
+  the pod is asked about too: a Job whose pod is refused waits for ever. The user needs the right to `create`
+  `jobs` (group `batch`) and `pods` in the namespace, for a dry run is authorised like the call itself. Where
+  a webhook has side effects the API server does not judge, which is said too. What only the launch knows,
+  such as a run id, is sent as something valid.
+
+What a `PipesK8sClient` is given is read in the source of the asset, where it can be read there.
 
 Of one rule a file has 200 findings at most; one more says how many others there are.
 
@@ -46,6 +71,8 @@ k8s:
   env_vars:
     - REGION  # dagster-plus-k8s: ignore[DPK307] every agent has it
 ```
+
+Metadata of the `Definitions`, as below, waives what is found in the files given with them as well.
 
 In Python the comment stands at the decorator or inside the function of an asset, asset check or op. Metadata
 does the same, and also waives for a whole job (metadata of the job) or for everything (metadata of the

@@ -243,6 +243,7 @@ FOUND = """\
 the implicit asset job, step 'train'
   - warning DPK521 step 'train': spec.ttlSecondsAfterFinished is 1 by op tags (tags of the op 'train'), below 60
       in {module}.py:4
+      also in job 'nightly'
       keep finished Jobs for a minute at least; a day is Dagster's default
 1 warning
 why, and how to waive it: dagster-plus-k8s explain-code DPK521
@@ -284,6 +285,51 @@ def test_a_file_that_is_checked_and_planned_with_is_found_once() -> None:
 
     where = [item["where"] for item in json.loads(result.output) if item["code"] == "DPK101"]
     assert where == ["wrong_agent.yaml:1:13 workspace.resorces"]
+
+
+AGAINST = """\
+locations:
+  - location_name: a
+    code_source: {module_name: shop_defs}
+    container_context:
+      k8s:
+        env_vars: [LEVEL=debug]
+        run_k8s_config:
+          job_spec_config: {ttl_seconds_after_finished: 5}
+"""
+
+
+@pytest.mark.usefixtures("module")
+def test_what_files_say_is_found_at_their_lines_and_once_with_definitions_too() -> None:
+    more = "\n@dg.asset\ndef clean(): ...\n\ndef made"
+    text = DEFINITIONS.replace("\ndef made", more).replace("assets=[train]", "assets=[clean]")
+    jobs = 'jobs=[dg.define_asset_job("nightly"), dg.define_asset_job("hourly")]'
+    Path("clean_defs.py").write_text(
+        text.replace('jobs=[dg.define_asset_job("nightly")]', jobs) + "defs = made()\n"
+    )
+    Path("agent.yaml").write_text("workspace:\n  envVars: [LEVEL=info]\n")
+    Path("shop.yaml").write_text(AGAINST)
+
+    given = ["--agent", "agent.yaml", "--location", "shop.yaml", "--location-name", "a", "--format", "json"]
+    found = json.loads(call("check", "-m", "clean_defs", *given).output)
+
+    assert [(item["code"], item["where"].split(" ")[0]) for item in found] == [
+        ("DPK503", "shop.yaml:6:20"),
+        ("DPK521", "shop.yaml:8:29"),
+    ]
+
+
+@pytest.mark.usefixtures("module")
+def test_a_waiver_of_the_definitions_counts_for_the_files_given_with_them() -> None:
+    waived = "dg.Definitions(metadata={'dagster-plus-k8s/ignore': {'DPK503': 'it is meant'}}, "
+    Path("meant_defs.py").write_text(DEFINITIONS.replace("dg.Definitions(", waived) + "defs = made()\n")
+    Path("agent.yaml").write_text("workspace:\n  envVars: [LEVEL=info]\n")
+    Path("shop.yaml").write_text(AGAINST)
+
+    given = ["--agent", "agent.yaml", "--location", "shop.yaml", "--location-name", "a", "--format", "json"]
+    codes = [item["code"] for item in json.loads(call("check", "-m", "meant_defs", *given).output)]
+
+    assert "DPK503" not in codes
 
 
 @pytest.mark.usefixtures("module")

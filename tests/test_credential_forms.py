@@ -39,10 +39,57 @@ KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA0123456789\nabcdefghijkl
         (f"a\n{KEY}\nb", "a\n********\nb"),
         ("MIIEowIBAAKCAQEA0123456789\nabcdefghijklmnop\n-----END PRIVATE KEY-----\nb", "********\nb"),
         ("-----BEGIN PRIVATE KEY-----\nMIIEowIBAAKCAQEA", "********"),
+        ("DB_PASS=hunter2", "DB_PASS=********"),
+        ("export SMTP_PASS='a b'", "export SMTP_PASS='********'"),
+        ("db_pass: hunter2, dbPass=hunter2", "db_pass: ********, dbPass=********"),
+        ("password: |\n  hunter2\n  more\nuser: svc", "password: |\n  ********\nuser: svc"),
+        ("db:\n  api_key: >-\n    abc\n  user: svc", "db:\n  api_key: >-\n    ********\n  user: svc"),
+        ("- password:\n      hunter2\n", "- password:\n      ********\n"),
+        ("('password', 'hunter2')", "('password', '********')"),
+        ("[('user', 'svc'), ('DB_TOKEN', b'abc')]", "[('user', 'svc'), ('DB_TOKEN', b'********')]"),
+        ("password => hunter2", "password => ********"),
+        ("{:password=>\"hunter2\", 'token' => 'abc'}", "{:password=>\"********\", 'token' => '********'}"),
+        ("password := hunter2", "password := ********"),
+        ("<password>hunter2</password>", "<password>********</password>"),
+        (
+            "<c:dbPassword type='x'>\nhunter2\n</c:dbPassword>",
+            "<c:dbPassword type='x'>********</c:dbPassword>",
+        ),
+        ('<entry key="db.password">hunter2</entry>', '<entry key="db.password">********</entry>'),
+        ('<add key="ApiKey" value="abc"/>', '<add key="ApiKey" value="********"/>'),
+        ("{'name': 'DB_PASSWORD', 'value': 'hunter2'}", "{'name': 'DB_PASSWORD', 'value': '********'}"),
+        ("- name: DB_TOKEN\n  value: hunter2", "- name: DB_TOKEN\n  value: ********"),
+        ("CREATE USER x IDENTIFIED BY 'hunter2'", "CREATE USER x IDENTIFIED BY '********'"),
+        (
+            "alter user x identified with sha256_password by 'h 2';",
+            "alter user x identified with sha256_password by '********';",
+        ),
+        ("ALTER ROLE x WITH PASSWORD 'hunter2'", "ALTER ROLE x WITH PASSWORD '********'"),
+        ("SET PASSWORD FOR x TO PASSWORD('hunter2')", "SET PASSWORD FOR x TO PASSWORD('********')"),
+        ("\x1b[36mpassword\x1b[0m=\x1b[35mhunter2\x1b[0m", "password=********"),
+        ("\x1b[32m'api_key'\x1b[39m: \x1b[1;32m'abc'\x1b[0m", "'api_key': '********'"),
+        (r"\u001b[36mpassword\u001b[0m=hunter2", "password=********"),
+        ("next=%2Fa%3Fpassword%3Dhunt%20er2%26x%3D1", "next=%2Fa%3Fpassword%3D********%26x%3D1"),
+        ("next=%252Fa%253Ftoken%253Dabc%2526x", "next=%252Fa%253Ftoken%253D********%2526x"),
+        ("q=%7B%22password%22%3A%22hunter2%22%7D", "q=%7B%22password%22%3A%22********%22%7D"),
+        (
+            "https://a.blob.core.windows.net/c?sv=1&sig=abcdEFGH1234%2Fab%3D&se=2",
+            "https://a.blob.core.windows.net/c?sv=1&sig=********&se=2",
+        ),
+        ("https://b.s3/k?X-Amz-Signature=0123456789abcdef", "https://b.s3/k?X-Amz-Signature=********"),
+        ("+ curl -sSu svc:hunter2 https://x", "+ curl -sSu svc:******** https://x"),
+        ("curl --user 'svc:hunter2' https://x", "curl --user 'svc:********' https://x"),
+        ("sshpass -p hunter2 ssh x", "sshpass -p ******** ssh x"),
+        ("mysql -h db -usvc -phunter2 sales", "mysql -h db -usvc -p******** sales"),
+        ("db.example.com:5432:sales:svc:hunter2", "db.example.com:5432:sales:svc:********"),
+        ("*:*:*:svc:hun:ter2", "*:*:*:svc:********"),
+        ("line 3: db:5432:sales:svc:hunter2 is bad", "line 3: db:5432:sales:svc:******** is bad"),
+        (f"pypi-AgEIcHlwaS5vcmc{'x' * 60}", "********"),
     ],
 )
 def test_masked(text: str, masked: str) -> None:
     assert mask_credentials(text) == masked
+    assert mask_credentials(masked) == masked
 
 
 @pytest.mark.parametrize(
@@ -62,6 +109,23 @@ def test_masked(text: str, masked: str) -> None:
         "password is not set",
         'File "/app/tokens/load.py", line 3, in get_secret',
         "Segmentation fault",
+        "first_pass: 3, bypass=true, DB_PASSTHROUGH=on",
+        "tests pass: 12",
+        "columns: ['user', 'password', 'email']",
+        "usage: login <user> <password> [options]",
+        "{'name': 'SECRET_NAME', 'value_from': {'secret_key_ref': {'name': 'x'}}}",
+        "{'name': 'DB_PASSWORD', 'value': None, 'value_from': 1}",
+        "customer identified by 'C-123' not found",
+        "rows identified by id",
+        "main.py:1234:5: error: x",
+        "fe80:1234:abcd:ef01:2345",
+        "10:15:30:123:456",
+        "curl -s https://x:8080/a",
+        "curl -u svc https://x",
+        "https://x/a?sig=1&signal=abcdefghij",
+        "mysql -h db -P 3306 -p sales",
+        "credentials:\n  user: svc",
+        "secrets:\n  - warehouse",
     ],
 )
 def test_left(text: str) -> None:
@@ -92,7 +156,24 @@ def test_no_text_makes_it_raise_and_what_is_masked_stays_so(text: str) -> None:
     assert mask_credentials(masked) == masked
 
 
-@pytest.mark.parametrize("unit", ["a", "token", "-", "--a", "x.", "http://", "AAAAAAAAAAAAAAAAAAAA\n"])
+UNITS = [
+    "a",
+    "token",
+    "-",
+    "--a",
+    "x.",
+    "http://",
+    "AAAAAAAAAAAAAAAAAAAA\n",
+    "<a ",
+    "('",
+    "curl ",
+    "a:",
+    " ",
+    "create ",
+]
+
+
+@pytest.mark.parametrize("unit", UNITS)
 def test_a_log_of_64_kilobytes_in_one_piece_is_left(unit: str) -> None:
     text = (unit * 65_536)[:65_536]
 

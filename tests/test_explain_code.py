@@ -43,7 +43,8 @@ def test_a_rule_is_explained_with_what_waives_it() -> None:
         " and what the first says is lost without a word.\n"
         "  What to do: merge the configs and not their tags: (a | b).tags.\n"
         "  Where it is meant to be so: write # dagster-plus-k8s: ignore[DPK582] the reason\n"
-        "    at the decorator of the asset, check or op; or at an asset, a job or the Definitions\n"
+        "    at the line of the file it is found in, or at the decorator of the asset, check or op;\n"
+        "    or at an asset, a job or the Definitions\n"
         '    metadata={"dagster-plus-k8s/ignore": {"DPK582": "the reason"}}\n'
     )
 

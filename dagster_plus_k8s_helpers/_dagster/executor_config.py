@@ -6,6 +6,7 @@ Dagster shows none of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
@@ -31,7 +32,8 @@ class ExecutorConfig(NamedTuple):
 
     Attributes:
         written: What ``configured`` and the job's own run config say, unchecked.
-        resolved: The same as the executor gets it, with its defaults; ``None`` when Dagster refuses it.
+        resolved: The same as the executor gets it, with its defaults; ``None`` when Dagster refuses it. An
+            enum, which Dagster makes of ``merge_behavior``, is the text that was written.
     """
 
     written: Mapping[str, Any]
@@ -48,7 +50,7 @@ def launched_config(job: dg.JobDefinition) -> dict[str, Any]:
 def executor_config_of(job: dg.JobDefinition) -> ExecutorConfig:
     """The config of a job's executor, when nothing is said at launch."""
     launched = launched_config(job)
-    written = {**_configured(job.executor_def), **launched}
+    written = _as_written({**_configured(job.executor_def), **launched})
     return ExecutorConfig(written, _resolved(job.executor_def, launched))
 
 
@@ -120,4 +122,12 @@ def _resolved(executor: dg.ExecutorDefinition, launched: Mapping[str, Any]) -> M
     if not found.success or found.value is None:
         return None
     resolved = found.value.get(_TOP)
-    return resolved if isinstance(resolved, Mapping) else {}
+    return _as_written(resolved) if isinstance(resolved, Mapping) else {}
+
+
+def _as_written(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _as_written(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_written(item) for item in value]
+    return value.value if isinstance(value, Enum) else value

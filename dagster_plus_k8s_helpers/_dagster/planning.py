@@ -38,6 +38,7 @@ __all__ = [
     "Refusal",
     "Step",
     "accepted_config",
+    "disable_dagster_warnings",
     "executor_of",
     "function_of",
     "maps_config",

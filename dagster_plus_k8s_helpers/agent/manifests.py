@@ -33,15 +33,14 @@ PolicyRule: TypeAlias = Mapping[str, Sequence[str]]
 """Kubernetes' ``PolicyRule``: ``apiGroups``, ``resources`` and ``verbs``."""
 
 START_STEPS: tuple[PolicyRule, ...] = (
-    {
-        "apiGroups": ["batch"],
-        "resources": ["jobs", "jobs/status"],
-        "verbs": ["create", "delete", "get", "list", "patch", "watch"],
-    },
-    {"apiGroups": [""], "resources": ["pods", "pods/log", "pods/status"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": [""], "resources": ["events"], "verbs": ["get", "list"]},
+    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "delete", "get", "list"]},
+    {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
 )
-"""What the pod of a run needs so that each of its steps gets a Job of its own."""
+"""What the pod of a run needs so that `k8s_executor` gives each of its steps a Job of its own.
+
+The stock ``k8s_job_executor`` looks at its steps in another way: it needs ``get`` on ``jobs/status`` besides.
+"""
 
 OWNER_REFERENCES: tuple[PolicyRule, ...] = ({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},)
 """What it needs besides for ``enable_owner_references``: it looks itself up, to own the Jobs of its steps.

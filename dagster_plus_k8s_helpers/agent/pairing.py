@@ -19,7 +19,26 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.agent.yaml_file import Path, YamlDocument
     from dagster_plus_k8s_helpers.findings import Finding
 
-__all__ = ["check_agents_and_locations", "check_queues", "with_variables_of_agents"]
+__all__ = ["check_agents_and_locations", "check_queues", "served_by", "with_variables_of_agents"]
+
+
+def served_by(data: object, index: int, agents: Sequence[object]) -> list[int]:
+    """Which of the agents serve a location.
+
+    Args:
+        data: What the dagster_cloud.yaml holds.
+        index: Number of the location in it.
+        agents: Helm values of agents.
+    """
+    config = _mapping(data)
+    locations = config.get("locations")
+    location = _mapping(locations[index]) if isinstance(locations, list) else {}
+    queue = location.get("agent_queue", _mapping(config.get("defaults")).get("agent_queue"))
+    return [
+        number
+        for number, agent in enumerate(map(_mapping, agents))
+        if (_serves_default(agent) if queue is None else isinstance(queue, str) and queue in _queues(agent))
+    ]
 
 
 def check_queues(locations: Sequence[YamlDocument], agents: Sequence[Mapping[str, object]]) -> list[Finding]:

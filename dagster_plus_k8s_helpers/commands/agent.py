@@ -9,6 +9,7 @@ import click
 
 from dagster_plus_k8s_helpers.commands.loading import load
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.terminal import echo, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ def values(reference: str) -> None:
     from dagster_plus_k8s_helpers.agent.helm_values import AgentValues  # noqa: PLC0415 - costs other commands
 
     found = load(reference, AgentValues, example="deploy.agent:VALUES")
-    click.echo(found.to_yaml(), nl=False)
+    write(found.to_yaml())
 
 
 @agent.command()
@@ -61,7 +62,7 @@ def commands(file: Path, namespace: str, release: str, chart_version: str) -> No
     shown = agent_commands(
         found, str(file), namespace=namespace, release=release, chart_version=chart_version
     )
-    click.echo(shown, nl=False)
+    write(shown)
 
 
 # A value such as -5 is no option.
@@ -100,7 +101,7 @@ def set_(arguments: tuple[str, ...], sets: Sequence[str], texts: Sequence[str]) 
     except DagsterPlusK8sError as error:
         raise click.ClickException(str(error)) from None
     for finding in left:
-        click.echo(str(finding), err=True)
+        echo(str(finding), err=True)
 
 
 def _assignment(key: str, value: str) -> Assignment:

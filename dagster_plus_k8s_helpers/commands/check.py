@@ -13,6 +13,7 @@ from dagster_plus_k8s_helpers.commands.planning import pairs
 from dagster_plus_k8s_helpers.findings import Finding, Severity, at_or_above
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.report import FORMATS, Format, print_text
+from dagster_plus_k8s_helpers.terminal import echo, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,12 @@ _COULD_NOT_CHECK = 2
     "--cluster",
     is_flag=True,
     help="Ask the cluster of your kubeconfig whether the Secrets, ConfigMaps, ... that pods name are there.",
+)
+@click.option(
+    "--keys", is_flag=True, help="Read too whether each Secret and ConfigMap has the keys that pods read."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Have the cluster judge each Job and its pod, without making them."
 )
 @click.option(
     "--context", metavar="NAME", help="Context of the kubeconfig to ask; the current when left out."
@@ -83,6 +90,8 @@ def check(
     nodes: str | None,
     kubernetes_version: str | None,
     cluster: bool,
+    keys: bool,
+    dry_run: bool,
     context: str | None,
     namespace: str | None,
     deployment: str | None,
@@ -106,8 +115,8 @@ def check(
             "--job, --location-name, --nodes, --kubernetes-version, --cluster and --deployment go with "
             "-m MODULE"
         )
-    if (context or namespace) and not cluster:
-        raise click.UsageError("--context and --namespace go with --cluster")
+    if (context or namespace or keys or dry_run) and not cluster:
+        raise click.UsageError("--context, --namespace, --keys and --dry-run go with --cluster")
     sources, unreadable = _read(given)
     findings = _without_collecting(lambda: check_sources(sources))
     if module is not None and not unreadable:
@@ -117,7 +126,8 @@ def check(
         )
 
         by_name = {source.name: source for source in sources}
-        findings += check_definitions(
+        findings = check_definitions(
+            findings,
             module,
             folder=folder,
             env=pairs("--env", env),
@@ -129,14 +139,14 @@ def check(
             kubernetes_version=kubernetes_version,
             deployment=deployment,
             branch=branch,
-            cluster=Kubeconfig(context, namespace) if cluster else None,
+            cluster=Kubeconfig(context, namespace, keys, dry_run) if cluster else None,
         )
     if form == "text" and sys.stdout.isatty():
         print_text(findings)
     elif sources or module is not None or form != "text":
-        click.echo(_printable(FORMATS[form](findings)), nl=False)
+        click.echo(printable(FORMATS[form](findings)), nl=False)
     for message in unreadable:
-        click.echo(f"Error: {message}", err=True)
+        echo(f"Error: {one_line(message)}", err=True)
     if unreadable:
         sys.exit(_COULD_NOT_CHECK)
     if at_or_above(findings, Severity(fail_on)):
@@ -171,8 +181,3 @@ def _content(file: str) -> bytes:
 
 def _name(file: str) -> str:
     return "standard input" if file == "-" else click.format_filename(file)
-
-
-def _printable(text: str) -> str:
-    """Half of a surrogate pair, which YAML lets through, cannot be written as UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from dagster_plus_k8s_helpers.plan.checking import Source
+    from dagster_plus_k8s_helpers.plan.checks_settings import FromFile
 
-__all__ = ["data_of", "entry_of", "loader_of"]
+__all__ = ["entry_of", "loader_of", "values_of"]
 
 
 def loader_of(
@@ -89,16 +90,28 @@ def _loadable(module: ModuleType) -> list[dict[str, Any]]:
     return [{key: value for key, value in vars(module).items() if isinstance(value, kind)} for kind in kinds]
 
 
-def data_of(source: Source | None) -> Mapping[str, Any] | None:
-    """What a file holds, if it is a mapping; else there is a finding that says so."""
-    if source is None:
+def values_of(source: Source | None) -> FromFile | None:
+    """What a file of Helm values holds, if it is a mapping; else there is a finding that says so."""
+    from dagster_plus_k8s_helpers.plan.checks_settings import FromFile  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.plan.places import LayerFile  # noqa: PLC0415
+
+    document = _document(source)
+    if document is None or source is None:
         return None
-    documents, _ = read_yaml(source.content, source.name)
-    data = documents[0].data if documents else None
-    return data if isinstance(data, dict) else None
+    return FromFile(document.data, LayerFile.of_values(document, _text(source)))
 
 
-def entry_of(source: Source | None, name: str | None, reference: str) -> Mapping[str, Any] | None:
+def _document(source: Source | None) -> Any:
+    """The first document of a file, if that is a mapping."""
+    documents, _ = read_yaml(source.content, source.name) if source else ([], [])
+    return documents[0] if documents and isinstance(documents[0].data, dict) else None
+
+
+def _text(source: Source) -> str:
+    return source.content.decode("utf-8-sig", errors="replace")
+
+
+def entry_of(source: Source | None, name: str | None, reference: str) -> FromFile | None:
     """The entry of a code location in a ``dagster_cloud.yaml``, with the defaults of the file merged in.
 
     Args:
@@ -109,10 +122,15 @@ def entry_of(source: Source | None, name: str | None, reference: str) -> Mapping
     Raises:
         CannotAnswerError: There is no such location, or several that it could be.
     """
-    data = data_of(source)
-    if data is None or source is None:
+    from dagster_plus_k8s_helpers.plan.checks_settings import FromFile  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.plan.places import LayerFile  # noqa: PLC0415
+
+    document = _document(source)
+    if document is None or source is None:
         return None
-    locations = [item for item in data.get("locations") or () if isinstance(item, dict)]
+    data = document.data
+    written = data.get("locations") or ()
+    locations = [item for item in written if isinstance(item, dict)]
     if data.get("defaults"):
         try:
             locations = merged_locations(data)
@@ -135,7 +153,12 @@ def entry_of(source: Source | None, name: str | None, reference: str) -> Mapping
         )
     if len(chosen) != 1:
         raise CannotAnswerError(f"{source.name} {problem}")
-    return chosen[0]
+    indexes = [
+        index
+        for index, item in enumerate(written)
+        if isinstance(item, dict) and item.get("location_name") == chosen[0].get("location_name")
+    ]
+    return FromFile(chosen[0], LayerFile.of_location(document, indexes[0], _text(source)))
 
 
 def _modules(entry: Mapping[str, Any]) -> set[object]:

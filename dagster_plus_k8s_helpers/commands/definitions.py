@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from dagster_plus_k8s_helpers.commands.code_location import data_of, entry_of, loader_of
+from dagster_plus_k8s_helpers.commands.code_location import entry_of, loader_of, values_of
 from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
 from dagster_plus_k8s_helpers.commands.planning import deployment_of
 from dagster_plus_k8s_helpers.commands.served import first_deployment, unserved
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dagster_plus_k8s_helpers.findings import Finding
     from dagster_plus_k8s_helpers.plan.checking import Source
@@ -31,13 +31,18 @@ class Kubeconfig(NamedTuple):
     Attributes:
         context: Context of the kubeconfig; the current one when ``None``.
         namespace: Where the agent is; that of the context when ``None``.
+        keys: Whether to read which keys Secrets and ConfigMaps have.
+        dry_run: Whether to have the cluster judge each Job and pod.
     """
 
     context: str | None
     namespace: str | None
+    keys: bool
+    dry_run: bool
 
 
 def check_definitions(
+    found: Sequence[Finding],
     module: str,
     *,
     folder: Path | None,
@@ -52,9 +57,9 @@ def check_definitions(
     branch: bool,
     cluster: Kubeconfig | None,
 ) -> list[Finding]:
-    """What is wrong with the definitions of a module, among the files that are given.
+    """What is found in files, and what is wrong with the definitions of a module beside them.
 
-    What comes from no line of the project's own code is shown at the module's first.
+    What comes from no line of the project's own code, or of a file, is shown at the module's first.
 
     Raises:
         CannotAnswerError: The module does not load, there is no such job or location, or a file of nodes
@@ -62,22 +67,23 @@ def check_definitions(
     """
     from dagster import DagsterError  # noqa: PLC0415 - who checks files does not wait for it
 
-    from dagster_plus_k8s_helpers.plan import ClusterObjects, check, read_nodes  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.plan.checks_settings import FromFile  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.plan import ClusterObjects, read_nodes  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.plan.checks import check_beside  # noqa: PLC0415
     from dagster_plus_k8s_helpers.plan.lost_configs import lost_configs  # noqa: PLC0415
 
     note = unserved(agent, deployment, branch=branch) if deployment else ""
     if note:
         click.echo(note, err=True)
-    values = data_of(agent)
+    values = values_of(agent)
     entry = entry_of(location, location_name, module)
     os.environ.update(env)
     try:
-        found = check(
+        found = check_beside(
+            found,
             loader_of(module, folder),
             job=job,
-            agent=None if values is None else FromFile(values),
-            location=None if entry is None else FromFile(entry),
+            agent=values,
+            location=entry,
             nodes=read_nodes(Path(nodes).read_bytes(), nodes) if nodes else None,
             kubernetes_version=kubernetes_version,
             deployment=deployment_of(deployment or first_deployment(values), branch=branch),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
-from dagster_plus_k8s_helpers.commands.planning import console, plan_options
+from dagster_plus_k8s_helpers.commands.planning import plan_options
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.terminal import console
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.commands.planning import Planning

@@ -62,6 +62,7 @@ def _waiver(code: str, *, in_python: bool) -> str:
         return f"end its line with {comment}"
     return (
         f"write {comment}\n"
-        "    at the decorator of the asset, check or op; or at an asset, a job or the Definitions\n"
+        "    at the line of the file it is found in, or at the decorator of the asset, check or op;\n"
+        "    or at an asset, a job or the Definitions\n"
         f'    metadata={{"dagster-plus-k8s/ignore": {{"{code}": "the reason"}}}}'
     )

@@ -6,6 +6,7 @@ import click
 
 from dagster_plus_k8s_helpers.commands.loading import load
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.terminal import write
 
 __all__ = ["location"]
 
@@ -51,4 +52,4 @@ def render(reference: str, *, merged: bool) -> None:
             found = ContainerContext(k8s=found)
     except DagsterPlusK8sError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(to_yaml(found), nl=False)
+    write(to_yaml(found))

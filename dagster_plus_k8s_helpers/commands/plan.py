@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
-from dagster_plus_k8s_helpers.commands.planning import console, plan_options
+from dagster_plus_k8s_helpers.commands.planning import plan_options
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.terminal import console, one_line, write
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.commands.planning import Planning
@@ -72,15 +73,15 @@ def _print(made: RunPlan, pools: list[NodePool] | None, form: str, findings: lis
     if form == "yaml":
         from dagster_plus_k8s_helpers.plan.text import plan_yaml  # noqa: PLC0415 - as above
 
-        click.echo(plan_yaml(made), nl=False)
+        write(plan_yaml(made))
     elif form == "json":
         from dagster_plus_k8s_helpers.plan.as_json import plan_json  # noqa: PLC0415 - as above
 
-        click.echo(plan_json(made, pools), nl=False)
+        write(plan_json(made, pools))
     elif form == "html":
         from dagster_plus_k8s_helpers.plan.html import html_report  # noqa: PLC0415 - as above
 
-        click.echo(html_report(made, pools=pools or (), findings=findings), nl=False)
+        write(html_report(made, pools=pools or (), findings=findings))
     else:
         _print_table(made, pools)
 
@@ -91,6 +92,6 @@ def _print_table(made: RunPlan, pools: list[NodePool] | None) -> None:
     out = console(least=_WIDE)
     out.print(plan_table(made))
     for line in summary_lines(made):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(one_line(line), soft_wrap=True)
     for line in fit_lines(made, pools) if pools is not None else ():
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(one_line(line), soft_wrap=True)

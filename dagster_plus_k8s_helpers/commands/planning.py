@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import dagster as dg
-    from rich.console import Console
 
     from dagster_plus_k8s_helpers.executor.deployment import Deployment
     from dagster_plus_k8s_helpers.findings import Finding
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
-__all__ = ["Planning", "console", "deployment_of", "pairs", "plan_options"]
+__all__ = ["Planning", "deployment_of", "pairs", "plan_options"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,13 +88,13 @@ class Planning(NamedTuple):
             nodes=pools,
             deployment=self._deployment(),
         )
-        return [item for item in found if not item.steps or any(key in plan.steps for key in item.steps)]
+        return [item for item in found if item.is_of_more_than_steps or plan.steps.keys() & set(item.steps)]
 
     def _deployment(self) -> Deployment:
-        from dagster_plus_k8s_helpers.commands.code_location import data_of  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.commands.code_location import values_of  # noqa: PLC0415 - as above
         from dagster_plus_k8s_helpers.commands.served import first_deployment  # noqa: PLC0415
 
-        return deployment_of(self.deployment or first_deployment(data_of(self.agent)), branch=self.branch)
+        return deployment_of(self.deployment or first_deployment(values_of(self.agent)), branch=self.branch)
 
     def note(self) -> str:
         """What is odd about the deployment, see `served.unserved`."""
@@ -129,14 +128,6 @@ def pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
             raise click.BadParameter(f"{text!r} must be KEY=VALUE", param_hint=option)
         found[key] = value
     return found
-
-
-def console(*, least: int) -> Console:
-    """Where to print: the terminal as wide as it is; a file or pipe so wide that little wraps."""
-    from rich.console import Console  # noqa: PLC0415 - whoever calls --help need not wait
-
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=max(found.width, least))
 
 
 def plan_options(command: Callable[..., R]) -> Callable[..., R]:

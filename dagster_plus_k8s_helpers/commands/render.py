@@ -10,6 +10,7 @@ import yaml
 from dagster_plus_k8s_helpers.commands.loading import load
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
+from dagster_plus_k8s_helpers.terminal import write
 
 __all__ = ["render"]
 
@@ -48,4 +49,4 @@ def render(config: str, form: Form, pods: Literal["run", "server", "both"]) -> N
         }[form]()
     except DagsterPlusK8sError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(yaml.safe_dump(rendered, sort_keys=False, allow_unicode=True), nl=False)
+    write(yaml.safe_dump(rendered, sort_keys=False, allow_unicode=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.commands.code_location import data_of
+from dagster_plus_k8s_helpers.commands.code_location import values_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ def unserved(agent: Source | None, name: str, *, branch: bool) -> str:
         name: Name of the deployment.
         branch: Whether it is a branch deployment.
     """
-    values = data_of(agent)
+    values = values_of(agent)
     served = _served(values)
     if agent is None or not served or name in {"local", *served}:
         return ""

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import dataclass
 
-from dagster_plus_k8s_helpers.executor.api_json import items, text
+from urllib3.exceptions import NameResolutionError, ProtocolError
+
+from dagster_plus_k8s_helpers.executor.api_json import integer, items, text
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
 
-__all__ = ["CallError", "answered", "not_built", "refusal", "unreachable"]
+__all__ = ["CallError", "answered", "causes_of", "late", "not_built", "refusal", "unreachable"]
 
-# 401 is among them because managed clusters give it now and then for tokens that are valid; dagster_k8s
-# retries it too. Source: https://github.com/aws/containers-roadmap/issues/1810
-_PASSING = frozenset({401, 408, 429})
+# 410 is a page of a list that was asked for too late. 401 is among them because managed clusters give it now
+# and then for tokens that are valid; dagster_k8s retries it too.
+# Source: https://github.com/aws/containers-roadmap/issues/1810
+_PASSING = frozenset({401, 408, 410, 429})
+
+_FORBIDDEN, _NOT_FOUND = 403, 404
+_LONGEST_PAUSE = 60.0
+# urllib3 puts it in front: "HTTPConnection(host=..., port=...): Failed to ...".
+_CONNECTION = re.compile(r"^<?[\w.]*HTTPS?Connection\b.*?[)>]: ")
 
 
 # Not frozen: whoever passes an exception on sets its traceback.
@@ -25,22 +35,36 @@ class CallError(Exception):
         reason: What the API, or the connection, said.
         body: The answer's ``Status`` object, as text.
         retry_after: Seconds the API asks to wait.
+        waited: Seconds for which an answer was waited for in vain.
+        is_foreign: Whether something in front of the API server answered in its place: a proxy, a login page.
     """
 
     status: int
     reason: str
     body: str = ""
     retry_after: float = 0.0
+    waited: float = 0.0
+    is_foreign: bool = False
 
     @property
     def is_passing(self) -> bool:
         """Whether the same call may well go through later."""
-        return self.status == 0 or self.status in _PASSING or self.status >= 500
+        return self.is_foreign or self.status == 0 or self.status in _PASSING or self.status >= 500
 
     @property
     def is_throttling(self) -> bool:
         """Whether the API is there and asks for patience."""
         return self.status == 429
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the API server itself says that there is no such object."""
+        return self.status == _NOT_FOUND and not self.is_foreign
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether the API server itself says that who asks may not."""
+        return self.status == _FORBIDDEN and not self.is_foreign
 
     @property
     def is_unauthorized(self) -> bool:
@@ -50,7 +74,8 @@ class CallError(Exception):
     def __str__(self) -> str:
         if self.status == 0:
             return self.reason
-        return f"HTTP {self.status} {text(_status(self.body), 'message') or self.reason}".rstrip(". ")
+        said = f"HTTP {self.status} {text(_status(self.body), 'message') or self.reason}".rstrip(". ")
+        return f"{said}, which the API server does not say" if self.is_foreign else said
 
 
 def answered(
@@ -61,17 +86,47 @@ def answered(
         seconds = float(retry_after or 0)
     except ValueError:
         seconds = 0.0
-    return CallError(status or 0, reason or "", body or "", min(max(seconds, 0.0), 60.0))
+    seconds = min(max(seconds, 0.0), _LONGEST_PAUSE) if math.isfinite(seconds) else 0.0
+    error = CallError(status or 0, reason or "", body or "", seconds)
+    # The API server explains an error in an object; what may pass is retried whoever says it.
+    error.is_foreign = not error.is_passing and not _is_own(status or 0, body or "")
+    return error
 
 
-def unreachable(error: Exception) -> CallError:
+def late(seconds: float, *, has_begun: bool = False) -> CallError:
+    """The error of a call whose time was up.
+
+    Args:
+        seconds: How much it had.
+        has_begun: Whether a part of the answer came.
+    """
+    said = "the answer has not ended within" if has_begun else "no answer within"
+    return CallError(0, f"{said} {seconds:g} s", waited=seconds)
+
+
+def unreachable(error: BaseException) -> CallError:
     """The error of a call that never got an answer; the innermost cause says the most."""
-    while (inner := getattr(error, "reason", None) or error.__cause__) and isinstance(inner, Exception):
+    while (inner := _cause_of(error)) is not None:
         error = inner
-    said = str(error)
-    # urllib3 puts the connection's repr in front: "<HTTPConnection(host=...) at 0x...>: Failed to ...".
-    said = said.rpartition(">: ")[2] if said.startswith("<") else said
-    return CallError(0, said or type(error).__name__)
+    return CallError(0, _CONNECTION.sub("", str(error)).strip() or type(error).__name__)
+
+
+def _cause_of(error: BaseException) -> BaseException | None:
+    # It alone says which name.
+    if isinstance(error, NameResolutionError):
+        return None
+    within = error.args[-1] if isinstance(error, ProtocolError) and error.args else None
+    causes = (getattr(error, "reason", None), error.__cause__, within)
+    return next((cause for cause in causes if isinstance(cause, BaseException)), None)
+
+
+def causes_of(error: CallError) -> list[tuple[str, str]]:
+    """The fields that the API names in an answer, and what it says of each."""
+    return [
+        (text(cause, "field"), text(cause, "message"))
+        for cause in items(_status(error.body).get("details"), "causes")
+        if text(cause, "message")
+    ]
 
 
 def refusal(error: CallError, job_name: str) -> Diagnosis:
@@ -82,11 +137,7 @@ def refusal(error: CallError, job_name: str) -> Diagnosis:
         job_name: Name of the Job that was refused.
     """
     status = _status(error.body)
-    causes = [
-        (text(cause, "field"), text(cause, "message"))
-        for cause in items(status.get("details"), "causes")
-        if text(cause, "message")
-    ]
+    causes = causes_of(error)
     fields = ", ".join(dict.fromkeys(field for field, _ in causes if field))
     said = "; ".join(f"{field}: {message}" if field else message for field, message in causes)
     hints = {
@@ -121,6 +172,17 @@ def not_built(said: str) -> Diagnosis:
 def _status(body: str) -> dict[str, object]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _is_own(status: int, body: str) -> bool:
+    """Whether an error is in the API server's words; of one that means "gone", that must be certain."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    if status != _NOT_FOUND:
+        return isinstance(said, dict)
+    return text(said, "kind") == "Status" or integer(said, "code") == _NOT_FOUND

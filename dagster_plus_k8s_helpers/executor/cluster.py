@@ -1,15 +1,16 @@
-"""The calls to the Kubernetes API that the executor makes, as JSON in and out, each with a timeout."""
+"""The calls to the Kubernetes API that the executor makes, as JSON in and out, each with a deadline."""
 
 from __future__ import annotations
 
 import copy
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlencode, urlsplit
 
-from urllib3.exceptions import HTTPError
-
-from dagster_plus_k8s_helpers.executor.api_json import items, text
-from dagster_plus_k8s_helpers.executor.call_errors import CallError, answered, unreachable
+from dagster_plus_k8s_helpers.executor.answers import PageGuard, listed, named, object_of
+from dagster_plus_k8s_helpers.executor.api_json import name_of, text
+from dagster_plus_k8s_helpers.executor.call_errors import CallError, answered
+from dagster_plus_k8s_helpers.executor.timed_http import Request, TimedHttp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,13 +19,21 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.executor.api_json import ApiObject
 
-__all__ = ["PAGE", "Cluster"]
+__all__ = ["MOST", "PAGE", "Cluster"]
 
 PAGE = 500
 """Objects in a page of a LIST, as kubectl asks for them."""
+MOST = 150_000
+"""Pods that Kubernetes is made for, in all of a cluster.
+
+Source: https://kubernetes.io/docs/setup/best-practices/cluster-large/
+"""
+
+_GOOD, _REDIRECTS = range(200, 300), range(300, 400)
 
 # What is good to know must not hold up what has to be known: a kubelet that is dead answers no log.
 _QUESTION_SECONDS = 5.0
+_NO_SUCH_API = "404 page not found"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 Body: TypeAlias = dict[str, Any]
@@ -37,16 +46,15 @@ class Cluster:
 
     Args:
         client: Whose configuration is used, credentials and their renewal included.
-        timeout: Seconds a call may take.
+        timeout: Seconds a call may take, from its beginning to the last byte of its answer.
     """
 
     def __init__(self, client: ApiClient, timeout: float) -> None:
         from kubernetes.client import ApiClient
 
         configuration = copy.deepcopy(client.configuration)
-        # Each caller decides whether to try again: urllib3 would sleep and multiply the timeout.
-        configuration.retries = False
         self._client = ApiClient(configuration)
+        self._http = TimedHttp(self._client)
         self._timeout = timeout
         self._hasty = min(timeout, _QUESTION_SECONDS)
 
@@ -63,14 +71,15 @@ class Cluster:
     def create_job(self, namespace: str, job: object) -> None:
         """Create a Job."""
         body = self._client.sanitize_for_serialization(job)
-        self._call("POST", f"/apis/batch/v1/namespaces/{namespace}/jobs", body=body)
+        answer = self._call("POST", f"/apis/batch/v1/namespaces/{namespace}/jobs", body=body)
+        named(object_of(answer), name_of(body))
 
     def read_job(self, namespace: str, name: str) -> ApiObject | None:
         """A Job as it is now, not as a cache has it; ``None`` when there is none."""
         try:
-            return self._json("GET", f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}")
+            return named(self._json(f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}"), name)
         except CallError as error:
-            if error.status == 404:
+            if error.is_absent:
                 return None
             raise
 
@@ -81,28 +90,48 @@ class Cluster:
         """
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground"}
         try:
-            self._call("DELETE", f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}", body=body)
+            object_of(self._call("DELETE", f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}", body=body))
         except CallError as error:
-            if error.status != 404:
+            if not error.is_absent:
                 raise
 
-    def jobs(self, namespace: str, selector: str, *, consistent: bool = False) -> Iterator[ApiObject]:
-        """The Jobs with these labels: from the API server's cache, or ``consistent`` and in pages."""
-        return self._list(f"/apis/batch/v1/namespaces/{namespace}/jobs", selector, consistent=consistent)
+    def jobs(
+        self, namespace: str, selector: str, *, consistent: bool = False, most: int = MOST
+    ) -> Iterator[ApiObject]:
+        """The Jobs with these labels: from the API server's cache, or ``consistent`` and in pages.
 
-    def pods(self, namespace: str, selector: str, *, consistent: bool = False) -> Iterator[ApiObject]:
-        """The pods with these labels: from the API server's cache, or ``consistent`` and in pages."""
-        return self._list(f"/api/v1/namespaces/{namespace}/pods", selector, consistent=consistent)
+        Args:
+            namespace: Where they are.
+            selector: What their labels are.
+            consistent: Whether the cache is passed by.
+            most: How many there can be: pages that bring more have no end.
+        """
+        path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        return self._list(path, selector, consistent=consistent, most=most)
+
+    def pods(
+        self, namespace: str, selector: str, *, consistent: bool = False, most: int = MOST
+    ) -> Iterator[ApiObject]:
+        """The pods with these labels: from the API server's cache, or ``consistent`` and in pages.
+
+        Args:
+            namespace: Where they are.
+            selector: What their labels are.
+            consistent: Whether the cache is passed by.
+            most: How many there can be: pages that bring more have no end.
+        """
+        path = f"/api/v1/namespaces/{namespace}/pods"
+        return self._list(path, selector, consistent=consistent, most=most)
 
     def events(self, namespace: str, name: str) -> list[ApiObject]:
         """The events of an object, oldest first."""
         query = [("fieldSelector", f"involvedObject.name={name}"), ("limit", str(PAGE))]
         path = f"/api/v1/namespaces/{namespace}/events"
-        return sorted(items(self._json("GET", path, query, self._hasty), "items"), key=_time_of)
+        return sorted(listed(self._json(path, query, self._hasty)), key=_time_of)
 
     def pod(self, namespace: str, name: str) -> ApiObject:
         """A pod."""
-        return self._json("GET", f"/api/v1/namespaces/{namespace}/pods/{name}")
+        return named(self._json(f"/api/v1/namespaces/{namespace}/pods/{name}"), name)
 
     def nodes(self) -> list[ApiObject]:
         """The nodes of the cluster, for which few service accounts have the permission."""
@@ -114,12 +143,31 @@ class Cluster:
         Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
         """
         try:
-            self._call("GET", path, accept=_METADATA_ONLY)
+            object_of(self._call("GET", path, accept=_METADATA_ONLY))
         except CallError as error:
-            if error.status == 404:
+            # Of an API that is not there at all the server says so without an object.
+            if error.is_absent or (path.startswith("/apis/") and error.body.strip() == _NO_SUCH_API):
                 return False
             raise
         return True
+
+    def data_keys(self, path: str) -> frozenset[str]:
+        """The keys that the Secret or ConfigMap at a path has, without their values."""
+        found = self._json(path)
+        return frozenset(
+            key
+            for field in ("data", "binaryData")
+            if isinstance(held := found.get(field), dict)
+            for key in held
+        )
+
+    def create_dry(self, resource: str, namespace: str, body: Body) -> None:
+        """Have everything that judges a new Job or pod judge this one, which is not made.
+
+        Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
+        """
+        group = {"jobs": "/apis/batch/v1", "pods": "/api/v1"}[resource]
+        self._call("POST", f"{group}/namespaces/{namespace}/{resource}", [("dryRun", "All")], body)
 
     def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """The last lines that a container wrote."""
@@ -127,34 +175,28 @@ class Cluster:
         query = [("container", container), ("tailLines", str(lines)), ("limitBytes", "65536")]
         return self._call("GET", path, query, timeout=self._hasty).decode(errors="replace")
 
-    def _list(self, path: str, selector: str, *, consistent: bool) -> Iterator[ApiObject]:
+    def _list(self, path: str, selector: str, *, consistent: bool, most: int = MOST) -> Iterator[ApiObject]:
         query = [("labelSelector", selector)]
         if not consistent:
             # Any version the cache has will do; it knows no pages, and comes whole whatever the limit.
-            yield from items(self._json("GET", path, [*query, ("resourceVersion", "0")]), "items")
+            yield from listed(self._json(path, [*query, ("resourceVersion", "0")]))
             return
         query.append(("limit", str(PAGE)))
-        page = self._json("GET", path, query)
+        guard, place = PageGuard(most), query
         while True:
-            yield from items(page, "items")
+            page = self._json(path, place)
+            found = list(listed(page))
+            yield from found
             following = text(page, "metadata", "continue")
             if not following:
                 return
-            page = self._json("GET", path, [*query, ("continue", following)])
+            guard.turn(found, following)
+            place = [*query, ("continue", following)]
 
     def _json(
-        self,
-        method: str,
-        path: str,
-        query: list[tuple[str, str]] | None = None,
-        timeout: float | None = None,
+        self, path: str, query: list[tuple[str, str]] | None = None, timeout: float | None = None
     ) -> ApiObject:
-        content = self._call(method, path, query, timeout=timeout)
-        try:
-            found = json.loads(content)
-        except ValueError:
-            raise CallError(0, "the answer is not JSON") from None
-        return found if isinstance(found, dict) else {}
+        return object_of(self._call("GET", path, query, timeout=timeout))
 
     def _call(
         self,
@@ -166,32 +208,20 @@ class Cluster:
         accept: str = "*/*",
         timeout: float | None = None,
     ) -> bytes:
-        from kubernetes.client import ApiException
-        from kubernetes.config import ConfigException
-
-        try:
-            response = self._client.call_api(
-                path,
-                method,
-                query_params=query or [],
-                header_params={"Accept": accept, "Content-Type": "application/json"},
-                body=body,
-                auth_settings=["BearerToken"],
-                _return_http_data_only=True,
-                _preload_content=False,
-                _request_timeout=timeout or self._timeout,
-            )
-            content: bytes = response.data
-        except ApiException as error:
-            headers = error.headers or {}
-            said = error.body if isinstance(error.body, str) else ""
-            raise answered(error.status, error.reason, said, headers.get("Retry-After")) from None
-        except (HTTPError, OSError) as error:
-            raise unreachable(error) from None
-        # A credential plugin asks a service of its own, which may be away as well.
-        except ConfigException as error:
-            raise CallError(0, f"no credentials: {error}") from None
-        return content
+        request = Request(
+            method,
+            f"{path}?{urlencode(query)}" if query else path,
+            {"Accept": accept, "Content-Type": "application/json", **self._client.default_headers},
+            json.dumps(body).encode() if body is not None else None,
+        )
+        answer = self._http.call(request, timeout or self._timeout)
+        if answer.status in _GOOD:
+            return answer.content
+        said, headers = answer.content.decode(errors="replace"), answer.headers
+        error = answered(answer.status, answer.reason, said, headers.get("Retry-After"))
+        if answer.status in _REDIRECTS and (host := urlsplit(headers.get("Location", "")).hostname):
+            error.reason = f"{error.reason} to {host}"
+        raise error
 
 
 def _time_of(event: ApiObject) -> str:

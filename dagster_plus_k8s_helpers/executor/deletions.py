@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["Deletions"]
 
 _AT_ONCE = 8
-_TRIES = 4
 # A run pod has 30 s from SIGTERM to its end: one call that hangs must not take them all.
 _CALL_SECONDS = 4.0
+_PATIENCE_SECONDS = 5.0
+_LONGEST_PAUSE = 2.0
 
 
 class Deletions:
@@ -27,14 +28,19 @@ class Deletions:
 
     Args:
         cluster: Where they are.
+        clock: Seconds that only go forward.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster.hastier(_CALL_SECONDS)
+    def __init__(self, cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> None:
+        self._cluster, self._clock = cluster.hastier(_CALL_SECONDS), clock
         self._threads: ThreadPoolExecutor | None = None
 
     def submit(
-        self, namespace: str, job_name: str, before: Callable[[], object] | None = None
+        self,
+        namespace: str,
+        job_name: str,
+        before: Callable[[], object] | None = None,
+        patience: float = _PATIENCE_SECONDS,
     ) -> Future[None]:
         """Delete a Job; one that is gone is fine.
 
@@ -42,27 +48,28 @@ class Deletions:
             namespace: Where it is.
             job_name: Its name.
             before: What must be over before it is deleted, on the thread that does it.
+            patience: Seconds within which it is tried again while it may pass, the last call included.
         """
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="step-deletions")
-        return self._threads.submit(self._delete, namespace, job_name, before)
+        return self._threads.submit(self._delete, namespace, job_name, before, self._clock() + patience)
 
     def close(self, *, wait: bool) -> None:
         """Delete nothing more."""
         if self._threads is not None:
             self._threads.shutdown(wait=wait, cancel_futures=True)
 
-    def _delete(self, namespace: str, job_name: str, before: Callable[[], object] | None) -> None:
+    def _delete(
+        self, namespace: str, job_name: str, before: Callable[[], object] | None, until: float
+    ) -> None:
         if before is not None:
             before()
-        backoff = Backoff(first=0.2)
-        for _ in range(_TRIES - 1):
+        backoff = Backoff(first=0.2, most=_LONGEST_PAUSE)
+        while True:
             try:
-                self._cluster.delete_job(namespace, job_name)
+                return self._cluster.delete_job(namespace, job_name)
             except CallError as error:
-                if not error.is_passing:
+                pause = min(backoff.failed(error.retry_after), _LONGEST_PAUSE)
+                if not error.is_passing or self._clock() + pause + _CALL_SECONDS > until:
                     raise
-                time.sleep(backoff.failed(error.retry_after))
-            else:
-                return
-        self._cluster.delete_job(namespace, job_name)
+            time.sleep(pause)

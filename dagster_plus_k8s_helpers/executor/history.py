@@ -41,6 +41,9 @@ _BEGINNINGS = frozenset(
 )
 _BEGUN = frozenset({DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED})
 
+# A Job gives a pod that was evicted before it began another one, and another attempt may be on its way.
+_SPARE_OBJECTS, _OBJECTS_OF_AN_ATTEMPT = 100, 10
+
 
 class History:
     """What the event log of a run says of its steps.
@@ -74,6 +77,14 @@ class History:
     def is_open(self, step_key: str) -> bool:
         """Whether the current attempt of a step has not ended."""
         return step_key in self._open
+
+    def most_objects(self) -> int:
+        """How many Jobs, or pods, the run can have by now: of each attempt one, and some that were replaced.
+
+        May be asked for on any thread.
+        """
+        launched = sum(attempts.made + 1 for attempts in list(self.attempts.values()))
+        return _SPARE_OBJECTS + _OBJECTS_OF_AN_ATTEMPT * launched
 
     def fold(self, events: Sequence[DagsterEvent], *, resuming: bool) -> list[DagsterEvent]:
         """Take in events, and hand on those that the executor's loop is to see.

@@ -135,7 +135,8 @@ def k8s_executor(
         health_check_interval: Seconds between two looks at all step pods: two LIST calls, however many.
         api_outage_tolerance: Seconds for which a launch is tried again while the API server does not answer,
             or answers 429 or 5xx. Steps that run are not touched by an outage, however long.
-        call_timeout: Seconds one call to the API may take.
+        call_timeout: Seconds one call to the API may take, from the look-up of its name to the last byte of
+            its answer.
         launch_qps: Jobs created a second in the long run. The default is the kubelet's towards the API.
         launch_burst: Jobs created at once before ``launch_qps`` applies.
         log_lines: How many of the last lines of its log the failure of a step shows that died without a word;

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.executor.api_json import integer, name_of, text, value
+from dagster_plus_k8s_helpers.executor.cluster import MOST
 from dagster_plus_k8s_helpers.executor.containers import (
     ended_while_others_run,
     has_started,
@@ -100,6 +101,7 @@ class Lookout:
         run_id: Of which run.
         wants_nodes: Whether it matters what the nodes have.
         log_lines: How many of the last lines of a failed container are read.
+        most: How many Jobs or pods the run can have by now.
         clock: Seconds that only go forward.
     """
 
@@ -110,8 +112,10 @@ class Lookout:
         *,
         wants_nodes: bool = False,
         log_lines: int = 50,
+        most: Callable[[], int] = lambda: MOST,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._most = most
         self._cluster, self._run_id, self._wants_nodes, self._clock = cluster, run_id, wants_nodes, clock
         self._events, self._logs = EventReader(cluster, clock), LogReader(cluster, log_lines, clock)
         self._nodes, self._disruptions = NodeReader(cluster, clock), Disruptions(cluster)
@@ -148,7 +152,9 @@ class Lookout:
     def _sweep(self, namespace: str, watched: Sequence[Watched], *, consistent: bool) -> Snapshot:
         names = [job.job_name for job in watched if job.namespace == namespace]
         names.sort(key=lambda name: self._seen[name].read_at)
-        snapshot = sweep(self._cluster, namespace, self._run_id, names, consistent=consistent)
+        snapshot = sweep(
+            self._cluster, namespace, self._run_id, names, consistent=consistent, most=self._most()
+        )
         for name in snapshot.read:
             self._seen[name].read_at = self._clock()
         return snapshot

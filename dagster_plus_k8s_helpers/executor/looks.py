@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -42,10 +43,16 @@ class Looks:
         self._looking: Future[Look] | None = None
         self._hasty = False
         self._next = clock() + interval
+        self._wanted: list[float] = []
         self._backoff = Backoff()
         self._thread: ThreadPoolExecutor | None = None
         self.began = 0.0
         """When the last look began, by the clock."""
+
+    def within(self, seconds: float) -> None:
+        """Look once more when this time is over, unless a look comes anyway."""
+        if seconds < self._interval:
+            heapq.heappush(self._wanted, self._clock() + seconds)
 
     def soon(self) -> None:
         """Do not wait for the end of the interval."""
@@ -62,8 +69,6 @@ class Looks:
         try:
             look = looking.result()
         except CallError as error:
-            if not error.is_passing:
-                raise
             self._outage.failed(error)
             wait = max(min(self._backoff.failed(), self._interval), error.retry_after)
             self._next = self._clock() + wait
@@ -75,11 +80,15 @@ class Looks:
 
     def begin(self, watched: Sequence[Watched]) -> None:
         """Look at these, if it is time; past the API server's cache if one of them was interrupted."""
-        if self._looking is not None or self._clock() < self._next or not watched:
+        now = self._clock()
+        due = min([self._next, *self._wanted[:1]])
+        if self._looking is not None or now < due or not watched:
             return
+        while self._wanted and self._wanted[0] <= now:
+            heapq.heappop(self._wanted)
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="step-lookout")
-        self.began = self._clock()
+        self.began = now
         self._hasty = any(job.interrupted for job in watched)
         self._looking = self._thread.submit(self._lookout.look, watched, consistent=self._hasty)
 

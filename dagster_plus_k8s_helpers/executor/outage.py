@@ -16,7 +16,8 @@ __all__ = ["Backoff", "CallKind", "Outage", "OutageNews"]
 CallKind: TypeAlias = Literal["read", "write"]
 """Looks read; launches and deletions write."""
 
-# One failed call is an accident: it is the second without a success between that makes an outage.
+# One failed call is an accident: it is the second without a success between that makes an outage. A call that
+# waited for all of its time is none: somebody has been kept waiting for as long as two.
 _CALLS_THAT_MAKE_AN_OUTAGE = 2
 
 
@@ -74,8 +75,9 @@ class Outage:
             before = self._failures.get(kind)
             failures = _Failures((before.in_a_row if before else 0) + 1, error)
             self._failures[kind] = failures
-            self._since = self._since if self._since is not None else self._clock()
-            if failures.in_a_row >= _CALLS_THAT_MAKE_AN_OUTAGE and not self._told:
+            self._since = self._since if self._since is not None else self._clock() - error.waited
+            is_outage = error.waited > 0 or failures.in_a_row >= _CALLS_THAT_MAKE_AN_OUTAGE
+            if is_outage and not self._told:
                 self._news = OutageNews(str(error), 0.0, is_refusal=error.is_unauthorized)
 
     def news(self) -> OutageNews | None:

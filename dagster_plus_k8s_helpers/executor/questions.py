@@ -30,7 +30,6 @@ _REFUSED_SECONDS = 300.0
 _LOGS_AT_ONCE = 8
 # A kubelet that is dead answers none of its logs: those that have not come by then are done without.
 _LOGS_SECONDS = 10.0
-_FORBIDDEN = 403
 
 
 class _Refusal:
@@ -169,7 +168,7 @@ class LogReader:
             self._logs[log.job_name] = future.result()
         except CallError as error:
             # A log goes with its pod; that it cannot be read must not hide that the step failed.
-            if error.status == _FORBIDDEN:
+            if error.is_forbidden:
                 self._refusal.take(error)
 
 

@@ -19,6 +19,8 @@ from dagster_plus_k8s_helpers.executor.call_errors import CallError, not_built
 from dagster_plus_k8s_helpers.executor.cluster import Cluster
 from dagster_plus_k8s_helpers.executor.launches import Launch
 from dagster_plus_k8s_helpers.executor.step_memory import memory_in, raise_memory
+from dagster_plus_k8s_helpers.executor.unbuildable import why_not_built
+from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ class SupervisedStepHandler(K8sStepHandler):
             self.supervisor.launch(step, self._launch(key, step, job, step_handler_context))
         # One step's config must not end the run: it fails that step.
         except Exception as error:  # noqa: BLE001
-            said = f"{type(error).__name__}: {error}"
+            said = why_not_built(error, self._layers(key, step_handler_context))
             self.supervisor.could_not_launch(key, step, not_built(said))
 
     def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
@@ -139,6 +141,16 @@ class SupervisedStepHandler(K8sStepHandler):
         known = step_handler_context.execute_step_args.known_state
         counted = known.get_retry_state().get_attempt_count(key) if known else 0
         return f"{name.removesuffix(f'-{counted}')}-{counted + free}"
+
+    def _layers(self, key: str, step_handler_context: StepHandlerContext) -> dict[str, object]:
+        """What makes up the config of a step, as it was written."""
+        op = step_handler_context.get_step_context(key).step.op_name
+        of_executor = self._executor_container_context.run_k8s_config.to_dict()
+        return {
+            f"per_step_config[{op!r}]": self._per_step_k8s_config.get(op, {}),
+            f"op tags, {K8sConfig.TAG}": step_handler_context.step_tags[key].get(K8sConfig.TAG, "{}"),
+            "step_config": {part: given for part, given in of_executor.items() if given},
+        }
 
     def _namespace(self, step_handler_context: StepHandlerContext) -> str:
         return str(self._get_container_context(step_handler_context).namespace or "default")

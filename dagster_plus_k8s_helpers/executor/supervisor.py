@@ -18,7 +18,13 @@ from dagster_plus_k8s_helpers.executor.launches import LaunchQueue, RateLimit
 from dagster_plus_k8s_helpers.executor.lookout import Lookout, Nodes, Watched
 from dagster_plus_k8s_helpers.executor.looks import Looks
 from dagster_plus_k8s_helpers.executor.outage import Outage
-from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep, age_of, end_of_wait
+from dagster_plus_k8s_helpers.executor.tracked_step import (
+    TrackedStep,
+    age_of,
+    end_of_wait,
+    told_from,
+    unexplained_wait,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["Supervisor"]
 
 _LOOKS_WITHOUT_RESULT = 2
+# What a deletion says in the end has to be taken in before its time is up.
+_LAST_SECONDS = 1.0
 
 
 class Supervisor:
@@ -64,7 +72,9 @@ class Supervisor:
         self._outage = Outage()
         limit = RateLimit(settings.launch_qps, settings.launch_burst)
         self._launches = LaunchQueue(cluster, self._outage, limit, settings.api_outage_tolerance)
-        lookout = Lookout(cluster, run_id, wants_nodes=True, log_lines=settings.log_lines)
+        lookout = Lookout(
+            cluster, run_id, wants_nodes=True, log_lines=settings.log_lines, most=history.most_objects
+        )
         self._looks = Looks(lookout, self._outage, settings.health_check_interval)
         self._steps: dict[str, TrackedStep] = {}
         self._deletions = Deletions(cluster)
@@ -154,7 +164,10 @@ class Supervisor:
         never = self._launches.withdraw(step.job_name for step in self._steps.values())
         deletions = {
             key: self._deletions.submit(
-                step.namespace, step.job_name, before=partial(self._launches.cancel, step.job_name)
+                step.namespace,
+                step.job_name,
+                before=partial(self._launches.cancel, step.job_name),
+                patience=seconds - _LAST_SECONDS,
             )
             for key, step in self._steps.items()
             if step.job_name not in never
@@ -185,6 +198,8 @@ class Supervisor:
             self._endings.end(key, step, problem)
         else:
             step.created, step.since = True, time.monotonic()
+            if step.start_timeout is not None:
+                self._looks.within(told_from(step.start_timeout))
 
     def _safely(self, take: Callable[[], None]) -> None:
         """What goes wrong with one step is told, and leaves the others alone."""
@@ -241,9 +256,13 @@ class Supervisor:
             if step.told:
                 self._reports.started(step.context, now - step.since)
                 step.told = ""
-        if diagnosis is not None and (cause := step.cause(diagnosis)) != step.told:
+        told = diagnosis
+        if told is None and not step.started and not step.told:
+            told = unexplained_wait(step, now)
+        if told is not None and (cause := step.cause(told)) != step.told:
             step.told = cause
-            self._reports.waiting(step.context, diagnosis, step.place, cause)
+            step.told_at = step.told_at if step.told_at is not None else now
+            self._reports.waiting(step.context, told, step.place, cause)
         if not step.started:
             step.ending = end_of_wait(step, diagnosis, self._nodes, self._settings, now)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dagster_plus_k8s_helpers.executor.api_json import items, mapping, name_of, text, value
 from dagster_plus_k8s_helpers.executor.call_errors import CallError
+from dagster_plus_k8s_helpers.executor.cluster import MOST
 from dagster_plus_k8s_helpers.executor.containers import hidden_literals
 from dagster_plus_k8s_helpers.executor.diagnosis import job_failure, job_succeeded
 from dagster_plus_k8s_helpers.executor.failed_pod import ENDED
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "selector_of", "sweep"]
 
-_FORBIDDEN, _EXPIRED = 403, 410
+_EXPIRED = 410
 # What a sweep may read by name, so that a thousand Jobs that no list has do not make a thousand calls.
 _READ_BY_NAME = 20
 # The API server's cache knows no pages: what it is asked for comes in one body, 10 kB a pod. Above this many
@@ -54,7 +55,13 @@ def selector_of(run_id: str) -> str:
 
 
 def sweep(
-    cluster: Cluster, namespace: str, run_id: str, wanted: Sequence[str], *, consistent: bool = False
+    cluster: Cluster,
+    namespace: str,
+    run_id: str,
+    wanted: Sequence[str],
+    *,
+    consistent: bool = False,
+    most: int = MOST,
 ) -> Snapshot:
     """Look at the Jobs and pods of a run.
 
@@ -68,15 +75,17 @@ def sweep(
         run_id: Whose they are.
         wanted: Names of the Jobs that should be there, those to be read by name first in front.
         consistent: Whether all is read past the cache from the start.
+        most: How many Jobs or pods the run can have.
 
     Raises:
         CallError: The API could not be asked.
     """
-    selector, consistent = selector_of(run_id), consistent or len(wanted) > _MANY
+    consistent = consistent or len(wanted) > _MANY
+    selection = _Selection(namespace, selector_of(run_id), most)
     refused: dict[str, str] = {}
-    jobs, lags = _jobs(cluster, namespace, selector, wanted, refused, consistent=consistent)
+    jobs, lags = _jobs(cluster, selection, wanted, refused, consistent=consistent)
     consistent = consistent or lags
-    pods = _pods(cluster, namespace, selector, refused, consistent=consistent)
+    pods = _pods(cluster, selection, refused, consistent=consistent)
     missing = sorted(
         (name for name in wanted if name not in jobs), key=lambda name: _runs(pods.get(name, []))
     )
@@ -85,15 +94,22 @@ def sweep(
         if found is not None:
             jobs[name] = _slim(found)
     if not consistent and any(_hides_an_end(jobs.get(name), pods.get(name, [])) for name in wanted):
-        pods = _pods(cluster, namespace, selector, refused, consistent=True)
+        pods = _pods(cluster, selection, refused, consistent=True)
     left = [name for name in missing[_READ_BY_NAME:] if not _runs(pods.get(name, []))]
     return Snapshot(jobs, pods, refused, frozenset(missing[:_READ_BY_NAME]), frozenset(left))
 
 
+class _Selection(NamedTuple):
+    """Which objects are listed, and how many there can be."""
+
+    namespace: str
+    selector: str
+    most: int
+
+
 def _jobs(
     cluster: Cluster,
-    namespace: str,
-    selector: str,
+    selection: _Selection,
     wanted: Sequence[str],
     refused: dict[str, str],
     *,
@@ -102,31 +118,31 @@ def _jobs(
     """The Jobs by name, and whether the cache had not all of them."""
 
     def by_name(*, consistent: bool) -> dict[str, ApiObject]:
-        return {name_of(job): job for job in _whole(cluster.jobs, namespace, selector, consistent=consistent)}
+        return {name_of(job): job for job in _whole(cluster.jobs, selection, consistent=consistent)}
 
     try:
         found = by_name(consistent=consistent)
         lags = not consistent and not set(wanted) <= set(found)
         return (by_name(consistent=True) if lags else found), lags
     except CallError as error:
-        if error.status != _FORBIDDEN:
+        if not error.is_forbidden:
             raise
         refused["jobs"] = str(error)
         return {}, False
 
 
 def _pods(
-    cluster: Cluster, namespace: str, selector: str, refused: dict[str, str], *, consistent: bool
+    cluster: Cluster, selection: _Selection, refused: dict[str, str], *, consistent: bool
 ) -> dict[str, list[ApiObject]]:
     """The pods by the name of their Job."""
     found: defaultdict[str, list[ApiObject]] = defaultdict(list)
     if "pods" in refused:
         return found
     try:
-        for pod in _whole(cluster.pods, namespace, selector, consistent=consistent):
+        for pod in _whole(cluster.pods, selection, consistent=consistent):
             found[_job_of(pod)].append(pod)
     except CallError as error:
-        if error.status != _FORBIDDEN:
+        if not error.is_forbidden:
             raise
         refused["pods"] = str(error)
         return {}
@@ -148,15 +164,16 @@ def _has_ended(pod: ApiObject) -> bool:
 
 
 def _whole(
-    pages: Callable[..., Iterable[ApiObject]], namespace: str, selector: str, *, consistent: bool
+    pages: Callable[..., Iterable[ApiObject]], selection: _Selection, *, consistent: bool
 ) -> list[ApiObject]:
     """Everything that is listed; once more from the start when the pages expired meanwhile."""
+    namespace, selector, most = selection
     try:
-        return [_slim(item) for item in pages(namespace, selector, consistent=consistent)]
+        return [_slim(item) for item in pages(namespace, selector, consistent=consistent, most=most)]
     except CallError as error:
         if error.status != _EXPIRED:
             raise
-        return [_slim(item) for item in pages(namespace, selector, consistent=True)]
+        return [_slim(item) for item in pages(namespace, selector, consistent=True, most=most)]
 
 
 def _job_of(pod: ApiObject) -> str:

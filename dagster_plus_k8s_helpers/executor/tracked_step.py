@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 
-__all__ = ["TrackedStep", "age_of", "end_of_wait"]
+__all__ = ["TrackedStep", "age_of", "end_of_wait", "told_from", "unexplained_wait"]
 
 
 @dataclass
@@ -38,6 +38,7 @@ class TrackedStep:
         created: Whether its Job is there.
         started: Whether its container has been seen to run.
         told: The cause of waiting that was reported last.
+        told_at: When a cause of waiting was reported first.
         pulling_since: Since when its image cannot be pulled.
         looks_without_result: How often it was seen complete without an event of its own.
         failing: Whether its end was written, and has not come back from the event log yet.
@@ -62,6 +63,7 @@ class TrackedStep:
     created: bool = False
     started: bool = False
     told: str = ""
+    told_at: float | None = None
     pulling_since: float | None = None
     looks_without_result: int = 0
     failing: bool = False
@@ -95,6 +97,10 @@ class TrackedStep:
 _PULLS = frozenset({DiagnosisKind.IMAGE_PULL_BACK_OFF, DiagnosisKind.ERR_IMAGE_PULL})
 # Whoever holds these back on purpose also lets them go.
 _HELD_BACK = frozenset({DiagnosisKind.JOB_SUSPENDED, DiagnosisKind.SCHEDULING_GATED})
+_UNEXPLAINED = (
+    "Look at the pod's events; raise start_timeout if its image or its init containers take longer."
+)
+_LONGEST_MOMENT = 30.0
 
 
 def end_of_wait(
@@ -120,15 +126,38 @@ def end_of_wait(
     if diagnosis is not None and diagnosis.kind in _HELD_BACK:
         step.since = now
         return None
-    if step.start_timeout is None or now - step.since < step.start_timeout:
+    if not _is_over(step, now):
         return None
     why = f"It has not started within its start_timeout of {step.start_timeout:g} s."
     if diagnosis is not None:
         return diagnosis.over(why)
+    return Diagnosis(DiagnosisKind.NOT_STARTED, f"{why} Nothing says what it waits for.", hint=_UNEXPLAINED)
+
+
+def _is_over(step: TrackedStep, now: float) -> bool:
+    """Whether a wait has lasted for its start_timeout, and whoever reads of it has had a moment."""
+    if step.start_timeout is None or now - step.since < step.start_timeout:
+        return False
+    # An outage, or a cause that came late, may have kept it from being told before.
+    return step.told_at is None or now - step.told_at >= min(step.start_timeout / 4, _LONGEST_MOMENT)
+
+
+def told_from(start_timeout: float) -> float:
+    """Seconds after which a wait is told, whether its cause is known or not."""
+    return start_timeout / 2
+
+
+def unexplained_wait(step: TrackedStep, now: float) -> Diagnosis | None:
+    """A wait that has gone on for half of what it may without anything that says why."""
+    waited = now - step.since
+    if step.start_timeout is None or waited < told_from(step.start_timeout):
+        return None
     return Diagnosis(
         DiagnosisKind.NOT_STARTED,
-        f"{why} Nothing says what it waits for.",
-        hint="Look at the pod's events; raise start_timeout if its image or its init containers take longer.",
+        f"The pod has not started, and nothing says what it waits for. The step fails at its start_timeout "
+        f"of {step.start_timeout:g} s.",
+        hint=_UNEXPLAINED,
+        failed=False,
     )
 
 

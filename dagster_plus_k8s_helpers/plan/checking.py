@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from dagster_plus_k8s_helpers.agent.kinds import FileKind, check_instance, kind_of
+from dagster_plus_k8s_helpers.agent.location_rules import QUEUE_NOT_SERVED
 from dagster_plus_k8s_helpers.agent.pairing import check_queues, with_variables_of_agents
 from dagster_plus_k8s_helpers.agent.waivers import after_waivers
 from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument, read_yaml
-from dagster_plus_k8s_helpers.findings import Finding, not_too_many
+from dagster_plus_k8s_helpers.findings import Finding, Place, not_too_many
+from dagster_plus_k8s_helpers.plan.file_pairs import pairs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["Source", "check_sources"]
 
@@ -51,15 +54,41 @@ def check_sources(sources: Sequence[Source]) -> list[Finding]:
         findings[finding.where.file].append(finding)
     for document in (*by_kind[FileKind.LOCATIONS], *by_kind[FileKind.CONTAINER_CONTEXT]):
         findings[document.file] = with_variables_of_agents(findings[document.file], document, agents)
+    for finding in _check_pods(by_kind, [finding for found in findings.values() for finding in found]):
+        findings[finding.where.file].append(finding)
     texts = {source.name: source.content.decode("utf-8-sig", errors="replace") for source in sources}
     return [
         finding
         for name, found in findings.items()
         # Each document of a file says where the second one begins.
         for finding in not_too_many(
-            sorted(after_waivers(texts[name], name, list(dict.fromkeys(found))), key=_position)
+            _one_a_cause(sorted(after_waivers(texts[name], name, list(dict.fromkeys(found))), key=_position))
         )
     ]
+
+
+def _one_a_cause(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Once what many lines show and none of them is to blame for: a queue that no agent serves."""
+    found: dict[tuple[object, ...], list[Finding]] = {}
+    for item in findings:
+        line = () if item.code == QUEUE_NOT_SERVED.code else (item.where, item.fix)
+        found.setdefault((item.code, item.message, *line), []).append(item)
+    for first, *others in found.values():
+        places = tuple(Place(item.where) for item in (first, *others)) if others else ()
+        yield replace(first, places=places or first.places)
+
+
+def _check_pods(
+    by_kind: Mapping[FileKind, Sequence[YamlDocument]], known: Sequence[Finding]
+) -> list[Finding]:
+    """What is wrong with the pods that the files make together, where one can be wrong at all."""
+    kinds = (FileKind.VALUES, FileKind.LOCATIONS, FileKind.CONTAINER_CONTEXT)
+    pairs = [pair for pair in pairs_of(*(by_kind[kind] for kind in kinds)) if not pair.is_plain]
+    if not pairs:
+        return []
+    from dagster_plus_k8s_helpers.plan.checks_files import check_pods  # noqa: PLC0415 - needs dagster_k8s
+
+    return check_pods(pairs, known)
 
 
 def _position(finding: Finding) -> tuple[int, int, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,28 +12,26 @@ from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.findings import Finding, Where
 from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
 from dagster_plus_k8s_helpers.plan.checks_allowed import ALLOWED_RULES, EVADED_RULES
-from dagster_plus_k8s_helpers.plan.checks_cluster import CLUSTER_RULES
+from dagster_plus_k8s_helpers.plan.checks_dry_run import not_told_before
 from dagster_plus_k8s_helpers.plan.checks_executor import EXECUTOR_RULES, WRITTEN_RULES
-from dagster_plus_k8s_helpers.plan.checks_harm import HARM_RULES
 from dagster_plus_k8s_helpers.plan.checks_jobs import JOB_RULES, TAGS_OF_JOBS
-from dagster_plus_k8s_helpers.plan.checks_layers import LAYER_RULES, bare_variables, gpu_from_below
+from dagster_plus_k8s_helpers.plan.checks_layers import bare_variables, gpu_from_executor
 from dagster_plus_k8s_helpers.plan.checks_misplaced import misplaced
-from dagster_plus_k8s_helpers.plan.checks_objects import OBJECT_RULES
 from dagster_plus_k8s_helpers.plan.checks_pipes import PIPES_RULES
-from dagster_plus_k8s_helpers.plan.checks_pods import DEADLINE_RULES, POD_RULES, schema_version
-from dagster_plus_k8s_helpers.plan.checks_settings import check_settings
-from dagster_plus_k8s_helpers.plan.checks_shallow import SHALLOW_RULES
+from dagster_plus_k8s_helpers.plan.checks_pods import DEADLINE_RULES, schema_version
+from dagster_plus_k8s_helpers.plan.checks_settings import check_settings, files_of
 from dagster_plus_k8s_helpers.plan.checks_shared import SHARED_RULES
 from dagster_plus_k8s_helpers.plan.checks_tags import TAG_RULES
+from dagster_plus_k8s_helpers.plan.file_hits import not_in
+from dagster_plus_k8s_helpers.plan.grouped import JobReport, grouped
 from dagster_plus_k8s_helpers.plan.jobs import job_of, loaded
 from dagster_plus_k8s_helpers.plan.launches import launches_of
 from dagster_plus_k8s_helpers.plan.layers import as_mapping
 from dagster_plus_k8s_helpers.plan.plannable import not_said_yet, plannable, planned_launches
+from dagster_plus_k8s_helpers.plan.pod_rules import RULES_OF_JOBS
 from dagster_plus_k8s_helpers.plan.resolve import steps_of_job
 from dagster_plus_k8s_helpers.plan.rules import CANNOT_PLAN, NOT_SAID_BY_CLUSTER
-from dagster_plus_k8s_helpers.plan.sources import source_of
 from dagster_plus_k8s_helpers.plan.subjects import (
-    EXECUTOR,
     OF_RUN,
     Asked,
     Hit,
@@ -42,7 +39,7 @@ from dagster_plus_k8s_helpers.plan.subjects import (
     PodGroup,
     Surroundings,
 )
-from dagster_plus_k8s_helpers.plan.waived import OF_DEFINITIONS, Waivers, unused_waivers, waivers_of
+from dagster_plus_k8s_helpers.plan.waived import Waivers, unused_waivers, waived_by_definitions, waivers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,9 +52,9 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.layers import Settings
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
     from dagster_plus_k8s_helpers.plan.plannable import Plannable
-    from dagster_plus_k8s_helpers.plan.subjects import JobRule, PodRule, TagRule
+    from dagster_plus_k8s_helpers.plan.subjects import JobRule, TagRule
 
-__all__ = ["check"]
+__all__ = ["check", "check_beside"]
 
 
 @answering
@@ -99,9 +96,37 @@ def check(
         MissingExtraError: A Kubernetes version is given, and the extra ``check`` is not installed.
     """
     found = check_sources([_source(file) for file in files])
-    version = "" if kubernetes_version is None else schema_version(kubernetes_version)
     if definitions is None:
+        if kubernetes_version is not None:
+            schema_version(kubernetes_version)
         return found
+    return check_beside(
+        found,
+        definitions,
+        job=job,
+        agent=agent,
+        location=location,
+        nodes=nodes,
+        kubernetes_version=kubernetes_version,
+        deployment=deployment,
+        cluster=cluster,
+    )
+
+
+def check_beside(
+    found: Sequence[Finding],
+    definitions: DefinitionsOrLoader,
+    *,
+    job: str | None = None,
+    agent: Settings | None = None,
+    location: Settings | None = None,
+    nodes: Sequence[NodePool] | None = None,
+    kubernetes_version: str | None = None,
+    deployment: Deployment | None = None,
+    cluster: ClusterObjects | None = None,
+) -> list[Finding]:
+    """The same of definitions, beside what is found in files: without what the definitions waive of that."""
+    version = "" if kubernetes_version is None else schema_version(kubernetes_version)
     around = Surroundings(
         None if agent is None else as_mapping("agent", agent),
         None if location is None else as_mapping("location", location),
@@ -109,8 +134,11 @@ def check(
         version,
         cluster,
     )
-    found += check_settings(around.agent, around.location, found)
+    around = replace(around, files=files_of(around.agent, around.location))
     repository = loaded(definitions, deployment)
+    waived = waived_by_definitions(repository.metadata or {})
+    of_files = [*found, *check_settings(around.agent, around.location, found)]
+    of_files = [item for item in of_files if item.code not in waived]
     has_asset_job = repository.has_implicit_global_asset_job_def()
     all_jobs = _all_jobs(repository, has_asset_job=has_asset_job)
     shared = _Shared(repository, around, deployment, _op_names(all_jobs))
@@ -120,26 +148,19 @@ def check(
     ]
     # What one job does not need to have waived, another may.
     unused = [] if job is not None else _unused(reports, around)
-    return [*found, *_findings(reports), *_findings(unused), *_refused(cluster)]
+    of_jobs = [*grouped(reports, around.files), *grouped(unused, around.files)]
+    return [*of_files, *not_in(of_files, of_jobs), *_refused(cluster)]
 
 
 _TAG_RULES: tuple[TagRule, ...] = (*TAG_RULES, *WRITTEN_RULES, *TAGS_OF_JOBS, *ALLOWED_RULES, *PIPES_RULES)
 _JOB_RULES: tuple[JobRule, ...] = (
     *JOB_RULES,
-    gpu_from_below,
+    gpu_from_executor,
     bare_variables,
     *DEADLINE_RULES,
     *EXECUTOR_RULES,
     *EVADED_RULES,
     *SHARED_RULES,
-)
-_POD_RULES: tuple[PodRule, ...] = (
-    *LAYER_RULES,
-    *SHALLOW_RULES,
-    *POD_RULES,
-    *HARM_RULES,
-    *CLUSTER_RULES,
-    *OBJECT_RULES,
 )
 
 
@@ -153,30 +174,10 @@ class _Shared:
     op_names: Mapping[dg.ExecutorDefinition, frozenset[str]]
 
 
-@dataclass(frozen=True)
-class _Report:
-    """What is to be said of one job, what it waives, and its steps in order."""
-
-    name: str
-    hits: tuple[Hit, ...]
-    waivers: Waivers
-    asked: Asked
-
-    @cached_property
-    def order(self) -> dict[str, int]:
-        """The place of each step in it."""
-        return {step.key: index for index, step in enumerate(self.asked.steps)}
-
-    @property
-    def left(self) -> tuple[Hit, ...]:
-        """What is not waived."""
-        return (*self.waivers.mistakes, *self.waivers.left_of(self.hits))
-
-
 def _refused(cluster: ClusterObjects | None) -> Iterator[Finding]:
     """What a cluster would not say."""
-    for (kind, namespace), said in (cluster.refused if cluster else {}).items():
-        message = f"whether there is each {kind} in the namespace {namespace!r} is not known: {said}"
+    for question, said in (cluster.refused if cluster else {}).items():
+        message = f"{question} is not known: {said}"
         yield NOT_SAID_BY_CLUSTER.at(Where(path="the cluster"), message)
 
 
@@ -203,7 +204,7 @@ def _op_names(jobs: Sequence[dg.JobDefinition]) -> dict[dg.ExecutorDefinition, f
     return {executor: frozenset(names) for executor, names in found.items()}
 
 
-def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _Report:
+def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> JobReport:
     name = "the implicit asset job" if _is_implicit(job) else f"job {job.name!r}"
     op_names = shared.op_names.get(job.executor_def, frozenset())
     launches = launches_of(job, shared.repository.schedule_defs)
@@ -211,7 +212,7 @@ def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _
         steps = tuple(steps_of_job(job, job.run_tags))
     except PlanError as error:
         refused_whole = Hit(CANNOT_PLAN, str(error), of="the job")
-        return _Report(name, (refused_whole,), Waivers(), Asked(job, (), shared.around, op_names, launches))
+        return JobReport(name, (refused_whole,), Waivers(), Asked(job, (), shared.around, op_names, launches))
     asked = Asked(job, steps, shared.around, op_names, launches)
     waivers = waivers_of(asked, shared.repository.metadata or {})
     hits = [hit for rule in _TAG_RULES for hit in rule(asked)]
@@ -224,7 +225,7 @@ def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> _
         refused += [hit for hit in of_launches if hit.rule is CANNOT_PLAN]
         hits += [*of_plan, *(hit for hit in of_launches if hit.rule is not CANNOT_PLAN)]
     hits += not_said_yet(refused, list(waivers.left_of(hits)))
-    return _Report(name, tuple(hits), waivers, asked)
+    return JobReport(name, tuple(hits), waivers, asked)
 
 
 def _of_launches(asked: Asked, deployment: Deployment | None, known: Sequence[Hit]) -> Iterator[Hit]:
@@ -236,11 +237,11 @@ def _of_launches(asked: Asked, deployment: Deployment | None, known: Sequence[Hi
             continue
         of_run = Planned(replace(asked, steps=()), planned, has_asset_job=False)
         hits = [hit for rule in DEADLINE_RULES for hit in rule(of_run)]
-        hits += [hit for rule in _POD_RULES for hit in rule(PodGroup(planned.run), asked.around)]
+        hits += [hit for rule in RULES_OF_JOBS for hit in rule(PodGroup(planned.run), asked.around)]
         yield from (hit._replace(of=f"{hit.of}, {whose}") for hit in hits if (hit.rule, hit.text) not in said)
 
 
-def _unused(reports: Sequence[_Report], around: Surroundings) -> list[_Report]:
+def _unused(reports: Sequence[JobReport], around: Surroundings) -> list[JobReport]:
     """The waivers that waive nothing in any job."""
     used = {report.name: set(report.waivers.used_by(report.hits)) for report in reports}
     anywhere = {one for of_report in used.values() for one in of_report if not one[0].is_of_job}
@@ -259,30 +260,9 @@ def _of_plan(job: Planned, planned: Plannable) -> Iterator[Hit]:
     known = tuple(step for step in job.asked.steps if step.key not in planned.at_fault)
     job = replace(job, asked=replace(job.asked, steps=known))
     hits = [hit for rule in _JOB_RULES for hit in rule(job)]
-    hits += [hit for group in job.groups for rule in _POD_RULES for hit in rule(group, job.asked.around)]
-    for hit in hits:
+    hits += [hit for group in job.groups for rule in RULES_OF_JOBS for hit in rule(group, job.asked.around)]
+    for hit in not_told_before(hits):
         steps = tuple(key for key in hit.steps if key not in planned.at_fault)
         is_of_run = hit.of == OF_RUN and planned.is_run_at_fault
         if steps or not (hit.steps or is_of_run):
             yield hit._replace(steps=steps)
-
-
-def _findings(reports: Sequence[_Report]) -> Iterator[Finding]:
-    """The findings of all jobs; of a step that is in several of them, once."""
-    known: set[tuple[str, str, str]] = set()
-    for report in reports:
-        hits = sorted(report.left, key=lambda hit: min((report.order[key] for key in hit.steps), default=-1))
-        for hit in hits:
-            if not hit.steps:
-                is_of_all = hit.rule is CANNOT_PLAN or hit.of in {EXECUTOR, OF_DEFINITIONS}
-                if (hit.rule.code, hit.text, hit.of) not in known or not is_of_all:
-                    where = Where(path=hit.of if hit.of == OF_DEFINITIONS else report.name)
-                    yield hit.rule.at(where, f"{hit.of}: {hit.text}")
-                known.add((hit.rule.code, hit.text, hit.of))
-                continue
-            steps = [key for key in hit.steps if (hit.rule.code, hit.text, key) not in known]
-            known.update((hit.rule.code, hit.text, key) for key in steps)
-            if steps:
-                where = Where(path=f"{report.name}, step {steps[0]!r}")
-                source = source_of(report.asked.job, report.asked.steps[report.order[steps[0]]])
-                yield replace(hit.rule.of_steps(where, steps, hit.text), source=source)

@@ -13,17 +13,27 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.plan.layers import launcher_config, location_of
+from dagster_plus_k8s_helpers.plan.places import Element, Field
 from dagster_plus_k8s_helpers.plan.rules import ALLOWLIST_EVADED, NOT_ALLOWED, VARIABLE_DROPPED
-from dagster_plus_k8s_helpers.plan.subjects import OF_RUN, Hit, shown
+from dagster_plus_k8s_helpers.plan.subjects import OF_RUN, OF_SERVER, Hit, shown
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from dagster_plus_k8s_helpers.findings import Rule
     from dagster_plus_k8s_helpers.plan.layers import LayerName
-    from dagster_plus_k8s_helpers.plan.subjects import Asked, JobRule, Planned, TagRule
+    from dagster_plus_k8s_helpers.plan.places import PodsOf
+    from dagster_plus_k8s_helpers.plan.subjects import Asked, JobRule, Planned, Surroundings, TagRule
 
-__all__ = ["ALLOWED_RULES", "EVADED_RULES", "allowlist_evaded", "not_allowed", "variable_dropped"]
+__all__ = [
+    "ALLOWED_RULES",
+    "EVADED_RULES",
+    "allowlist_evaded",
+    "not_allowed",
+    "refused_of_location",
+    "variable_dropped",
+]
 
 _FIELDS = "onlyAllowUserDefinedK8sConfigFields"
 _VARIABLES = "onlyAllowUserDefinedEnvVars"
@@ -31,26 +41,49 @@ _VARIABLES = "onlyAllowUserDefinedEnvVars"
 
 def not_allowed(asked: Asked) -> Iterator[Hit]:
     """Fields that the code location or the tags of runs set, and the agent refuses."""
-    allowed = _Allowed.by(asked.around.agent)
-    if allowed is None:
-        return
-    for written in _written(asked):
-        for field, value in _fields(written.config):
-            if not allowed.has_field(field):
-                text = _no_such_field(field, value, written.source)
-                yield Hit(NOT_ALLOWED, text, of=written.of, layer=written.layer)
+    yield from _refused_by_agent(asked.around, _written(asked), _no_fields)
 
 
 def variable_dropped(asked: Asked) -> Iterator[Hit]:
     """Environment variables that the code location or the tags of runs set, and the agent takes away."""
-    allowed = _Allowed.by(asked.around.agent)
-    if allowed is None:
-        return
-    for written in _written(asked):
-        for name in _variables(written.config):
-            if not allowed.has_variable(name):
-                text = _no_such_variable(name, written.source)
-                yield Hit(VARIABLE_DROPPED, text, of=written.of, layer=written.layer)
+    yield from _refused_by_agent(asked.around, _written(asked), _no_variables)
+
+
+def refused_of_location(around: Surroundings) -> Iterator[Hit]:
+    """The same of the code location alone, whatever it runs."""
+    for find in (_no_fields, _no_variables):
+        yield from _refused_by_agent(around, _written_by_location(around), find)
+
+
+def _refused_by_agent(
+    around: Surroundings,
+    written: Iterable[_Written],
+    find: Callable[[_Allowed, _Written], Iterator[Hit]],
+) -> Iterator[Hit]:
+    allowed = _Allowed.by(around.agent)
+    if allowed is not None:
+        yield from (hit for item in written for hit in find(allowed, item))
+
+
+def _no_fields(allowed: _Allowed, written: _Written) -> Iterator[Hit]:
+    for field, value in _fields(written.config):
+        if not allowed.has_field(field):
+            text = _no_such_field(field, value, written.source)
+            at = Field(written.layer, tuple(field.split(".")), written.pods)
+            yield _hit(NOT_ALLOWED, text, written, at, cause=field)
+
+
+def _no_variables(allowed: _Allowed, written: _Written) -> Iterator[Hit]:
+    for variable in _variables(written.config):
+        if not allowed.has_variable(variable["name"]):
+            text = _no_such_variable(variable["name"], written.source)
+            at = Field(written.layer, ("container_config", "env", Element(variable)), written.pods)
+            yield _hit(VARIABLE_DROPPED, text, written, at, cause=variable["name"])
+
+
+def _hit(rule: Rule, text: str, written: _Written, at: Field, *, cause: str) -> Hit:
+    part = f"by {written.source}"
+    return Hit(rule, text, of=written.of, layer=written.layer, cause=cause, part=part, fields=(at,))
 
 
 def allowlist_evaded(job: Planned) -> Iterator[Hit]:
@@ -65,10 +98,13 @@ def allowlist_evaded(job: Planned) -> Iterator[Hit]:
             config = {**layer.config, **({"namespace": layer.namespace} if layer.namespace else {})}
             for field, value in _fields(config):
                 if not allowed.has_field(field):
-                    yield group.hit(ALLOWLIST_EVADED, _no_such_field(field, value, layer))
-            for name in _variables(config):
+                    text = _no_such_field(field, value, layer)
+                    yield group.hit(ALLOWLIST_EVADED, text, cause=field, part=f"{shown(value)} by {layer}")
+            for variable in _variables(config):
+                name = variable["name"]
                 if not allowed.has_variable(name):
-                    yield group.hit(ALLOWLIST_EVADED, _no_such_variable(name, layer))
+                    text = _no_such_variable(name, layer)
+                    yield group.hit(ALLOWLIST_EVADED, text, cause=f"the variable {name}", part=f"by {layer}")
 
 
 ALLOWED_RULES: tuple[TagRule, ...] = (not_allowed, variable_dropped)
@@ -139,10 +175,15 @@ class _Written:
     of: str
     layer: LayerName
 
+    @property
+    def pods(self) -> PodsOf:
+        """Whose pod that is."""
+        return "server" if self.of == OF_SERVER else "run"
+
 
 def _written(asked: Asked) -> Iterator[_Written]:
     """The configs that the agent looks at, as far as they can be read."""
-    yield from _written_by_location(asked)
+    yield from _written_by_location(asked.around)
     own = asked.job.run_tags.get(K8sConfig.TAG)
     for whose, tags in asked.tags_of_runs:
         text = tags.get(K8sConfig.TAG)
@@ -158,13 +199,13 @@ def _written(asked: Asked) -> Iterator[_Written]:
             yield _Written(config, source, OF_RUN if of_job else whose, "run tags")
 
 
-def _written_by_location(asked: Asked) -> Iterator[_Written]:
+def _written_by_location(around: Surroundings) -> Iterator[_Written]:
     from dagster_k8s.container_context import K8sContainerContext
 
-    if asked.around.location is None:
+    if around.location is None:
         return
     try:
-        file = location_of(asked.around.location)
+        file = location_of(around.location)
     except PlanError:  # as above
         return
     context = K8sContainerContext.create_from_config(file.container_context)
@@ -174,7 +215,7 @@ def _written_by_location(asked: Asked) -> Iterator[_Written]:
     yield _Written({**run, **namespace}, source, OF_RUN, "location")
     # What is said of both, once.
     own = {section: _without(server[section], run[section]) for section in _SECTIONS if section in server}
-    yield _Written(own, source, "the code server", "location")
+    yield _Written(own, source, OF_SERVER, "location")
 
 
 def _without(fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,12 +230,12 @@ def _fields(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from ((f"{section}.{field}", value) for field, value in fields.items())
 
 
-def _variables(config: Mapping[str, Any]) -> Iterator[str]:
+def _variables(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     container = config.get("container_config")
     env = container.get("env") if isinstance(container, Mapping) else None
     for variable in env if isinstance(env, list) else ():
         if isinstance(variable, Mapping) and isinstance(variable.get("name"), str):
-            yield variable["name"]
+            yield variable
 
 
 _SECTIONS = (

@@ -15,7 +15,15 @@ from dagster_plus_k8s_helpers.plan.rules import (
     REQUEST_FAR_BELOW_NODE,
     TOLERATION_WITHOUT_GPU,
 )
-from dagster_plus_k8s_helpers.plan.subjects import POD_SPEC, amount, containers, layer_of, said, shown
+from dagster_plus_k8s_helpers.plan.subjects import (
+    POD_SPEC,
+    amount,
+    containers,
+    layer_of,
+    of_no_one,
+    said,
+    shown,
+)
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -55,6 +63,8 @@ def fits_nowhere(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
         yield group.hit(
             GPU_NOT_TOLERATED,
             f"{said(group.pod, gpus[0])}, and {tolerations}; the nodes with GPUs have {', '.join(taints)}",
+            cause=of_no_one(f"{tolerations} {taints}"),
+            part=said(group.pod, gpus[0]),
         )
     else:
         by = "; ".join(_said_of_reasons(group, found, around.pools))
@@ -76,6 +86,7 @@ def toleration_without_gpu(group: PodGroup, around: Surroundings) -> Iterator[Hi
             yield group.hit(
                 TOLERATION_WITHOUT_GPU,
                 f"tolerations[{index}] is for {key!r} by {layer}, and no layer asks for a GPU",
+                cause=of_no_one(f"{key} {layer}"),
             )
 
 

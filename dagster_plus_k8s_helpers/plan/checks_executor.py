@@ -14,7 +14,7 @@ from dagster_plus_k8s_helpers.plan.subjects import EXECUTOR, Hit
 from dagster_plus_k8s_helpers.pod.names import check_dns_label, check_image
 
 if TYPE_CHECKING:
-    from dagster_plus_k8s_helpers.findings import Rule
+    from dagster_plus_k8s_helpers.plan.checks_tags import ConfigProblem
     from dagster_plus_k8s_helpers.plan.subjects import Asked, JobRule, Planned, TagRule
 
 __all__ = [
@@ -36,15 +36,24 @@ def written_config(asked: Asked) -> Iterator[Hit]:
                 check(text)
         except K8sConfigError as error:
             yield Hit(REFUSED_VALUE, f"{key}: {error}", of=EXECUTOR, layer="executor")
-    for op_name, rule, problem in _written_problems(asked):
+    for op_name, found in _written_problems(asked):
         if op_name is None:
-            yield Hit(rule, f"step_k8s_config: {problem}", of=EXECUTOR, layer="executor")
+            text = f"step_k8s_config: {found.text}"
+            cause = found.cause_in(f"executor (the executor {asked.job.executor_def.name!r})")
+            yield Hit(found.rule, text, of=EXECUTOR, layer="executor", cause=cause)
             continue
         steps = tuple(step.key for step in asked.steps if step.op_name == op_name)
         # Of an op that is in another job, that job says it.
         if steps or op_name not in asked.op_names:
-            text = f"per_step_k8s_config[{op_name!r}]: {problem}"
-            yield Hit(rule, text, steps, "" if steps else EXECUTOR, "per_step_k8s_config")
+            text = f"per_step_k8s_config[{op_name!r}]: {found.text}"
+            yield Hit(
+                found.rule,
+                text,
+                steps,
+                "" if steps else EXECUTOR,
+                "per_step_k8s_config",
+                found.cause_in("per_step_k8s_config"),
+            )
 
 
 def unknown_settings(asked: Asked) -> Iterator[Hit]:
@@ -70,13 +79,14 @@ def unknown_ops(asked: Asked) -> Iterator[Hit]:
 
 def executor_config(job: Planned) -> Iterator[Hit]:
     """What is wrong in the settings that an executor has for all steps, or for some."""
-    said = {_plain(problem) for _, _, problem in _written_problems(job.asked)}
+    said = {_plain(found.text) for _, found in _written_problems(job.asked)}
     for group in job.groups[1:]:
         for layer in group.pod.layers:
             if layer.name in {"executor", "per_step_k8s_config"}:
-                for rule, problem in config_problems(layer.config):
-                    if _plain(problem) not in said:
-                        yield group.hit(rule, f"{layer}: {problem}")
+                for found in config_problems(layer.config):
+                    if _plain(found.text) not in said:
+                        cause = found.cause_in(str(layer))
+                        yield group.hit(found.rule, f"{layer}: {found.text}", cause=cause)
 
 
 _TEXTS: Mapping[str, Callable[[str], None]] = {"job_image": check_image, "job_namespace": check_dns_label}
@@ -86,13 +96,13 @@ WRITTEN_RULES: tuple[TagRule, ...] = (unknown_settings, written_config, unknown_
 EXECUTOR_RULES: tuple[JobRule, ...] = (executor_config,)
 
 
-def _written_problems(asked: Asked) -> Iterator[tuple[str | None, Rule, str]]:
-    """For which op, or for all, something is wrong in the executor's config, by which rule, and what."""
+def _written_problems(asked: Asked) -> Iterator[tuple[str | None, ConfigProblem]]:
+    """For which op, or for all, something is wrong in the executor's config, and what."""
     configs: list[tuple[str | None, Any]] = [(None, asked.executor.written.get("step_k8s_config"))]
     configs += _per_step(asked).items()
     for op_name, config in configs:
         if isinstance(config, Mapping):
-            yield from ((op_name, rule, problem) for rule, problem in config_problems(config))
+            yield from ((op_name, found) for found in config_problems(config))
 
 
 def _per_step(asked: Asked) -> Mapping[str, Any]:

@@ -37,7 +37,8 @@ def plain_sidecar(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     for index, container in enumerate(group.pod.spec["containers"][1:], start=1):
         layer = layer_of(group.pod, f"containers[{index}]")
         text = f"containers[{index}] is {container.get('name')!r} by {layer}"
-        yield group.hit(PLAIN_SIDECAR, f"{text}, and the Job does not end before it does")
+        text += ", and the Job does not end before it does"
+        yield group.hit(PLAIN_SIDECAR, text, f"containers[{index}]")
 
 
 def restarted(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
@@ -45,16 +46,16 @@ def restarted(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     job = group.pod.manifest["spec"]
     main = group.pod.spec["containers"][0]
     if group.pod.spec.get("restartPolicy") == "OnFailure":
-        yield group.hit(RESTARTED, f"{said(group.pod, 'restartPolicy')}, instead of 'Never'")
+        yield group.hit(RESTARTED, f"{said(group.pod, 'restartPolicy')}, instead of 'Never'", "restartPolicy")
     if main.get("restartPolicy") in {"Always", "OnFailure"}:
-        yield group.hit(RESTARTED, f"{said(group.pod, 'containers[0].restartPolicy')}, instead of 'Never'")
+        path = "containers[0].restartPolicy"
+        yield group.hit(RESTARTED, f"{said(group.pod, path)}, instead of 'Never'", path)
     for index, rule in enumerate((job.get("podFailurePolicy") or {}).get("rules") or ()):
         path = f"spec.podFailurePolicy.rules[{index}].action"
         if rule.get("action") == "Ignore":
             layer = group.pod.origin(path).layer
-            yield group.hit(
-                RESTARTED, f"{path} is 'Ignore' by {layer}: another pod takes the place of the failed"
-            )
+            text = f"{path} is 'Ignore' by {layer}: another pod takes the place of the failed"
+            yield group.hit(RESTARTED, text, path)
 
 
 def not_one_pod(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
@@ -63,7 +64,7 @@ def not_one_pod(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
         count = group.pod.manifest["spec"].get(field)
         if count is not None and count != 1:
             layer = group.pod.origin(f"spec.{field}").layer
-            yield group.hit(NOT_ONE_POD, f"spec.{field} is {count} by {layer}, instead of 1")
+            yield group.hit(NOT_ONE_POD, f"spec.{field} is {count} by {layer}, instead of 1", f"spec.{field}")
 
 
 def suspended(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
@@ -72,18 +73,16 @@ def suspended(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     labels = {**(manifest["metadata"].get("labels") or {}), **(manifest["metadata"].get("annotations") or {})}
     if manifest["spec"].get("suspend") and not any("queue" in key for key in labels):
         layer = group.pod.origin("spec.suspend").layer
-        yield group.hit(
-            SUSPENDED, f"spec.suspend is true by {layer}, and no label names a queue that resumes it"
-        )
+        text = f"spec.suspend is true by {layer}, and no label names a queue that resumes it"
+        yield group.hit(SUSPENDED, text, "spec.suspend")
 
 
 def nodes_network(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A pod on the node's network that asks the node's DNS only."""
     spec = group.pod.spec
     if spec.get("hostNetwork") and spec.get("dnsPolicy") in (None, "", "ClusterFirst"):
-        yield group.hit(
-            NODES_NETWORK, f"{said(group.pod, 'hostNetwork')}, and dnsPolicy is not 'ClusterFirstWithHostNet'"
-        )
+        text = f"{said(group.pod, 'hostNetwork')}, and dnsPolicy is not 'ClusterFirstWithHostNet'"
+        yield group.hit(NODES_NETWORK, text, "hostNetwork")
 
 
 def taint_of_platform(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
@@ -102,6 +101,7 @@ def taint_of_platform(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
                 TAINT_OF_PLATFORM,
                 f"{said(group.pod, f'nodeSelector.{key}')}; {known.whose} the taint "
                 f"{taint.key}={taint.value}:{taint.effect}, which no layer tolerates",
+                f"nodeSelector.{key}",
             )
 
 
@@ -111,11 +111,9 @@ def probe(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     for field in ("livenessProbe", "startupProbe"):
         kinds = [kind for kind in ("grpc", "httpGet", "tcpSocket") if kind in (main.get(field) or {})]
         if kinds:
-            layer = layer_of(group.pod, f"containers[0].{field}.{kinds[0]}")
-            yield group.hit(
-                PROBE,
-                f"containers[0].{field}.{kinds[0]} by {layer} asks a port, on which no run or step listens",
-            )
+            path = f"containers[0].{field}.{kinds[0]}"
+            text = f"{path} by {layer_of(group.pod, path)} asks a port, on which no run or step listens"
+            yield group.hit(PROBE, text, path)
 
 
 def short_grace(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
@@ -123,13 +121,13 @@ def short_grace(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     grace = group.pod.spec.get("terminationGracePeriodSeconds")
     if grace is not None and grace < LEAST_GRACE:
         text = f"{said(group.pod, 'terminationGracePeriodSeconds')}, below {LEAST_GRACE}"
-        yield group.hit(SHORT_GRACE, text)
+        yield group.hit(SHORT_GRACE, text, "terminationGracePeriodSeconds")
 
 
 def odd(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """What works otherwise than it looks."""
     for path, text in _odd(group.pod.spec):
-        yield group.hit(ODD, f"{path} by {layer_of(group.pod, path)} {text}")
+        yield group.hit(ODD, f"{path} by {layer_of(group.pod, path)} {text}", path)
 
 
 HARM_RULES: tuple[PodRule, ...] = (

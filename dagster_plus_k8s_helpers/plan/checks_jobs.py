@@ -18,7 +18,7 @@ from dagster_plus_k8s_helpers.plan.rules import (
     TOO_MANY_PROCESSES,
     UNBOUNDED,
 )
-from dagster_plus_k8s_helpers.plan.subjects import OF_RUN, OLD_TAG, Hit, amount, shown
+from dagster_plus_k8s_helpers.plan.subjects import OF_RUN, OLD_TAG, Hit, amount, of_no_one, shown
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def op_tags_ignored(job: Planned) -> Iterator[Hit]:
             f"the executor {job.plan.executor!r} ignores the op tags, which ask for {_of_tag(asked)}; "
             f"{place}",
             tuple(keys),
+            cause=job.plan.executor,
+            part=_of_tag(asked),
         )
 
 
@@ -96,6 +98,8 @@ def job_tags_not_for_steps(job: Planned) -> Iterator[Hit]:
             JOB_TAGS_NOT_FOR_STEPS,
             f"resources are {shown(resources)}; the {shown(asked)} by {tags} are for the run's pod only",
             group.steps,
+            cause=shown(asked),
+            part=f"resources {shown(resources)}",
         )
 
 
@@ -126,6 +130,7 @@ def unbounded(job: Planned) -> Iterator[Hit]:
             f"the executor {job.plan.executor!r} has no max_concurrent, and there is a pod for each "
             "output of a dynamic step",
             mapped,
+            cause=job.plan.executor,
         )
     width = _width(job.plan, without=limited)
     if width >= WIDE:
@@ -134,6 +139,8 @@ def unbounded(job: Planned) -> Iterator[Hit]:
             f"the executor {job.plan.executor!r} has no max_concurrent, and {width} steps can be in pods "
             "at once",
             of="the job",
+            cause=job.plan.executor,
+            part=f"{width} steps at once",
         )
 
 
@@ -162,6 +169,8 @@ def too_many_processes(job: Planned) -> Iterator[Hit]:
             f"the executor {job.plan.executor!r} has {count}, and {number} can run at once; "
             f"limits.cpu is {str(limit)!r} by {layer}",
             of=OF_RUN,
+            cause=of_no_one(f"{job.plan.executor} {count} {limit} by {layer}"),
+            part=number,
         )
 
 

@@ -12,20 +12,31 @@ from dagster_plus_k8s_helpers.plan.rules import (
     GPU_FROM_BELOW,
     REQUEST_ABOVE_LIMIT,
 )
-from dagster_plus_k8s_helpers.plan.subjects import amount, containers, layer_of, said, shown
+from dagster_plus_k8s_helpers.plan.subjects import (
+    amount,
+    containers,
+    layer_of,
+    of_no_one,
+    said,
+    shown,
+    twice,
+)
 from dagster_plus_k8s_helpers.plan.unknown import placeholder_of_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from dagster_plus_k8s_helpers.plan.pods import Pod
     from dagster_plus_k8s_helpers.plan.subjects import Hit, Planned, PodGroup, PodRule, Surroundings
 
 __all__ = [
+    "GPU_RULES",
     "LAYER_RULES",
     "bare_variables",
     "duplicate_env",
     "duplicate_names",
     "gpu_from_below",
+    "gpu_from_executor",
     "request_above_limit",
 ]
 
@@ -39,9 +50,17 @@ def request_above_limit(group: PodGroup, _around: Surroundings) -> Iterator[Hit]
         for name, value in (resources.get("requests") or {}).items():
             request, limit = amount(value), amount(limits.get(name))
             if request is not None and limit is not None and request > limit:
-                below = said(group.pod, f"{path}resources.limits.{name}")
-                above = said(group.pod, f"{path}resources.requests.{name}")
-                yield group.hit(REQUEST_ABOVE_LIMIT, f"{above}, and {below}")
+                fields = [f"{path}resources.{side}.{name}" for side in ("requests", "limits")]
+                above, below = (said(group.pod, field) for field in fields)
+                # Whatever stands above it comes up against what the lower layer says.
+                lower, upper = sorted(fields, key=lambda field: _height(group.pod, field))
+                yield group.hit(
+                    REQUEST_ABOVE_LIMIT,
+                    f"{above}, and {below}",
+                    *fields,
+                    cause=of_no_one(said(group.pod, lower)),
+                    part=said(group.pod, upper),
+                )
 
 
 def duplicate_env(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
@@ -52,6 +71,8 @@ def duplicate_env(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             yield group.hit(
                 DUPLICATE_ENV,
                 f"{path}.env has {name!r} {_times(places)}: {values}; the last one counts",
+                *(f"{path}.env[{place}]" for place in places),
+                cause=_twice(group.pod, path, "env", name, places),
             )
 
 
@@ -64,7 +85,8 @@ def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     for name, paths in by_name.items():
         if len(paths) > 1:
             found = " and ".join(f"{path} by {layer_of(group.pod, path)}" for path in paths)
-            yield group.hit(DUPLICATE_NAME, f"{len(paths)} containers have the name {name!r}: {found}")
+            text = f"{len(paths)} containers have the name {name!r}: {found}"
+            yield group.hit(DUPLICATE_NAME, text, *paths)
     lists: list[tuple[str, Sequence[Mapping[str, Any]], str]] = [
         ("volumes", spec.get("volumes") or (), "name"),
         *(
@@ -75,21 +97,33 @@ def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     for path, items, key in lists:
         for name, places in _repeated(items, key):
             values = _values(group, path, items, places)
-            yield group.hit(DUPLICATE_NAME, f"{path} has the {key} {name!r} {_times(places)}: {values}")
+            holder, _, field = path.rpartition(".")
+            yield group.hit(
+                DUPLICATE_NAME,
+                f"{path} has the {key} {name!r} {_times(places)}: {values}",
+                *(f"{path}[{place}]" for place in places),
+                cause=_twice(group.pod, holder, field, name, places),
+            )
 
 
-def gpu_from_below(job: Planned) -> Iterator[Hit]:
-    """A GPU that pods get from a layer which speaks for all of them."""
-    alone = len(job.plan.steps) == 1
-    for group in job.groups:
-        for path, container in containers(group.pod.spec):
-            for name in gpus_of(container):
-                field = f"{path}.resources.limits.{name}"
-                layer = layer_of(group.pod, field)
-                if layer.name in {"agent", "location"} or (layer.name == "executor" and not alone):
-                    yield group.hit(
-                        GPU_FROM_BELOW, f"{said(group.pod, field)}, as in every pod that the layer speaks for"
-                    )
+def gpu_from_below(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
+    """A GPU that pods get from the agent or the code location, which speak for all of them."""
+    yield from _gpus_from(group, {"agent", "location"})
+
+
+def gpu_from_executor(job: Planned) -> Iterator[Hit]:
+    """A GPU that the steps of a job get from its executor; but for the only one, which may want it."""
+    for group in job.groups if len(job.plan.steps) > 1 else ():
+        yield from _gpus_from(group, {"executor"})
+
+
+def _gpus_from(group: PodGroup, layers: Collection[str]) -> Iterator[Hit]:
+    for path, container in containers(group.pod.spec):
+        for name in gpus_of(container):
+            field = f"{path}.resources.limits.{name}"
+            if layer_of(group.pod, field).name in layers:
+                text = f"{said(group.pod, field)}, as in every pod that the layer speaks for"
+                yield group.hit(GPU_FROM_BELOW, text, field)
 
 
 def bare_variables(job: Planned) -> Iterator[Hit]:
@@ -116,6 +150,20 @@ def bare_variables(job: Planned) -> Iterator[Hit]:
 
 
 LAYER_RULES: tuple[PodRule, ...] = (request_above_limit, duplicate_env, duplicate_names)
+GPU_RULES: tuple[PodRule, ...] = (gpu_from_below,)
+
+
+def _height(pod: Pod, path: str) -> int:
+    """How far up the layer stands that a field inside the pod's spec comes from."""
+    return pod.layers.index(layer_of(pod, path))
+
+
+def _twice(pod: Pod, holder: str, field: str, name: str, places: Sequence[int]) -> str:
+    """The cause of what is twice in a list of a container, or of the pod when there is no holder."""
+    layer = layer_of(pod, f"{holder}.{field}[{places[0]}]".removeprefix("."))
+    named = {path: str(container.get("name")) for path, container in containers(pod.spec)}
+    whose = "" if holder == "containers[0]" else named.get(holder, "")
+    return of_no_one(f"{twice(field, name, whose)} by {layer}")
 
 
 def _repeated(items: Sequence[Mapping[str, Any]], key: str) -> Iterator[tuple[str, list[int]]]:

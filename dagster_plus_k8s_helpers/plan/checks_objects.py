@@ -2,38 +2,97 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.plan import unknown
-from dagster_plus_k8s_helpers.plan.references import made, provided, references
-from dagster_plus_k8s_helpers.plan.rules import NOT_IN_CLUSTER, NOT_PROVIDED
+from dagster_plus_k8s_helpers.plan.cluster_objects import CLUSTER_SCOPED
+from dagster_plus_k8s_helpers.plan.references import is_one_edit_from, made, provided, references
+from dagster_plus_k8s_helpers.plan.rules import KEY_NOT_IN_CLUSTER, NOT_IN_CLUSTER, NOT_PROVIDED
 from dagster_plus_k8s_helpers.plan.subjects import layer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
+    from dagster_plus_k8s_helpers.plan.cluster_objects import ClusterObjects
+    from dagster_plus_k8s_helpers.plan.references import Reference
     from dagster_plus_k8s_helpers.plan.subjects import Hit, PodGroup, PodRule, Surroundings
 
-__all__ = ["OBJECT_RULES", "not_in_cluster", "not_provided"]
+__all__ = ["OBJECT_RULES", "missing", "namespace_of", "not_in_cluster", "not_provided"]
 
 
 def not_in_cluster(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
-    """A Secret, ConfigMap, service account, claim or class that the cluster does not have."""
+    """A namespace, or a Secret, ConfigMap, service account, claim or class that the cluster does not have."""
     objects = around.objects
     if objects is None:
         return
+    namespace = namespace_of(group, objects)
+    if objects.has("Namespace", "", namespace) is False:
+        # Nothing that should be in it is there either, for that reason alone.
+        yield group.hit(
+            NOT_IN_CLUSTER,
+            f"there is no namespace {namespace!r} in the cluster",
+            cause=f"Namespace {namespace}",
+        )
+        return
+    found = list(references(group.pod.spec))
+    absent = missing(group, around)
+    there = {(item.kind, item.name) for item in found} - {(item.kind, item.name) for item in absent}
+    known = there | made(around.agent or {})
+    for reference in absent:
+        layer = layer_of(group.pod, reference.path)
+        place = "in the cluster" if reference.kind in CLUSTER_SCOPED else f"in the namespace {namespace!r}"
+        meant = _meant(reference, found, known)
+        yield group.hit(
+            NOT_IN_CLUSTER,
+            f"{reference.path} is {reference.name!r} by {layer}, and there is no such {reference.kind} "
+            f"{place}{meant}",
+            reference.path,
+            cause=f"{reference.kind} {reference.name} {place}",
+            part=f"{reference.part} by {layer.name}",
+        )
+
+
+def missing(group: PodGroup, around: Surroundings) -> list[Reference]:
+    """What a pod names that the cluster does not have, and the chart does not make."""
+    objects = around.objects
+    if objects is None:
+        return []
     coming = made(around.agent or {})
-    namespace = group.pod.namespace
-    namespace = objects.namespace if namespace == unknown.AGENT_NAMESPACE else namespace
+    namespace = namespace_of(group, objects)
+    return [
+        reference
+        for reference in references(group.pod.spec)
+        if not _is_unknown(reference.name)
+        and (reference.kind, reference.name) not in coming
+        and objects.has(reference.kind, namespace, reference.name) is False
+    ]
+
+
+def key_not_in_cluster(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
+    """A key that a Secret or ConfigMap of the cluster does not have."""
+    objects = around.objects
+    if objects is None or not objects.reads_keys:
+        return
+    namespace = namespace_of(group, objects)
+    coming = made(around.agent or {})
     for reference in references(group.pod.spec):
-        if _is_unknown(reference.name) or (reference.kind, reference.name) in coming:
+        if not reference.keys or (reference.kind, reference.name) in coming:
             continue
-        if objects.has(reference.kind, namespace, reference.name) is False:
+        keys = objects.keys_of(reference.kind, namespace, reference.name)
+        for key in reference.keys:
+            if keys is None or key in keys:
+                continue
             layer = layer_of(group.pod, reference.path)
+            near = next((other for other in sorted(keys) if is_one_edit_from(key, other)), None)
             yield group.hit(
-                NOT_IN_CLUSTER,
-                f"{reference.path} is {reference.name!r} by {layer}, and there is no such {reference.kind} "
-                f"in the namespace {namespace!r}",
+                KEY_NOT_IN_CLUSTER,
+                f"{reference.part} by {layer} reads the key {key!r}, which the {reference.kind} "
+                f"{reference.name!r} in the namespace {namespace!r} does not have"
+                f"{f'; did you mean {near!r}?' if near else ''}",
+                reference.path,
+                cause=f"{namespace} {reference.kind} {reference.name} {key}",
+                part=f"{reference.part} by {layer.name}",
             )
 
 
@@ -42,7 +101,8 @@ def not_provided(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     if around.agent is None or around.objects is not None:
         return
     known = provided(around.agent)
-    for reference in references(group.pod.spec):
+    found = list(references(group.pod.spec))
+    for reference in found:
         if reference.kind not in _OF_VALUES or _is_unknown(reference.name):
             continue
         layer = layer_of(group.pod, reference.path)
@@ -50,13 +110,31 @@ def not_provided(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
             yield group.hit(
                 NOT_PROVIDED,
                 f"{reference.path} is {reference.name!r} by {layer}, a {reference.kind} that the agent's "
-                "values neither make nor name",
+                f"values neither make nor name{_meant(reference, found, known)}",
+                reference.path,
+                cause=f"{reference.kind} {reference.name}",
+                part=f"{reference.part} by {layer.name}",
             )
 
 
-OBJECT_RULES: tuple[PodRule, ...] = (not_in_cluster, not_provided)
+OBJECT_RULES: tuple[PodRule, ...] = (not_in_cluster, key_not_in_cluster, not_provided)
 
 _OF_VALUES = ("ConfigMap", "Secret", "ServiceAccount")
+
+
+def namespace_of(group: PodGroup, objects: ClusterObjects) -> str:
+    """The namespace of a pod; that of the agent where nothing says another."""
+    namespace = group.pod.namespace
+    return objects.namespace if namespace == unknown.AGENT_NAMESPACE else namespace
+
+
+def _meant(reference: Reference, found: Sequence[Reference], known: Collection[tuple[str, str]]) -> str:
+    """The name that was meant: one edit away from a name that is known, or that the pod says more often."""
+    uses = Counter(item.name for item in found if item.kind == reference.kind)
+    said = {name for name, count in uses.items() if count > uses[reference.name]}
+    names = sorted({name for kind, name in known if kind == reference.kind} | said)
+    near = next((name for name in names if is_one_edit_from(reference.name, name)), None)
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def _is_unknown(name: str) -> bool:

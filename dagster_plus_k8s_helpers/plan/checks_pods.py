@@ -9,6 +9,7 @@ from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
 from dagster_plus_k8s_helpers.errors import K8sConfigError, MissingExtraError, PlanError
 from dagster_plus_k8s_helpers.executor.settings import start_timeout_of_step
 from dagster_plus_k8s_helpers.plan.rules import AGAINST_SCHEMA, BACKOFF, SHORT_DEADLINE, SHORT_TTL
+from dagster_plus_k8s_helpers.plan.subjects import of_no_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,8 @@ def backoff(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     limit = group.pod.manifest["spec"].get("backoffLimit")
     if limit:
         layer = group.pod.origin("spec.backoffLimit").layer
-        yield group.hit(BACKOFF, f"spec.backoffLimit is {limit} by {layer}, instead of 0")
+        text = f"spec.backoffLimit is {limit} by {layer}, instead of 0"
+        yield group.hit(BACKOFF, text, "spec.backoffLimit")
 
 
 def short_ttl(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
@@ -56,7 +58,8 @@ def short_ttl(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     ttl = group.pod.manifest["spec"].get("ttlSecondsAfterFinished")
     if group.steps and ttl is not None and ttl < LEAST_TTL:
         layer = group.pod.origin("spec.ttlSecondsAfterFinished").layer
-        yield group.hit(SHORT_TTL, f"spec.ttlSecondsAfterFinished is {ttl} by {layer}, below {LEAST_TTL}")
+        text = f"spec.ttlSecondsAfterFinished is {ttl} by {layer}, below {LEAST_TTL}"
+        yield group.hit(SHORT_TTL, text, "spec.ttlSecondsAfterFinished")
 
 
 def short_deadline(job: Planned) -> Iterator[Hit]:
@@ -75,7 +78,8 @@ def short_deadline(job: Planned) -> Iterator[Hit]:
             if deadline is not None and timeout is not None and deadline < timeout:
                 layer = group.pod.origin(path).layer
                 text = f"{path} is {deadline} by {layer}, below the {timeout:g} seconds of {whose}"
-                yield group.hit(SHORT_DEADLINE, text)
+                cause = of_no_one(f"{path} is {deadline} by {layer}")
+                yield group.hit(SHORT_DEADLINE, text, path, cause=cause)
 
 
 def against_schema(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
@@ -87,12 +91,12 @@ def against_schema(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
             1:
         ]
         try:
-            by = f" by {group.pod.origin(path).layer}" if path else ""
+            by, at = (f" by {group.pod.origin(path).layer}", [path]) if path else ("", [])
         except PlanError:
-            by = ""
+            by, at = "", []
         reason = _without_secrets(error.message)
         text = f"{path or 'the Job'}{by}: Kubernetes {around.kubernetes_version} says {reason}"
-        yield group.hit(AGAINST_SCHEMA, text)
+        yield group.hit(AGAINST_SCHEMA, text, *at)
 
 
 POD_RULES: tuple[PodRule, ...] = (backoff, short_ttl, against_schema)

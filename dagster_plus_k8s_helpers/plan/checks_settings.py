@@ -16,17 +16,52 @@ from dagster_plus_k8s_helpers.agent.pairing import with_variables_of_agents
 from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.findings import Finding, Where
+from dagster_plus_k8s_helpers.plan.checks_files import check_pods
+from dagster_plus_k8s_helpers.plan.file_pairs import Pair, pair_of_agent
+from dagster_plus_k8s_helpers.plan.places import LayerFile
+from dagster_plus_k8s_helpers.plan.plain_pods import PlainPods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
+    from dagster_plus_k8s_helpers.agent.yaml_file import YamlDocument
 
-__all__ = ["FromFile", "check_settings"]
+__all__ = ["FromFile", "check_settings", "files_of"]
 
 
 class FromFile(dict[str, Any]):
-    """Settings out of a file that is checked itself, with its positions."""
+    """Settings out of a file that is checked itself, with its positions.
+
+    Args:
+        settings: What it holds.
+        file: Where the settings stand in it, when findings are to be shown there.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], file: LayerFile | None = None) -> None:
+        super().__init__(settings)
+        self.file = file
+
+
+def files_of(agent: Mapping[str, Any] | None, location: Mapping[str, Any] | None) -> dict[str, LayerFile]:
+    """Where settings stand, by the names of their layers: in their files, or in themselves.
+
+    Args:
+        agent: The agent's Helm values.
+        location: The code location's entry in ``dagster_cloud.yaml``.
+    """
+    found = {"agent": _layer_file(agent, "agent"), "location": _layer_file(location, "location")}
+    return {name: file for name, file in found.items() if file is not None}
+
+
+def _layer_file(settings: Mapping[str, Any] | None, name: str) -> LayerFile | None:
+    if isinstance(settings, FromFile):
+        return settings.file
+    document = None if settings is None else _document(settings, name)
+    if document is None:
+        return None
+    if name == "agent":
+        return LayerFile.of_values(document, name=name)
+    return LayerFile.of_context(document, ("container_context",), name=name)
 
 
 def check_settings(
@@ -48,6 +83,8 @@ def check_settings(
 
     found = [*_found(check_values, agent, "agent"), *_found(check_context, *_context(location))]
     found += _image(location)
+    if not all(isinstance(settings, FromFile | None) for settings in (agent, location)):
+        found += _of_pods(agent, location, found)
     yield from (finding for finding in found if (finding.code, finding.message) not in said)
 
 
@@ -57,6 +94,16 @@ def _image(location: Mapping[str, Any] | None) -> Iterator[Finding]:
         check_image_text(image if isinstance(image, str) else "")
     except K8sConfigError as error:
         yield WRONG_VALUE.at(Where(path="location.image"), error.reason)
+
+
+def _of_pods(
+    agent: Mapping[str, Any] | None, location: Mapping[str, Any] | None, found: Sequence[Finding]
+) -> list[Finding]:
+    files = files_of(agent, location)
+    pairs = [pair_of_agent(agent, files["agent"])] if agent is not None and "agent" in files else []
+    if location is not None and "location" in files:
+        pairs.append(Pair(agent, location, None, files, PlainPods(agent)))
+    return check_pods([pair for pair in pairs if not pair.is_plain], found)
 
 
 def _context(location: Mapping[str, Any] | None) -> tuple[Mapping[str, Any] | None, str]:
@@ -71,15 +118,20 @@ def _found(
 ) -> Iterator[Finding]:
     if not settings or isinstance(settings, FromFile):
         return
+    document = _document(settings, name)
+    for finding in () if document is None else check(document):
+        path = finding.where.path
+        yield replace(finding, where=Where(path=f"{name}.{path}" if path else name))
+
+
+def _document(settings: Mapping[str, Any], name: str) -> YamlDocument | None:
+    """Settings as a file would hold them; ``None`` for what no file can hold, which the plan refuses."""
     try:
         text = yaml.safe_dump(_plain(settings), sort_keys=False)
-    except yaml.YAMLError:  # what no file can hold, the plan refuses
-        return
+    except yaml.YAMLError:
+        return None
     documents, _ = read_yaml(text.encode(), name)
-    for document in documents:
-        for finding in check(document):
-            path = finding.where.path
-            yield replace(finding, where=Where(path=f"{name}.{path}" if path else name))
+    return documents[0] if documents else None
 
 
 def _plain(value: object) -> object:

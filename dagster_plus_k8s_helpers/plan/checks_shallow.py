@@ -6,24 +6,30 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dagster_plus_k8s_helpers.plan.places import Field
 from dagster_plus_k8s_helpers.plan.rules import SHALLOW_LOSES
-from dagster_plus_k8s_helpers.plan.subjects import POD_SPEC, shown
+from dagster_plus_k8s_helpers.plan.subjects import POD_SPEC, of_no_one, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dagster_plus_k8s_helpers.plan.layers import Layer
     from dagster_plus_k8s_helpers.plan.origins import Stage
+    from dagster_plus_k8s_helpers.plan.places import PodsOf
     from dagster_plus_k8s_helpers.plan.subjects import Hit, PodGroup, PodRule, Surroundings
 
 __all__ = ["SHALLOW_RULES", "shallow_loses"]
 
 
 def shallow_loses(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
-    """What a layer with ``merge_behavior: SHALLOW`` takes away of the layers below.
+    """What a layer with ``merge_behavior: SHALLOW`` takes away of the layers below without a word.
 
-    The manifests are compared, for what such a layer does is not told by its fields: that of run tags makes
-    the code location's, too, take the place of the agent's.
+    A list that the layer writes anew is the list from there on: that is what SHALLOW is for, and only what
+    nobody could have written again, the variables of Dagster+, is lost with it. A mapping that it writes anew
+    drops the keys that it does not mention. A field that it does not write at all is lost where it makes
+    another layer's take the place of one further down: run tags do that to the code location's.
+
+    The manifests are compared, for none of that is told by the fields of the layer.
     """
     if all(layer.config.get("merge_behavior") != "SHALLOW" for layer in group.pod.layers):
         return
@@ -31,14 +37,25 @@ def shallow_loses(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     for index, (below, stage) in enumerate(pairwise(stages), start=1):
         if stage.layer.config.get("merge_behavior") != "SHALLOW":
             continue
+        of_dagster_plus: list[str] = []
         for lost in _lost(below.prefix, stage.prefix, ()):
-            where = _shown_path(lost.path)
             by = _layer_of(stages[:index], lost.path)
-            instead = f"{_shown_path(lost.path[:-1])} is then {shown(lost.instead)}"
-            yield group.hit(
-                SHALLOW_LOSES,
-                f"{stage.layer} is SHALLOW and loses {where}, {shown(lost.value)} by {by}; {instead}",
-            )
+            if by.name == "Dagster+":
+                of_dagster_plus += [key.name for key in lost.path[-1:] if isinstance(key, _Key)]
+            elif lost.is_key or not _writes(stage.layer, lost.path):
+                where = _shown_path(lost.path)
+                instead = f"{_shown_path(lost.path[:-1])} is then {shown(lost.instead)}"
+                yield group.hit(
+                    SHALLOW_LOSES,
+                    f"{stage.layer} is SHALLOW and loses {where}, {shown(lost.value)} by {by}; {instead}",
+                    *_in_its_place(stage, lost.path, group.pods),
+                    cause=of_no_one(str(stage.layer)),
+                    part=f"loses {where} by {by}",
+                )
+        if of_dagster_plus:
+            names = ", ".join(of_dagster_plus)
+            text = f"{stage.layer} is SHALLOW and its env loses what Dagster+ sets: {names}"
+            yield group.hit(SHALLOW_LOSES, text)
 
 
 SHALLOW_RULES: tuple[PodRule, ...] = (shallow_loses,)
@@ -57,6 +74,11 @@ class _Lost(NamedTuple):
     path: tuple[str | _Key, ...]
     value: Any
     instead: Any
+
+    @property
+    def is_key(self) -> bool:
+        """Whether it is a key of a mapping, and no element of a list."""
+        return isinstance(self.path[-1], str)
 
 
 def _lost(before: Any, after: Any, path: tuple[str | _Key, ...]) -> Iterator[_Lost]:
@@ -100,6 +122,36 @@ def _reference(item: Mapping[str, Any]) -> str:
         f"{kind} {value['name']}" if isinstance(value, Mapping) and "name" in value else f"{kind} {value}"
         for kind, value in item.items()
     )
+
+
+_SECTIONS: tuple[tuple[tuple[str | _Key, ...], str], ...] = (
+    (("spec", "template", "spec", "containers", _Key("0", ())), "container_config"),
+    (("spec", "template", "spec"), "pod_spec_config"),
+    (("spec", "template", "metadata"), "pod_template_spec_metadata"),
+    (("metadata",), "job_metadata"),
+    (("spec",), "job_spec_config"),
+    ((), "job_config"),
+)
+"""Where ``dagster_k8s`` puts the sections of a config, the innermost first."""
+
+
+def _writes(layer: Layer, path: tuple[str | _Key, ...]) -> bool:
+    """Whether a layer itself writes the field that a path leads into: those are what SHALLOW replaces."""
+    section, field = _field_of(path)
+    return any(name.replace("_", "").lower() == field.lower() for name in layer.config.get(section) or {})
+
+
+def _field_of(path: tuple[str | _Key, ...]) -> tuple[str, str]:
+    """The section of a config, and the field in it, that a path leads into."""
+    within, section = next(item for item in _SECTIONS if path[: len(item[0])] == item[0])
+    return section, str(path[len(within)]) if len(path) > len(within) else ""
+
+
+def _in_its_place(stage: Stage, path: tuple[str | _Key, ...], pods: PodsOf) -> Iterator[Field]:
+    """The field of a layer that takes the place of what is lost."""
+    section, field = _field_of(path)
+    if _writes(stage.layer, path):
+        yield Field(stage.layer.name, (section, field), pods)
 
 
 def _layer_of(stages: Sequence[Stage], path: tuple[str | _Key, ...]) -> Layer:

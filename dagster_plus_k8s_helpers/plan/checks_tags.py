@@ -3,51 +3,60 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dagster_plus_k8s_helpers.agent.credentials import find_credentials
+from dagster_plus_k8s_helpers.agent.reasons import IS_ABOVE_LIMIT
 from dagster_plus_k8s_helpers.agent.refusals import refusals
 from dagster_plus_k8s_helpers.agent.yaml_file import shown_path
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.executor.memory_ladder import MEMORY_LADDER_TAG, ladder_of_step
 from dagster_plus_k8s_helpers.executor.settings import START_TIMEOUT_TAG, start_timeout_of_step
 from dagster_plus_k8s_helpers.plan.rules import (
+    DUPLICATE_ENV,
+    DUPLICATE_NAME,
     LITERAL_CREDENTIAL,
     MISSPELT_TAG,
     NOT_OUR_EXECUTOR,
     OVERWRITTEN,
     REFUSED_VALUE,
+    REQUEST_ABOVE_LIMIT,
     UNKNOWN_KEY,
     WRONG_CASE,
 )
-from dagster_plus_k8s_helpers.plan.subjects import OLD_TAG, Hit
+from dagster_plus_k8s_helpers.plan.subjects import OLD_TAG, Hit, of_no_one, twice
 from dagster_plus_k8s_helpers.plan.waived import WAIVER_TAG
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.fields import SECTIONS
 from dagster_plus_k8s_helpers.pod.reading import spellings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from dagster_plus_k8s_helpers.agent.refusals import Refusal
     from dagster_plus_k8s_helpers.agent.yaml_file import Path
     from dagster_plus_k8s_helpers.findings import Rule
     from dagster_plus_k8s_helpers.plan.subjects import Asked, TagRule
 
-__all__ = ["TAG_RULES", "config_problems", "misspelt_tags", "own_tags", "tag_values"]
+__all__ = ["TAG_RULES", "ConfigProblem", "config_problems", "misspelt_tags", "own_tags", "tag_values"]
 
 
 def tag_values(asked: Asked) -> Iterator[Hit]:
     """What is wrong in ``dagster-k8s/config``, and in the tag that was there before it."""
     for key, problems in ((K8sConfig.TAG, config_problems), (OLD_TAG, _resource_problems)):
         for text, steps in _by_value(asked, key).items():
-            for rule, problem in _text_problems(text, problems):
-                yield Hit(rule, f"op tags, {key}: {problem}", steps, layer="op tags")
+            for found in _text_problems(text, problems):
+                problem = f"op tags, {key}: {found.text}"
+                yield Hit(found.rule, problem, steps, layer="op tags", cause=found.cause_in("op tags"))
         of_job = asked.job.run_tags.get(key)
         for whose, tags in asked.tags_of_runs:
             if key in tags and (whose == "the job" or tags[key] != of_job):
-                for rule, problem in _text_problems(tags[key], problems):
-                    yield Hit(rule, f"its tags, {key}: {problem}", of=whose, layer="run tags")
+                for found in _text_problems(tags[key], problems):
+                    problem = f"its tags, {key}: {found.text}"
+                    cause = found.cause_in("run tags")
+                    yield Hit(found.rule, problem, of=whose, layer="run tags", cause=cause)
 
 
 def misspelt_tags(asked: Asked) -> Iterator[Hit]:
@@ -101,17 +110,35 @@ _SECTIONS = (*SECTIONS, "merge_behavior", "job_config")
 _SPELLINGS = spellings(*_SECTIONS)
 
 
-def config_problems(config: Mapping[str, Any]) -> Iterator[tuple[Rule, str]]:
+class ConfigProblem(NamedTuple):
+    """What is wrong in a config.
+
+    Attributes:
+        rule: By which rule.
+        text: What is wrong, with its path in the config.
+        pod_cause: What a rule for pods calls the cause, without the layer, where one says the same of a pod.
+    """
+
+    rule: Rule
+    text: str
+    pod_cause: str = ""
+
+    def cause_in(self, layer: str) -> str:
+        """What a rule for pods calls the cause when the config is that of a layer; empty where none does."""
+        return of_no_one(f"{self.pod_cause} by {layer}") if self.pod_cause else ""
+
+
+def config_problems(config: Mapping[str, Any]) -> Iterator[ConfigProblem]:
     """What Dagster ignores, overwrites or refuses in a config, what Kubernetes refuses, and credentials."""
     known: dict[str, Any] = {}
     for key, value in config.items():
         if key in _SECTIONS:
             known[key] = value
         elif key in _SPELLINGS:
-            yield WRONG_CASE, f"Dagster ignores {key!r}; write {_SPELLINGS[key]!r}"
+            yield ConfigProblem(WRONG_CASE, f"Dagster ignores {key!r}; write {_SPELLINGS[key]!r}")
             known.setdefault(_SPELLINGS[key], value)
         else:
-            yield UNKNOWN_KEY, _reason(key, value)
+            yield ConfigProblem(UNKNOWN_KEY, _reason(key, value))
     for refusal in refusals(K8sConfig.from_dict, known):
         path = shown_path(refusal.path)
         place = refusal.path[:2]
@@ -120,12 +147,51 @@ def config_problems(config: Mapping[str, Any]) -> Iterator[tuple[Rule, str]]:
             rule = OVERWRITTEN
         else:
             rule = UNKNOWN_KEY if refusal.is_unknown_field else REFUSED_VALUE
-        yield rule, f"{path}: {reason}" if path else reason
+        text = f"{path}: {reason}" if path else reason
+        yield _of_pods(known, refusal, text) or ConfigProblem(rule, text)
     container = known.get("container_config")
     if isinstance(container, Mapping) and "args" in container:
-        yield OVERWRITTEN, "container_config.args: Dagster overwrites it with arguments of its own"
+        text = "container_config.args: Dagster overwrites it with arguments of its own"
+        yield ConfigProblem(OVERWRITTEN, text)
     for found, kind in find_credentials(dict(config)):
-        yield LITERAL_CREDENTIAL, f"{shown_path(found)}: this looks like {kind}"
+        yield ConfigProblem(LITERAL_CREDENTIAL, f"{shown_path(found)}: this looks like {kind}")
+
+
+def _of_pods(config: Mapping[str, Any], refusal: Refusal, text: str) -> ConfigProblem | None:
+    """What the rules for pods say as well, which look at layers together: told by their rule and cause."""
+    named = _NAMED_TWICE.match(refusal.reason)
+    if named and len(refusal.path) > 2:
+        *holder, field, _ = refusal.path
+        container = _at(config, holder)
+        is_dagsters = holder == ["container_config"] or not isinstance(container, Mapping)
+        whose = "" if is_dagsters or field == "volumes" else str(container.get("name"))
+        if field in _LISTS:
+            rule = DUPLICATE_ENV if field == "env" else DUPLICATE_NAME
+            text = text.removesuffix("; keep one of the two")  # the fix says so
+            return ConfigProblem(rule, text, twice(_LISTS[field], named[1], whose))
+    if IS_ABOVE_LIMIT in refusal.reason and refusal.path[:2] == ("container_config", "resources"):
+        field = ".".join(map(str, refusal.path[1:]))
+        value = _at(config, refusal.path)
+        return ConfigProblem(REQUEST_ABOVE_LIMIT, text, f"containers[0].{field} is {value!r}")
+    return None
+
+
+def _at(value: Any, path: Sequence[str | int]) -> Any:
+    for part in path:
+        if isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+        else:
+            value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+_LISTS: dict[str | int, str] = {
+    "env": "env",
+    "volumes": "volumes",
+    "volume_mounts": "volumeMounts",
+    "volumeMounts": "volumeMounts",
+}
+_NAMED_TWICE = re.compile(r"names '([^']*)' twice")
 
 
 _OVERWRITTEN: dict[Path, str] = {
@@ -148,24 +214,24 @@ def _by_value(asked: Asked, key: str) -> dict[str, tuple[str, ...]]:
 
 
 def _text_problems(
-    text: str, problems: Callable[[Mapping[str, Any]], Iterator[tuple[Rule, str]]]
-) -> Iterator[tuple[Rule, str]]:
+    text: str, problems: Callable[[Mapping[str, Any]], Iterator[ConfigProblem]]
+) -> Iterator[ConfigProblem]:
     try:
         config = json.loads(text)
     except ValueError as error:
-        yield REFUSED_VALUE, f"is not JSON: {error}"
+        yield ConfigProblem(REFUSED_VALUE, f"is not JSON: {error}")
         return
     if isinstance(config, Mapping):
         yield from problems(config)
     else:
-        yield REFUSED_VALUE, f"must be a mapping, not {type(config).__name__}"
+        yield ConfigProblem(REFUSED_VALUE, f"must be a mapping, not {type(config).__name__}")
 
 
-def _resource_problems(resources: Mapping[str, Any]) -> Iterator[tuple[Rule, str]]:
+def _resource_problems(resources: Mapping[str, Any]) -> Iterator[ConfigProblem]:
     """What is wrong in the old tag, which holds what ``container_config.resources`` holds in the new one."""
     where = "container_config.resources"
-    for rule, problem in config_problems({"container_config": {"resources": resources}}):
-        yield rule, problem.removeprefix(f"{where}.").removeprefix(f"{where}: ")
+    for found in config_problems({"container_config": {"resources": resources}}):
+        yield found._replace(text=found.text.removeprefix(f"{where}.").removeprefix(f"{where}: "))
 
 
 def _reason(key: str, value: object) -> str:

@@ -10,6 +10,7 @@ from rich.tree import Tree
 
 from dagster_plus_k8s_helpers.plan.field_paths import fields_named
 from dagster_plus_k8s_helpers.plan.masked import masked, name_within
+from dagster_plus_k8s_helpers.terminal import one_line
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.origins import Origin
@@ -35,10 +36,10 @@ def explained(pod: Pod, title: str, path: str = "") -> Tree:
     Raises:
         PlanError: The Job has no such field.
     """
-    tree = Tree(Text(title, style="bold"))
+    tree = Tree(Text(one_line(title), style="bold"))
     layers = tree.add(Text("layers, from the lowest up", style="dim"))
     for layer in pod.layers:
-        layers.add(Text(str(layer), style="dim"))
+        layers.add(Text(one_line(str(layer)), style="dim"))
     if path:
         for found in fields_named(pod.manifest, path):
             _grow(pod, tree, found, found, _name(pod, found))
@@ -67,7 +68,7 @@ def _grow(pod: Pod, tree: Tree, label: str, path: str, name: str) -> None:
         for index in range(len(value)):
             _grow(pod, branch, f"[{index}]", f"{path}[{index}]", name)
     else:
-        line = Text(f"{label}: ")
+        line = Text(one_line(f"{label}: "))
         line.append(_shown(value, name), style="bold")
         _add(tree, line, origin, name)
 
@@ -80,8 +81,8 @@ def _branch(tree: Tree, label: str, origin: Origin, name: str) -> Tree:
     of_containers = origin.path.endswith((".containers", ".containers[0]"))
     is_told_by_fields = of_containers or (isinstance(origin.value, dict) and origin.action != "replaced")
     if of_containers or (is_told_by_fields and not label.startswith("[")):
-        return tree.add(Text(label))
-    return _add(tree, Text(label), origin, name, below=not is_told_by_fields)
+        return tree.add(Text(one_line(label)))
+    return _add(tree, Text(one_line(label)), origin, name, below=not is_told_by_fields)
 
 
 def _add(tree: Tree, line: Text, origin: Origin, name: str, *, below: bool = True) -> Tree:

@@ -38,7 +38,8 @@ def loaded(definitions: DefinitionsOrLoader, deployment: Deployment | None) -> d
         if callable(definitions) and not isinstance(definitions, dg.RepositoryDefinition):
             found = definitions()
         if isinstance(found, dg.Definitions):
-            with _refusals("definitions"):
+            # What Dagster has to say of its own parameters, it says wherever else the definitions are loaded.
+            with _refusals("definitions"), planning.disable_dagster_warnings():
                 found = found.get_repository_def()
     if not isinstance(found, dg.RepositoryDefinition):
         raise PlanError(f"definitions: must be dagster.Definitions, not {type(found).__name__}")
@@ -159,7 +160,7 @@ def _named(definitions: dg.RepositoryDefinition, name: str | None) -> dg.JobDefi
     if name not in names:
         shown = ", ".join(repr(known) for known in names if not known.startswith("__")) or "none"
         raise PlanError(f"job: there is no job {name!r}{did_you_mean(name, names)}; there are {shown}")
-    with _refusals(f"the job {name!r}"):
+    with _refusals(f"the job {name!r}"), planning.disable_dagster_warnings():
         return definitions.get_job(name)
 
 

@@ -67,7 +67,8 @@ class Launch:
         """The Job of the run's pod, from some of its layers."""
         launcher = self._launcher(layers)
         recorder = _record(launcher)
-        launching.launch_run(launcher, self._run(layers))
+        with launching.quiet():
+            launching.launch_run(launcher, self._run(layers))
         return recorder.sent({})
 
     def step_job(self, step: planning.Step, layers: Collection[LayerName]) -> Sent:
@@ -78,7 +79,8 @@ class Launch:
             step = step._replace(tags={})
         run = self._run(layers)
         hash_of_step = _step_job_hash(run.run_id, step.key)
-        arguments = launching.launch_step(handler, self._launcher(layers), run, step)
+        with launching.quiet():
+            arguments = launching.launch_step(handler, self._launcher(layers), run, step)
         return recorder.sent(
             {hash_of_step: "<hash of the run id and the step key>"}
             | dict.fromkeys(arguments, "<arguments of the step>")
@@ -93,7 +95,8 @@ class Launch:
         if name in {"agent", "Dagster+", "location"}:
             run = self._run([name])
             launcher = self.launcher if name == "agent" else None
-            context = K8sContainerContext.create_for_run(run, launcher, include_run_tags=False)
+            with launching.quiet():
+                context = K8sContainerContext.create_for_run(run, launcher, include_run_tags=False)
         elif name == "run tags":
             context = K8sContainerContext(run_k8s_config=get_user_defined_k8s_config(self.run_tags))
         elif name == "executor" and self.handler is not None:

@@ -171,7 +171,7 @@ def _pools(document: YamlDocument) -> list[NodePool]:
     kind = data.get("kind") if isinstance(data, Mapping) else None
     if kind == "Node":
         return _alike([_read(document, _Node)])
-    if kind in {"List", "NodeList"}:
+    if kind in ("List", "NodeList"):
         return _alike(list(_read(document, _NodeList).items))
     if isinstance(data, Mapping) and "pools" in data:
         return [

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.launch import Manifest
     from dagster_plus_k8s_helpers.plan.layers import Layer
 
-__all__ = ["Action", "History", "Origin", "Said", "Stage"]
+__all__ = ["Action", "History", "Origin", "Said", "Stage", "parsed"]
 
 Action: TypeAlias = Literal["set", "appended", "merged", "replaced", "repeated"]
 """What a layer did to what was there: nothing was there, it was added to (lists), merged into (objects),
@@ -114,7 +114,7 @@ class History:
             PlanError: The manifest has no such field.
         """
         final = self._stages[-1].prefix
-        path = _parsed(final, text)
+        path = parsed(final, text)
         traced = list(self._traced(path))
         values = [
             _at(stage.prefix, where) if where is not None else _ABSENT
@@ -189,8 +189,12 @@ class History:
 _ABSENT: Any = type("_Absent", (), {"__repr__": lambda _self: "absent"})()
 
 
-def _parsed(manifest: Manifest, text: str) -> Path:
-    """A path as keys and indices; keys are those of the manifest, so that one may hold dots."""
+def parsed(manifest: Manifest, text: str) -> Path:
+    """A path as keys and indices; keys are those of the manifest, so that one may hold dots.
+
+    Raises:
+        PlanError: The manifest has no such field.
+    """
     if not isinstance(text, str) or not text:
         raise PlanError(f"{text!r} is no path of a field; write one such as spec.template.spec.tolerations")
     here: Any = manifest

@@ -10,13 +10,15 @@ from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.plan import unknown
 from dagster_plus_k8s_helpers.plan.layers import reason
-from dagster_plus_k8s_helpers.plan.origins import History, Origin, Stage
+from dagster_plus_k8s_helpers.plan.origins import History, Origin, Stage, parsed
+from dagster_plus_k8s_helpers.plan.places import Element, Field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dagster_plus_k8s_helpers.plan.launch import Manifest, Sent
     from dagster_plus_k8s_helpers.plan.layers import Layer, LayerName
+    from dagster_plus_k8s_helpers.plan.places import PodsOf
 
     Render: TypeAlias = Callable[[Sequence[LayerName]], Sent]
     """The Job from some of the layers."""
@@ -183,5 +185,37 @@ class Pod:
         )
         return Origin(found.path, self._filled(found.value), found.layer, found.action, below)
 
+    def field(self, path: str, pods: PodsOf) -> Field:
+        """A field and the layer that says it, as `LayerFile` finds it.
+
+        Args:
+            path: The field, as for `origin`.
+            pods: Whose pod this is.
+
+        Raises:
+            PlanError: The manifest has no such field.
+        """
+        manifest = self._template.sent.manifest
+        keys = parsed(manifest, path)
+        within, section = next(item for item in _SECTIONS if keys[: len(item[0])] == item[0])
+        here: Any = manifest
+        found: list[str | Element] = []
+        for key in keys:
+            here = here[key]
+            found.append(key if isinstance(key, str) else Element(here))
+        layer = self._template.history.origin(path).layer.name
+        return Field(layer, (section, *found[len(within) :]), pods)
+
     def _filled(self, value: Any) -> Any:
         return unknown.filled(value, "" if self._step_key is None else self._step_key)
+
+
+_SECTIONS: tuple[tuple[tuple[str | int, ...], str], ...] = (
+    (("spec", "template", "spec", "containers", 0), "container_config"),
+    (("spec", "template", "spec"), "pod_spec_config"),
+    (("spec", "template", "metadata"), "pod_template_spec_metadata"),
+    (("spec",), "job_spec_config"),
+    (("metadata",), "job_metadata"),
+    ((), "job_config"),
+)
+"""Where ``dagster_k8s`` puts what the sections of a config say, the innermost first."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dagster_plus_k8s_helpers.plan.subjects import containers
 
-__all__ = ["Reference", "provided", "references"]
+__all__ = ["Reference", "is_one_edit_from", "provided", "references"]
 
 
 class Reference(NamedTuple):
@@ -17,11 +18,15 @@ class Reference(NamedTuple):
         kind: Its kind, such as ``Secret``.
         name: Its name.
         path: Where the pod's spec names it.
+        part: The same, with a variable by its name: what it is whatever stands before it in the list.
+        keys: What it must hold, when it is a Secret or ConfigMap of which single keys are read.
     """
 
     kind: str
     name: str
     path: str
+    part: str = ""
+    keys: tuple[str, ...] = ()
 
 
 def references(spec: Mapping[str, Any]) -> Iterator[Reference]:
@@ -32,17 +37,14 @@ def references(spec: Mapping[str, Any]) -> Iterator[Reference]:
     """
     for field, kind in _OF_POD.items():
         if spec.get(field):
-            yield Reference(kind, spec[field], field)
+            yield Reference(kind, spec[field], field, field)
+    for index, claim in enumerate(spec.get("resourceClaims") or ()):
+        for field, kind in _OF_CLAIM.items():
+            yield from _named(kind, claim, field, f"resourceClaims[{index}].{field}")
     for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
         yield from _named("Secret", secret, "name", f"imagePullSecrets[{index}].name")
     for path, container in containers(spec):
-        for index, source in enumerate(container.get("envFrom") or ()):
-            for field, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
-                yield from _named(kind, source.get(field), "name", f"{path}.envFrom[{index}].{field}.name")
-        for index, variable in enumerate(container.get("env") or ()):
-            for field, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
-                where = f"{path}.env[{index}].valueFrom.{field}.name"
-                yield from _named(kind, (variable.get("valueFrom") or {}).get(field), "name", where)
+        yield from _of_container(container, path)
     for index, volume in enumerate(spec.get("volumes") or ()):
         yield from _of_volume(volume, f"volumes[{index}]")
 
@@ -86,12 +88,28 @@ _OF_VOLUME = {
     "configMap": ("ConfigMap", "name"),
     "persistentVolumeClaim": ("PersistentVolumeClaim", "claimName"),
 }
+_OF_CLAIM = {"resourceClaimName": "ResourceClaim", "resourceClaimTemplateName": "ResourceClaimTemplate"}
 _PROJECTED = {"secret": "Secret", "configMap": "ConfigMap"}
+
+
+def _of_container(container: Mapping[str, Any], path: str) -> Iterator[Reference]:
+    for index, source in enumerate(container.get("envFrom") or ()):
+        for field, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
+            yield from _named(kind, source.get(field), "name", f"{path}.envFrom[{index}].{field}.name")
+    for index, variable in enumerate(container.get("env") or ()):
+        for field, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
+            source = (variable.get("valueFrom") or {}).get(field)
+            where = f"{path}.env[{index}].valueFrom.{field}.name"
+            for found in _named(kind, source, "name", where):
+                yield found._replace(part=f"{path}.env[{variable['name']}]")
 
 
 def _of_volume(volume: Mapping[str, Any], path: str) -> Iterator[Reference]:
     for source, (kind, field) in _OF_VOLUME.items():
         yield from _named(kind, volume.get(source), field, f"{path}.{source}.{field}")
+    template = _mapping(_mapping(volume.get("ephemeral")).get("volumeClaimTemplate"))
+    where = f"{path}.ephemeral.volumeClaimTemplate.spec.storageClassName"
+    yield from _named("StorageClass", template.get("spec"), "storageClassName", where)
     for index, source in enumerate(_mapping(volume.get("projected")).get("sources") or ()):
         for field, kind in _PROJECTED.items():
             where = f"{path}.projected.sources[{index}].{field}.name"
@@ -102,7 +120,24 @@ def _named(kind: str, source: object, field: str, path: str) -> Iterator[Referen
     found = _mapping(source)
     name = found.get(field)
     if isinstance(name, str) and name and not found.get("optional"):
-        yield Reference(kind, name, path)
+        keys = (found.get("key"), *(_mapping(item).get("key") for item in _list(found.get("items"))))
+        yield Reference(kind, name, path, path, tuple(key for key in keys if isinstance(key, str)))
+
+
+def is_one_edit_from(name: str, other: str) -> bool:
+    """Whether one letter more, less or other, or two changed over, makes one name of the other.
+
+    A number is not mistyped but counted: ``db-1`` is not meant where ``db-2`` stands.
+    """
+    if name == other or re.sub(r"\d+", "", name) == re.sub(r"\d+", "", other):
+        return False
+    shorter, longer = sorted((name, other), key=len)
+    start = next((at for at, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
+    left, right = shorter[start:], longer[start:]
+    if len(left) < len(right):
+        return left == right[1:]
+    swapped = left[1::-1] + left[2:]
+    return left[1:] == right[1:] or swapped == right
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

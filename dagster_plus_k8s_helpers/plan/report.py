@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import quote
 
-from dagster_plus_k8s_helpers.findings import HOMEPAGE, Finding, Severity, Where
+from dagster_plus_k8s_helpers.findings import HOMEPAGE, Finding, Place, Severity
+from dagster_plus_k8s_helpers.terminal import console
+from dagster_plus_k8s_helpers.terminal import one_line as _one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,22 +22,24 @@ _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def as_text(findings: Sequence[Finding]) -> str:
-    """For people: by file, or by job and step, what is wrong and what to write instead; the numbers last."""
+    """For people: by file, or by job and step, what is wrong and what to write instead; the numbers last.
+
+    What has errors stands before what has none, and errors before warnings in each.
+    """
     return "".join(f"{text}\n" for text, _ in _lines(findings))
 
 
 def print_text(findings: Sequence[Finding]) -> None:
     """The same on a terminal, with colours."""
-    from rich.console import Console  # noqa: PLC0415 - of all commands only this one needs it
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415 - of all formats only this one needs it
 
-    console = Console(highlight=False)
+    out = console()
     for text, style in _lines(findings):
-        console.print(Text(text, style=style), soft_wrap=True)
+        out.print(Text(text, style=style), soft_wrap=True)
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """For programs: a list of ``{code, severity, where, message, fix, docs}``."""
+    """For programs: a list of ``{code, severity, where, message, fix, docs, places}``."""
     return json.dumps([finding.to_dict() for finding in findings], indent=2) + "\n"
 
 
@@ -79,9 +81,12 @@ FORMATS: dict[Format, Callable[[Sequence[Finding]], str]] = {
 
 def _lines(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
     """The lines of the report and the style of each."""
-    for heading, group in groupby(findings, key=_heading):
+    by_heading: dict[str, list[Finding]] = {}
+    for item in findings:
+        by_heading.setdefault(_heading(item), []).append(item)
+    for heading, group in sorted(by_heading.items(), key=lambda found: min(map(_badness, found[1]))):
         yield _one_line(heading), "bold underline"
-        for item in group:
+        for item in sorted(group, key=_badness):
             yield (
                 f"  {_spot(item)} {item.severity} {item.code} {_one_line(item.message)}",
                 _STYLES[item.severity],
@@ -90,6 +95,7 @@ def _lines(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
                 yield f"      at {_one_line(item.where.path)}", "dim"
             if item.source is not None:
                 yield f"      in {_one_line(str(item.source))}", "dim"
+            yield from ((f"      {_one_line(line)}", "dim") for line in item.folded)
             yield f"      {_one_line(item.fix)}", ""
     yield _summary(findings), "bold"
     if findings:
@@ -106,14 +112,16 @@ _MOST_CODES = 5
 _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "note"}
 
 
+_BADNESS = {severity: index for index, severity in enumerate(Severity)}
+
+
+def _badness(finding: Finding) -> int:
+    return _BADNESS[finding.severity]
+
+
 def _spot(finding: Finding) -> str:
     where = finding.where
     return ":".join(str(number) for number in (where.line, where.column) if number) or "-"
-
-
-def _one_line(text: str) -> str:
-    """A text from a file cannot pass for another line of the report, nor change the terminal."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda found: repr(found[0])[1:-1], text)
 
 
 def _summary(findings: Sequence[Finding]) -> str:
@@ -128,13 +136,12 @@ def _codes(findings: Sequence[Finding]) -> str:
     return " ".join(sorted({finding.code for finding in findings})[:_MOST_CODES])
 
 
-def _in_a_file(finding: Finding) -> Where:
-    """Where to show a finding among files: what is no place in a file is shown at the code it comes from."""
-    return finding.where if finding.where.file or finding.source is None else finding.source
+def _first_place(finding: Finding) -> Place:
+    return Place(finding.where, source=finding.source)
 
 
 def _github_command(finding: Finding) -> str:
-    spot = _in_a_file(finding)
+    spot = _first_place(finding).in_a_file
     properties = {
         "file": spot.file,
         "line": str(spot.line or ""),
@@ -142,7 +149,8 @@ def _github_command(finding: Finding) -> str:
         "title": f"{finding.code} {finding.where.path}".strip(),
     }
     shown = ",".join(f"{key}={_github_property(value)}" for key, value in properties.items() if value)
-    return f"::{finding.severity} {shown}::{_github_data(f'{finding.full_message}; {finding.fix}')}"
+    text = "; ".join([finding.full_message, *finding.folded, finding.fix])
+    return f"::{finding.severity} {shown}::{_github_data(text)}"
 
 
 def _github_data(text: str) -> str:
@@ -167,21 +175,28 @@ def _sarif_rule(finding: Finding) -> dict[str, Any]:
 
 
 def _sarif_result(finding: Finding) -> dict[str, Any]:
-    spot = _in_a_file(finding)
+    location = _sarif_location(_first_place(finding))
+    result = {
+        "ruleId": finding.code,
+        "level": _SARIF_LEVELS[finding.severity],
+        "message": {"text": f"{finding.full_message}; {finding.fix}"},
+        "locations": [location] if location else [],
+    }
+    others = [_sarif_location(place) | {"message": {"text": str(place)}} for place in finding.places[1:]]
+    return result | ({"relatedLocations": others} if others else {})
+
+
+def _sarif_location(place: Place) -> dict[str, Any]:
+    spot = place.in_a_file
     location: dict[str, Any] = {}
     if spot.file:
         location["physicalLocation"] = {"artifactLocation": {"uri": _uri(spot.file)}}
         if spot.line:
             region = {"startLine": spot.line, "startColumn": max(spot.column, 1)}
             location["physicalLocation"]["region"] = region
-    if finding.where.path:
-        location["logicalLocations"] = [{"fullyQualifiedName": finding.where.path}]
-    return {
-        "ruleId": finding.code,
-        "level": _SARIF_LEVELS[finding.severity],
-        "message": {"text": f"{finding.full_message}; {finding.fix}"},
-        "locations": [location] if location else [],
-    }
+    if place.where.path:
+        location["logicalLocations"] = [{"fullyQualifiedName": place.where.path}]
+    return location
 
 
 def _uri(file: str) -> str:

@@ -175,8 +175,9 @@ LITERAL_CREDENTIAL = Rule(
 SHALLOW_LOSES = Rule(
     "DPK528",
     _WARNING,
-    "With merge_behavior SHALLOW a field takes the place of the whole field below, not only of what it "
-    "names.",
+    "With merge_behavior SHALLOW each field that the layer writes takes the place of the whole field below: "
+    "a mapping loses the keys that are not written again. (A list written anew is what SHALLOW is for, and "
+    "is not warned of.) Run tags do it to what the code location writes, too, which then loses the agent's.",
     "repeat what is to be kept, or leave merge_behavior out",
 )
 BARE_VARIABLE = Rule(
@@ -227,7 +228,8 @@ PIPES_WITHOUT_RESOURCES = Rule(
 NOT_IN_CLUSTER = Rule(
     "DPK532",
     _ERROR,
-    "A pod that names a Secret, ConfigMap, service account, claim or class that is not there does not start.",
+    "A pod that names a namespace, Secret, ConfigMap, service account, claim or class that is not there does "
+    "not start.",
     "make it, add it to extraManifests of the agent's values, or correct the name",
 )
 NOT_PROVIDED = Rule(
@@ -236,6 +238,27 @@ NOT_PROVIDED = Rule(
     "What the agent's values neither make nor name somebody has to make in every cluster the location runs "
     "in; where nobody has, its pods do not start.",
     "check with --cluster, name it in the agent's values, or waive this with where it comes from",
+)
+KEY_NOT_IN_CLUSTER = Rule(
+    "DPK570",
+    _ERROR,
+    "A container that reads a key which its Secret or ConfigMap does not have is not started, and waits for "
+    "it for ever.",
+    "add the key to the object, or correct the name of the key",
+)
+REFUSED_BY_CLUSTER = Rule(
+    "DPK571",
+    _ERROR,
+    "An API server, admission webhook, policy, LimitRange or quota of this cluster refuses it. A Job "
+    "that is refused starts nothing; one whose pod is refused waits for ever.",
+    "write what the cluster takes, or have whoever runs the cluster allow it",
+)
+QUOTA_USED_UP = Rule(
+    "DPK572",
+    _WARNING,
+    "The namespace has a quota that would take the pod, and whose rest is too small for it now; until "
+    "something else ends, its Job waits without a pod.",
+    "wait, ask for less, or raise the quota",
 )
 NOT_SAID_BY_CLUSTER = Rule(
     "DPK534",
@@ -262,6 +285,14 @@ LOST_CONFIG = Rule(
     "All configs have the same tag: of two in one dictionary the last takes the place of the first as a "
     "whole, and what the first says is lost without a word.",
     "merge the configs and not their tags: (a | b).tags",
+)
+GENERAL_OVER_SPECIFIC = Rule(
+    "DPK550",
+    _WARNING,
+    "What stands at the top of container_context.k8s is for code servers and runs both. The code location is "
+    "a later layer than the agent, so that it wins even over what the agent has for runs, or for code "
+    "servers, alone.",
+    "write it under run_k8s_config or server_k8s_config, for the pods that it is meant for",
 )
 
 PLAN_RULES: tuple[Rule, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from dagster_plus_k8s_helpers._dagster.executor_config import executor_config_of
 from dagster_plus_k8s_helpers.agent.credentials import credential_by_form
 from dagster_plus_k8s_helpers.errors import QuantityError
+from dagster_plus_k8s_helpers.plan.places import Field
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -22,12 +24,14 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.cluster_objects import ClusterObjects
     from dagster_plus_k8s_helpers.plan.layers import Layer, LayerName
     from dagster_plus_k8s_helpers.plan.nodes import NodePool
+    from dagster_plus_k8s_helpers.plan.places import LayerFile, PodsOf
     from dagster_plus_k8s_helpers.plan.pods import Pod
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
 __all__ = [
     "EXECUTOR",
     "OF_RUN",
+    "OF_SERVER",
     "OLD_TAG",
     "POD_SPEC",
     "Asked",
@@ -41,13 +45,16 @@ __all__ = [
     "amount",
     "containers",
     "layer_of",
+    "of_no_one",
     "said",
     "shown",
+    "twice",
 ]
 
 EXECUTOR = "the executor"
 """Whose a hit is that every job with the executor would repeat."""
 OF_RUN = "the run's pod"
+OF_SERVER = "the code server"
 POD_SPEC = "spec.template.spec"
 OLD_TAG = "dagster-k8s/resource_requirements"
 """Tag with the resources alone, which Dagster still reads."""
@@ -62,6 +69,11 @@ class Hit(NamedTuple):
         steps: Keys of the steps it is about; of the job or its run when there are none.
         of: Whose it is when it is no step's, such as ``the run's pod``.
         layer: The layer that it is about, when it is about one alone.
+        cause: What is at the root of it, such as the Secret that is not there: hits of one rule and cause are
+            one finding. The text itself when empty.
+        part: Where in the pod it shows, where a cause may show in several places.
+        fix: What to write instead, when that can be said better than by the rule.
+        fields: The fields that it is about, by which it is shown at the lines of files that say them.
     """
 
     rule: Rule
@@ -69,6 +81,10 @@ class Hit(NamedTuple):
     steps: tuple[str, ...] = ()
     of: str = ""
     layer: LayerName | None = None
+    cause: str = ""
+    part: str = ""
+    fix: str = ""
+    fields: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +97,7 @@ class Surroundings:
         pools: The nodes of the cluster.
         kubernetes_version: Its version, such as ``1.31``.
         objects: What is there in it; ``None`` when it is not to be asked.
+        files: Where the layers that come from files are written.
     """
 
     agent: Mapping[str, Any] | None = None
@@ -88,6 +105,7 @@ class Surroundings:
     pools: tuple[NodePool, ...] = ()
     kubernetes_version: str = ""
     objects: ClusterObjects | None = None
+    files: Mapping[str, LayerFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,15 +144,38 @@ class PodGroup:
 
     Attributes:
         pod: The first of them.
-        steps: Keys of the steps; none for the run's own pod.
+        steps: Keys of the steps; none for the run's own pod, or a code server's.
+        of: Whose pod it is when it is no step's.
     """
 
     pod: Pod
     steps: tuple[str, ...] = ()
+    of: str = OF_RUN
 
-    def hit(self, rule: Rule, text: str) -> Hit:
-        """Something to say of these pods."""
-        return Hit(rule, text, self.steps, "" if self.steps else OF_RUN)
+    @property
+    def pods(self) -> PodsOf:
+        """Whose pods they are."""
+        return "server" if self.of == OF_SERVER else "run"
+
+    def hit(
+        self, rule: Rule, text: str, *fields: str | Field, cause: str = "", part: str = "", fix: str = ""
+    ) -> Hit:
+        """Something to say of these pods.
+
+        Args:
+            rule: By which rule.
+            text: What is wrong.
+            *fields: The fields that it is about, as `layer_of` or, in full, `Pod.origin` takes them.
+            cause: What is at the root of it; see `Hit`.
+            part: Where in the pod it shows.
+            fix: What to write instead.
+        """
+        found = tuple(item if isinstance(item, Field) else self._field(item) for item in fields)
+        return Hit(rule, text, self.steps, "" if self.steps else self.of, None, cause, part, fix, found)
+
+    def _field(self, path: str) -> Field:
+        full = path if path.startswith(("spec.", "metadata.")) else f"{POD_SPEC}.{path}"
+        return self.pod.field(full, self.pods)
 
 
 @dataclass(frozen=True)
@@ -193,6 +234,27 @@ def said(pod: Pod, path: str) -> str:
     """A field inside the pod's spec, with its value and the layer it comes from."""
     origin = pod.origin(f"{POD_SPEC}.{path}")
     return f"{path} is {origin.value!r} by {origin.layer}"
+
+
+def twice(field: str, name: str, container: str) -> str:
+    """What is twice in a list, as a cause without the layer that has it first.
+
+    Args:
+        field: The list, such as ``env`` or ``volumes``.
+        name: What is in it twice.
+        container: Name of the container whose list it is; empty for Dagster's own container and for the pod.
+    """
+    return f"{container} {field} {name}"
+
+
+def of_no_one(text: str) -> str:
+    """A text without whose op's or job's the settings are: what many say is one thing all the same."""
+    return _OF_ONE.sub("", text)
+
+
+_OF_ONE = re.compile(
+    r" \((?:tags of the (?:op|run of) '[^']*'|per_step_k8s_config\['[^']*'\] of the executor)\)"
+)
 
 
 def shown(value: object) -> str:

@@ -12,6 +12,7 @@ from dagster_plus_k8s_helpers.plan.gpus import is_gpu
 from dagster_plus_k8s_helpers.plan.node_words import node_words
 from dagster_plus_k8s_helpers.plan.totals import amounts_of
 from dagster_plus_k8s_helpers.pod.quantity import Quantity
+from dagster_plus_k8s_helpers.terminal import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,7 +106,7 @@ def _pair(request: str | None, limit: str | None) -> str:
 
 def _nodes(pod: Pod) -> Text:
     """As it is: the brackets of an affinity are no markup."""
-    return Text("\n".join(word.line for word in node_words(pod.spec_template)) or "any")
+    return Text("\n".join(one_line(word.line) for word in node_words(pod.spec_template)) or "any")
 
 
 def _elsewhere(step: StepPlan) -> str:

@@ -23,11 +23,14 @@ from dagster_plus_k8s_helpers.plan.rules import (
     BAD_WAIVER,
     FITS_NOWHERE,
     GPU_NOT_TOLERATED,
+    KEY_NOT_IN_CLUSTER,
     LIMIT_ABOVE_NODE,
     NOT_IN_CLUSTER,
     NOT_PROVIDED,
     NOT_SAID_BY_CLUSTER,
     PLAN_RULES,
+    QUOTA_USED_UP,
+    REFUSED_BY_CLUSTER,
     REQUEST_FAR_BELOW_NODE,
     TOLERATION_WITHOUT_GPU,
     UNUSED_WAIVER,
@@ -43,7 +46,15 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers._dagster.planning import Step
     from dagster_plus_k8s_helpers.plan.subjects import Asked, Surroundings
 
-__all__ = ["OF_DEFINITIONS", "WAIVER_TAG", "Waivers", "specs_by_step", "unused_waivers", "waivers_of"]
+__all__ = [
+    "OF_DEFINITIONS",
+    "WAIVER_TAG",
+    "Waivers",
+    "specs_by_step",
+    "unused_waivers",
+    "waived_by_definitions",
+    "waivers_of",
+]
 
 WAIVER_TAG = "dagster-plus-k8s/ignore"
 
@@ -125,6 +136,15 @@ def waivers_of(asked: Asked, of_definitions: Mapping[str, Any]) -> Waivers:
     return Waivers(found, tuple(mistakes))
 
 
+def waived_by_definitions(metadata: Mapping[str, Any]) -> frozenset[str]:
+    """The codes that definitions waive wherever they are found, be it in the files given with them.
+
+    Args:
+        metadata: Of the definitions.
+    """
+    return _of_metadata(metadata.get(WAIVER_TAG)).codes
+
+
 def unused_waivers(
     waivers: Waivers, used: Iterable[tuple[_Owner, str]], around: Surroundings
 ) -> Iterator[Hit]:
@@ -143,6 +163,12 @@ def unused_waivers(
         *(() if around.kubernetes_version else (AGAINST_SCHEMA.code,)),
         # The cluster answers what the values are else held against.
         *((NOT_PROVIDED.code,) if around.objects else (NOT_IN_CLUSTER.code, NOT_SAID_BY_CLUSTER.code)),
+        *(() if around.objects and around.objects.reads_keys else (KEY_NOT_IN_CLUSTER.code,)),
+        *(
+            ()
+            if around.objects and around.objects.dry_runs
+            else (REFUSED_BY_CLUSTER.code, QUOTA_USED_UP.code)
+        ),
     }
     known = set(used)
     for owner, codes in waivers.codes.items():

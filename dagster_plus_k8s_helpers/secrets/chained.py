@@ -88,6 +88,6 @@ class ChainedSecrets(SecretsResource):
 
 def _asked(backend: SecretsResource, refs: Sequence[SecretRef], *, refresh: bool) -> Answers:
     try:
-        return backend._lookup(refs, refresh=refresh)  # noqa: SLF001  (the cached way in, without selecting)
+        return backend._answers(refs, refresh=refresh)  # noqa: SLF001  (the cached way in, without selecting)
     except SecretsError as failure:
         return dict.fromkeys(refs, failure)

@@ -105,14 +105,24 @@ def read_env_file(path: str) -> dict[str, str]:
     text, problem = _text_of(Path(path))
     if problem:
         raise SecretsConfigError(problem, check="Name an existing UTF-8 file, or no env_file", backend=where)
+    variables = _parsed(text)
+    # What was read is in no frame that an error leaves through.
+    del text
+    if isinstance(variables, int):
+        raise SecretsConfigError(
+            f"line {variables} is not NAME=value",
+            check='Close its quotes, or put a value with spaces or # in it into "..."',
+            backend=where,
+        )
+    return variables
+
+
+def _parsed(text: str) -> dict[str, str] | int:
+    """The variables, or the number of the line that cannot be read."""
     variables: dict[str, str] = {}
     for binding in parse_stream(io.StringIO(text)):
         if binding.error:
-            raise SecretsConfigError(
-                f"line {binding.original.line} is not NAME=value",
-                check='Close its quotes, or put a value with spaces or # in it into "..."',
-                backend=where,
-            )
+            return binding.original.line
         if binding.key is not None and binding.value is not None:
             variables[binding.key] = binding.value
     return variables

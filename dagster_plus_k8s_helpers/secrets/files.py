@@ -35,6 +35,7 @@ class FileSecrets(SecretsResource):
     ``warehouse#password`` is the file ``DIRECTORY/warehouse/password``, byte for byte: a line break at
     its end belongs to the value. A secret without a field may be a single file. Fields that are read in
     one call belong together, also while the kubelet swaps the volume's content (its ``..data`` link).
+    A link that leads out of the directory is refused.
     """
 
     directory: str = Field(description="Where the Secrets are mounted, one directory each.")
@@ -69,6 +70,8 @@ class FileSecrets(SecretsResource):
                 ref=str(ref),
             )
         path = Path(self.directory, ref.name)
+        if not _is_below(path, self.directory):
+            return self._elsewhere(path, ref)
         try:
             if path.is_dir():
                 return self._directory(path, ref)
@@ -78,7 +81,7 @@ class FileSecrets(SecretsResource):
             return self._failure(failure, ref, exists=os.path.lexists(path))
 
     def _directory(self, path: Path, ref: SecretRef) -> FetchedSecret | SecretsError:
-        contents = _files(path)
+        contents = _files(path, self.directory)
         if not contents:
             return SecretNotFound(
                 "its directory is empty",
@@ -95,9 +98,19 @@ class FileSecrets(SecretsResource):
             },
             unreadable={
                 name: self._failure(content, ref, exists=True)
-                for name, content in contents.items()
                 if isinstance(content, OSError)
+                else self._elsewhere(content, ref)
+                for name, content in contents.items()
+                if isinstance(content, (OSError, Path))
             },
+        )
+
+    def _elsewhere(self, path: Path, ref: SecretRef) -> SecretAccessDenied:
+        return SecretAccessDenied(
+            f"{path} is a link to a place outside the directory, {os.path.realpath(path)}",
+            check="Mount the Secret below the directory, or make a FileSecrets for that place",
+            backend=self.backend,
+            ref=str(ref),
         )
 
     def _failure(self, failure: OSError, ref: SecretRef, *, exists: bool) -> SecretsError:
@@ -120,26 +133,34 @@ def _problem_of(directory: str) -> str:
     return "" if stat.S_ISDIR(mode) else "it is not a directory"
 
 
-def _files(directory: Path) -> dict[str, bytes | OSError]:
-    """What each file holds, or why it cannot be read; one bad file takes none of the others away."""
+def _is_below(path: Path, top: str) -> bool:
+    """Whether a path is below a directory once links are followed, as the kubelet's ``..data`` is."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(top))
+
+
+def _files(directory: Path, top: str) -> dict[str, bytes | OSError | Path]:
+    """What each file holds, or why it cannot be read, or itself when it is a link out of ``top``.
+
+    One bad file takes none of the others away.
+    """
     for _ in range(_ATTEMPTS - 1):
         try:
-            contents = _files_now(directory)
+            contents = _files_now(directory, top)
         except FileNotFoundError:
             continue
         if not any(isinstance(content, FileNotFoundError) for content in contents.values()):
             return contents
         # Else the kubelet has swapped the content in the middle: read the new one.
-    return _files_now(directory)
+    return _files_now(directory, top)
 
 
-def _files_now(directory: Path) -> dict[str, bytes | OSError]:
+def _files_now(directory: Path, top: str) -> dict[str, bytes | OSError | Path]:
     # Kubernetes keeps the files in a dated directory and swaps the link ..data to it in one step.
     # Following that link once is what keeps the fields of one call together.
     data = directory / "..data"
     root = Path(os.path.realpath(data)) if data.exists() else directory
     return {
-        entry.name: _content_or_failure(entry)
+        entry.name: _content_or_failure(entry) if _is_below(entry, top) else entry
         for entry in sorted(root.iterdir())
         if not entry.name.startswith("..") and not entry.is_dir()
     }

@@ -1,8 +1,8 @@
 """Where :func:`redact_secrets` takes hold: logging's record factory, Dagster's events, the two streams.
 
-Dagster has no hook for its events. Every one of them is a ``DagsterEvent``, in the process that makes it
-and in the one that it is reported to, so its constructor is the one place to stand at; a test on a
-real run holds it there.
+Dagster has no hook for its events, nor for tags. Every event is a ``DagsterEvent``, in the process that
+makes it and in the one that it is reported to, so its constructor is the one place to stand at; a test on
+a real run holds it there.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import sys
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
+import dagster as dg
+
 from dagster_plus_k8s_helpers._dagster import DagsterEvent, deserialize_value, serialize_value
+from dagster_plus_k8s_helpers.secrets.value import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = ["MaskingStream", "install"]
 
@@ -26,6 +29,13 @@ _installed = False
 # names, tags) is what Dagster finds its way by, and a secret "orders" must not take that away.
 _TEXT_KEYS = frozenset({"message", "description", "text", "md_str", "url", "path"})
 _TREE_KEYS = frozenset({"stack", "data", "records"})
+# Whose "label" is free text: the name of an expectation, and the key of a metadata entry.
+_LABELLED = frozenset({"ExpectationResult", "EventMetadataEntry"})
+_TAGGED = frozenset({"AssetMaterialization", "AssetObservation"})
+# Keys of tags and metadata that Dagster reads itself.
+_DAGSTERS = "dagster/"
+# Dagster refuses a tag with an asterisk in it.
+_MASK_OF_TAGS = "masked"
 
 
 def install(mask: Callable[[str], str]) -> None:
@@ -34,6 +44,7 @@ def install(mask: Callable[[str], str]) -> None:
     if not _installed:
         _mask_log_records(mask)
         _mask_dagster_events(mask)
+        _mask_run_tags(mask)
         _installed = True
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -117,6 +128,25 @@ def _mask_dagster_events(mask: Callable[[str], str]) -> None:
     DagsterEvent.__new__ = make_masked  # type: ignore[method-assign]  # see the module's first lines
 
 
+def _mask_run_tags(mask: Callable[[str], str]) -> None:
+    """Tags that a step adds to its run are no event: they go to the run storage through this method."""
+    add = dg.DagsterInstance.add_run_tags
+
+    @wraps(add)
+    def add_masked(self: dg.DagsterInstance, run_id: str, new_tags: Mapping[str, str]) -> None:
+        add(self, run_id, _masked_tags(new_tags, mask))
+
+    dg.DagsterInstance.add_run_tags = add_masked  # type: ignore[method-assign, assignment]  # see the module's first lines
+
+
+def _masked_tags(tags: Mapping[str, str], mask: Callable[[str], str]) -> dict[str, str]:
+    def masked(text: str) -> str:
+        return mask(text).replace(MASK, _MASK_OF_TAGS)
+
+    own = {key: value for key, value in tags.items() if key.startswith(_DAGSTERS)}
+    return {**{masked(key): masked(value) for key, value in tags.items() if key not in own}, **own}
+
+
 def _masked_data(data: Any, mask: Callable[[str], str]) -> Any:
     if data is None:
         return None
@@ -132,11 +162,21 @@ def _masked_tree(node: Any, mask: Callable[[str], str], *, inside: bool = False)
     if isinstance(node, list):
         return [_masked_tree(item, mask, inside=inside) for item in node]
     if isinstance(node, dict):
-        return {key: _masked_entry(key, value, mask, inside=inside) for key, value in node.items()}
+        kind = node.get("__class__")
+        return {
+            mask(key) if inside and kind is None else key: _masked_entry(
+                kind, key, value, mask, inside=inside
+            )
+            for key, value in node.items()
+        }
     return node
 
 
-def _masked_entry(key: str, value: Any, mask: Callable[[str], str], *, inside: bool) -> Any:
+def _masked_entry(kind: object, key: str, value: Any, mask: Callable[[str], str], *, inside: bool) -> Any:
+    if kind in _TAGGED and key == "tags" and isinstance(value, dict):
+        return _masked_tags(value, mask)
+    if kind in _LABELLED and key == "label" and isinstance(value, str):
+        return value if value.startswith(_DAGSTERS) else mask(value)
     if key.startswith("__"):
         return _masked_tree(value, mask) if not isinstance(value, str) else value
     if key in _TEXT_KEYS and isinstance(value, str):

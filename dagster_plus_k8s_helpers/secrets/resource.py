@@ -4,9 +4,8 @@ No ``from __future__ import annotations`` in modules that define resources: Dags
 resources by looking at the annotations themselves.
 """
 
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,12 +15,12 @@ from pydantic import ConfigDict, ValidationError
 from dagster_plus_k8s_helpers.arguments import answering, unknown_argument
 from dagster_plus_k8s_helpers.errors import ArgumentError
 from dagster_plus_k8s_helpers.secrets import redact
+from dagster_plus_k8s_helpers.secrets.environment import fitting, in_environment, refuse_names
 from dagster_plus_k8s_helpers.secrets.errors import (
     SecretNotFound,
     SecretRefError,
     SecretsConfigError,
     SecretsError,
-    SecretValueError,
 )
 from dagster_plus_k8s_helpers.secrets.fetched import Answers, FetchedSecret, fields_of, select
 from dagster_plus_k8s_helpers.secrets.ref import SecretRef
@@ -48,15 +47,20 @@ class CheckedResource(dg.ConfigurableResource[Any], ABC):
     """What to write instead of settings that there are not."""
 
     def __init__(self, *placed: object, **data: object) -> None:
-        if placed:
-            fields = type(self).model_fields
-            first = next((name for name, field in fields.items() if field.is_required()), "")
-            such_as = f", such as {first}=..." if first else ""
-            raise ArgumentError(f"{type(self).__name__} takes its settings by name only{such_as}")
-        problem = self._initialised(data)
+        problem = (
+            self._by_name_only() if placed else self._initialised(data) or _problem_of(self.check_settings)
+        )
         if problem is not None:
+            # A traceback that shows locals shows this frame: no setting, not even a refused one, is in it.
+            del self, placed, data
             raise problem
-        self.check_settings()
+
+    @classmethod
+    def _by_name_only(cls) -> ArgumentError:
+        fields = cls.model_fields
+        first = next((name for name, field in fields.items() if field.is_required()), "")
+        such_as = f", such as {first}=..." if first else ""
+        return ArgumentError(f"{cls.__name__} takes its settings by name only{such_as}")
 
     def check_settings(self) -> None:
         """Raise SecretsConfigError for settings that cannot work; by default all can.
@@ -70,6 +74,16 @@ class CheckedResource(dg.ConfigurableResource[Any], ABC):
         except ValidationError as invalid:
             errors = invalid.errors(include_input=False, include_url=False, include_context=False)
             return SecretsConfigError(self._problems(errors, data), backend=type(self).__name__)
+        # pydantic tries to make an abstract class of a dictionary.
+        except TypeError:
+            written_out = next((name for name, value in data.items() if isinstance(value, Mapping)), None)
+            if written_out is None:
+                raise
+            return SecretsConfigError(
+                f"{written_out} is a dictionary",
+                check="Write the object itself, such as auth=VaultKubernetesAuth(role=...)",
+                backend=type(self).__name__,
+            )
         return None
 
     def _problems(self, errors: "Sequence[ErrorDetails]", data: Mapping[str, object]) -> str:
@@ -114,6 +128,15 @@ def _resource_wanted(kind: str, value: object) -> str:
     if isinstance(value, type):
         return f"is the class itself; write {value.__name__}(...)"
     return f"must be a {kind}, not {type(value).__name__}"
+
+
+def _problem_of(check: Callable[[], None]) -> SecretsError | None:
+    """The error that ``check`` raises, made anew: in the frames of the old one are the settings."""
+    try:
+        check()
+    except SecretsError as failure:
+        return failure.about(failure.ref)
+    return None
 
 
 def known(value: str | None) -> str | None:
@@ -173,7 +196,7 @@ class SecretsResource(CheckedResource, ABC):
         if isinstance(refs, (str, SecretRef)) or not isinstance(refs, Iterable):
             raise SecretRefError("get_many() takes a list of references", check="For one, call get()")
         wanted = {str(ref): SecretRef.of(ref) for ref in refs}
-        answers = self._lookup(list(dict.fromkeys(ref.secret for ref in wanted.values())), refresh=refresh)
+        answers = self._answers(list(dict.fromkeys(ref.secret for ref in wanted.values())), refresh=refresh)
         found: dict[str, SecretValue] = {}
         failures: list[SecretsError] = []
         for text, ref in wanted.items():
@@ -213,20 +236,7 @@ class SecretsResource(CheckedResource, ABC):
             SecretValueError: A value that no environment variable can hold: binary, or with a NUL in it.
             SecretsError: As for :meth:`get_many`.
         """
-        if not isinstance(variables, Mapping):
-            raise SecretRefError(
-                "as_env() takes references by variable name",
-                check='Write {"PGPASSWORD": "warehouse#password"}',
-            )
-        for name in variables:
-            if not isinstance(name, str) or not name or "=" in name or not _fits_environment(name):
-                raise SecretRefError(f"{name!r} is not a name for an environment variable")
-        values = self.get_many(variables.values())
-        for name, ref in variables.items():
-            problem = _environment_problem(values[str(ref)], name)
-            if problem:
-                raise SecretValueError(problem, backend=self.backend, ref=str(ref))
-        return {name: values[str(ref)].reveal() for name, ref in variables.items()}
+        return {name: value.reveal() for name, value in self._variables(variables).items()}
 
     @contextmanager
     def in_environment(self, variables: Mapping[str, str | SecretRef]) -> Iterator[None]:
@@ -241,17 +251,8 @@ class SecretsResource(CheckedResource, ABC):
         Raises:
             SecretsError: As for :meth:`as_env`; nothing is set then.
         """
-        values = self.as_env(variables)
-        before = {name: os.environ.get(name) for name in values}
-        try:
-            os.environ.update(values)
+        with in_environment(self._variables(variables)):
             yield
-        finally:
-            for name, old in before.items():
-                if old is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = old
 
     def invalidate(self, ref: str | SecretRef | None = None) -> None:
         """Forget a cached secret, every version of it, or all of them; nothing to do without a cache.
@@ -262,13 +263,31 @@ class SecretsResource(CheckedResource, ABC):
         if ref is not None:
             SecretRef.of(ref)
 
+    def _variables(self, variables: Mapping[str, str | SecretRef]) -> dict[str, SecretValue]:
+        if not isinstance(variables, Mapping):
+            raise SecretRefError(
+                "as_env() takes references by variable name",
+                check='Write {"PGPASSWORD": "warehouse#password"}',
+            )
+        refuse_names(variables)
+        values = self.get_many(variables.values())
+        return fitting({name: values[str(ref)] for name, ref in variables.items()}, variables, self.backend)
+
     def _lookup(self, refs: Sequence[SecretRef], *, refresh: bool) -> Answers:  # noqa: ARG002  (see cached.py)
         answers = self.fetch(refs)
         redact.notice(value for secret in answers.values() for value in _values(secret))
         return answers
 
+    def _answers(self, refs: Sequence[SecretRef], *, refresh: bool) -> Answers:
+        """What :meth:`_lookup` returns, or its error made anew: what was read is in the frames of the old."""
+        try:
+            return self._lookup(refs, refresh=refresh)
+        except SecretsError as failure:
+            problem = failure.about(failure.ref)
+        raise problem
+
     def _one(self, ref: SecretRef, *, refresh: bool) -> FetchedSecret:
-        answer = self._lookup([ref.secret], refresh=refresh)[ref.secret]
+        answer = self._answers([ref.secret], refresh=refresh)[ref.secret]
         if isinstance(answer, SecretsError):
             raise _about(answer, ref)
         return answer
@@ -294,24 +313,3 @@ def _picked(answer: FetchedSecret | SecretsError, ref: SecretRef) -> SecretValue
         return select(answer, ref)
     except SecretsError as failure:
         return failure
-
-
-def _environment_problem(value: SecretValue, name: str) -> str:
-    """Why no environment variable can hold a value; the text is in no frame when that is raised."""
-    try:
-        fits = _fits_environment(value.reveal())
-    except SecretValueError:
-        return f"it is binary, which the environment variable {name} cannot hold"
-    return (
-        ""
-        if fits
-        else f"it holds a NUL or half a surrogate pair, which the environment variable {name} cannot"
-    )
-
-
-def _fits_environment(text: str) -> bool:
-    # os.environ would raise the same error, which quotes the text.
-    try:
-        return b"\0" not in os.fsencode(text)
-    except UnicodeEncodeError:
-        return False

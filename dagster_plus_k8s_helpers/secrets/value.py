@@ -34,7 +34,10 @@ class SecretValue:
 
     def __init__(self, value: str | bytes, *, source: str = "") -> None:
         if not isinstance(value, (str, bytes)):
-            raise SecretValueError(f"a secret value is text or bytes, not {type(value).__name__}")
+            kind = type(value).__name__
+            # A traceback that shows locals shows this frame.
+            del value
+            raise SecretValueError(f"a secret value is text or bytes, not {kind}")
         object.__setattr__(self, "_value", value)
         object.__setattr__(self, "source", source)
 

@@ -763,7 +763,7 @@ def test_a_role_binds_within_its_namespace() -> None:
 
     assert allowed["metadata"] == binding["metadata"] == {"name": "steps", "namespace": "data"}
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "code", "namespace": "data"}]
-    assert allowed["rules"][0]["resources"] == ["jobs", "jobs/status"]
+    assert allowed["rules"][0]["resources"] == ["jobs"]
 
 
 def test_a_diff_is_one_line_a_value() -> None:

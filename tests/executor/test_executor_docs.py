@@ -11,10 +11,12 @@ from recordings import recording
 
 from dagster_plus_k8s_helpers import MemoryLadder, diagnose, k8s_executor
 from dagster_plus_k8s_helpers.executor.attempts import Attempts, Rules, decide
+from dagster_plus_k8s_helpers.executor.call_errors import answered, late
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
 from dagster_plus_k8s_helpers.executor.reports import _said
 from dagster_plus_k8s_helpers.executor.step_handler import _OWNER_ELSEWHERE
 from dagster_plus_k8s_helpers.executor.supervisor import _LIMITATIONS
+from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep, unexplained_wait
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers import Diagnosis
@@ -83,6 +85,17 @@ def test_the_guide_quotes_what_the_executor_goes_on_without() -> None:
 
     assert _LIMITATIONS["jobs"].format(said="HTTP 403 jobs.batch is forbidden") in lines
     assert _OWNER_ELSEWHERE.format(here="dagster", there="etl") in lines
+
+
+def test_the_guide_quotes_what_is_told_of_bad_answers_and_late_starts() -> None:
+    lines = GUIDE.splitlines()
+    errors = [late(20.0), answered(403, "Forbidden", "<html>")]
+
+    for error in errors:
+        assert any(line.startswith(f"The Kubernetes API cannot be reached: {error}. ") for line in lines)
+    step = TrackedStep(None, "job", "default", Rules(None, None, 0), 600.0, 0.0)  # type: ignore[arg-type]
+    assert f'Step "train" waits: {unexplained_wait(step, 300.0)}' in lines
+    assert unexplained_wait(step, 299.0) is None
 
 
 def test_the_guide_lists_every_setting() -> None:

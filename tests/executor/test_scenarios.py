@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from api_server import ApiServer, Fault
 from dagster._core.test_utils import instance_for_test
+from permissions import allowed_by
 from plays import Play
 from recordings import FOLDER
 from scenarios import SCENARIOS
 from stand_in import ProxiedRun, StandIn
 from step_runs import launcher
+
+from dagster_plus_k8s_helpers.agent.manifests import LIST_NODES, OWNER_REFERENCES, START_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +50,8 @@ def refusing(server: ApiServer, _folder: Path) -> None:
     )
 
 
+ALLOWED = allowed_by([*START_STEPS, *OWNER_REFERENCES, *LIST_NODES])
+
 PREPARED = {
     "oom_then_success": ooms,
     "oom_at_the_cap": ooms,
@@ -74,5 +79,6 @@ def test_scenario(name: str, stand_in: StandIn, tmp_path: Path, monkeypatch: pyt
         run = ProxiedRun(instance, stand_in, tmp_path, monkeypatch)
         try:
             SCENARIOS[name](run, stand_in)
+            assert stand_in.server.rights <= ALLOWED
         finally:
             run.abandon()

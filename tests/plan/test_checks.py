@@ -137,7 +137,7 @@ CASES: list[Case] = [
         "DPK508",
         definitions(),
         {"location": location(container_config={"resources": {"limits": {"nvidia.com/gpu": 1}}})},
-        f"step 'train': containers[0].resources.limits.nvidia.com/gpu is '1' by {SHOP}, as in every pod that the "
+        f"the run's pod: containers[0].resources.limits.nvidia.com/gpu is '1' by {SHOP}, as in every pod that the "
         "layer speaks for",
         definitions(k8s_tags(gpu=1)),
         {"location": MEMORY},
@@ -457,8 +457,12 @@ def test_of_a_near_miss_nothing_is_found(case: Case) -> None:
     assert found(defs, **given) == []
 
 
-# In test_checks_pipes.py and test_checks_objects.py, with functions and with an API server.
-ELSEWHERE = {"DPK531", "DPK532", "DPK533", "DPK534", "DPK580", "DPK581", "DPK582"}
+# In test_checks_pipes.py, test_checks_objects.py, test_checks_dry_run.py and test_checks_files.py: with functions,
+# with API servers, with files.
+ELSEWHERE = {
+    *("DPK531", "DPK532", "DPK533", "DPK534", "DPK550", "DPK570", "DPK571", "DPK572"),
+    *("DPK580", "DPK581", "DPK582"),
+}
 
 
 def test_every_rule_has_a_case() -> None:
@@ -468,7 +472,7 @@ def test_every_rule_has_a_case() -> None:
 def test_steps_with_the_same_settings_are_one_finding() -> None:
     (finding,) = check(definitions(k8s_tags(ttl_seconds_after_finished=1), assets=5))
 
-    assert finding.message.startswith("steps 'train', 'train_1', 'train_2' and 2 more: spec.ttl")
+    assert finding.message.startswith("steps 'train', 'train_1', 'train_2' + 2 more: spec.ttl")
     assert finding.steps == ("train", "train_1", "train_2", "train_3", "train_4")
     assert finding.where.path == "the implicit asset job, step 'train'"
 
@@ -480,7 +484,7 @@ def test_a_program_reads_the_names_of_all_steps() -> None:
     said = f"spec.ttlSecondsAfterFinished is 1 by {OP}, below 60"
     names = "'train', 'train_1', 'train_2', 'train_3', 'train_4'"
     assert finding.to_dict()["message"] == f"steps {names}: {said}"
-    assert list(finding.to_dict()) == ["code", "severity", "where", "message", "fix", "docs"]
+    assert list(finding.to_dict()) == ["code", "severity", "where", "message", "fix", "docs", "places"]
     assert alone.to_dict()["message"] == f"step 'train': {said}"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from checked import OP, config, container, definitions, found, resources
 
 from dagster_plus_k8s_helpers import k8s_executor
 
+SUPPORT = Path(__file__).parents[1] / "support"
 RESOURCES = {"onlyAllowUserDefinedK8sConfigFields": {"containerConfig": {"resources": True}}}
 AGENT = {"workspace": RESOURCES}
 NO_FIELD = "onlyAllowUserDefinedK8sConfigFields of the agent has no such field"
@@ -99,3 +103,30 @@ def test_the_tags_of_a_job_are_named_as_what_is_refused() -> None:
     assert said == [
         ("DPK518", f"the run's pod: pod_spec_config.host_network is true by run tags, and {NO_FIELD}")
     ]
+
+
+def test_what_dagster_tells_the_agents_log_is_told_as_a_finding_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    agent = {"workspace": {"onlyAllowUserDefinedEnvVars": ["REGION"]}}
+
+    with caplog.at_level("DEBUG"):
+        said = found(definitions(container(image="a/b:1")), agent=agent, location=location(env_vars=["A=1"]))
+
+    assert {code for code, _ in said} == {"DPK542"}
+    assert caplog.messages == []
+
+
+def test_a_check_sets_up_no_handler_of_the_root_logger() -> None:
+    program = (
+        "import logging, checked\n"
+        "checked.found(checked.definitions(), agent={'workspace': {'onlyAllowUserDefinedEnvVars': []}},\n"
+        "  location={'container_context': {'k8s': {'env_vars': ['A=1']}}})\n"
+        "print(logging.getLogger().handlers)"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-c", program], cwd=SUPPORT, capture_output=True, text=True, check=True
+    )
+
+    assert (said.stdout, said.stderr) == ("[]\n", "")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from checked import OP, SHOP, config, container, definitions, found, location
 from dagster_k8s import k8s_job_executor
+
+from dagster_plus_k8s_helpers import k8s_executor
+from dagster_plus_k8s_helpers.executor.deployment import Deployment
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 TOLERATION = {"key": "team", "operator": "Exists"}
 
@@ -37,41 +44,87 @@ def test_shallow_run_tags_that_lose_nothing_are_not_found() -> None:
     assert "DPK528" not in [code for code, _ in said]
 
 
-def test_tolerations_of_one_key_and_different_effects_are_different() -> None:
-    above = config(
-        pod_spec_config={"tolerations": [{**TOLERATION, "effect": "NoSchedule"}]}, merge_behavior="SHALLOW"
-    )
-    below = location(pod_spec_config={"tolerations": [{**TOLERATION, "effect": "NoExecute"}]})
+ENV = [{"name": "A", "value": "hidden-below"}, {"name": "C", "value": "hidden-below"}]
+
+
+@pytest.mark.parametrize(
+    ("below", "above"),
+    [
+        (
+            {"pod_spec_config": {"tolerations": [{**TOLERATION, "effect": "NoExecute"}]}},
+            {"pod_spec_config": {"tolerations": [{**TOLERATION, "effect": "NoSchedule"}]}},
+        ),
+        (
+            {"pod_spec_config": {"tolerations": [TOLERATION]}},
+            {"pod_spec_config": {"tolerations": [TOLERATION]}},
+        ),
+        ({"pod_spec_config": {"tolerations": [TOLERATION]}}, {"pod_spec_config": {"tolerations": []}}),
+        ({"container_config": {"env": ENV}}, {"container_config": {"env": ENV[:1]}}),
+        ({"container_config": {"env": ENV}}, {"container_config": {"image_pull_policy": "Always"}}),
+        (
+            {"container_config": {"resources": {"limits": {"cpu": "1", "memory": "1Gi"}}}},
+            {"container_config": {"resources": {"limits": {"cpu": "2", "memory": "2Gi"}}}},
+        ),
+    ],
+)
+def test_a_field_that_a_shallow_layer_writes_anew_is_not_lost(below: Any, above: Any) -> None:
+    defs = definitions(config(**above, merge_behavior="SHALLOW"))
+
+    assert found(defs, location=location(**below)) == []
+
+
+def test_a_key_that_a_shallow_layer_does_not_mention_is_lost() -> None:
+    below = location(pod_spec_config={"node_selector": {"pool": "spot", "zone": "b"}})
+    above = config(pod_spec_config={"node_selector": {"pool": "own"}}, merge_behavior="SHALLOW")
 
     assert found(definitions(above), location=below) == [
         (
             "DPK528",
-            f"step 'train': {OP} is SHALLOW and loses tolerations[team:Exists:NoExecute], "
-            f'{{"effect": "NoExecute", "key": "team", "operator": "Exists"}} by {SHOP}; tolerations is then '
-            '[{"effect": "NoSchedule", "key": "team", "operator": "Exists"}]',
+            f"step 'train': {OP} is SHALLOW and loses nodeSelector.zone, \"b\" by {SHOP}; "
+            'nodeSelector is then {"pool": "own"}',
         )
     ]
 
 
-def test_a_toleration_that_is_said_again_is_not_lost() -> None:
-    above = config(pod_spec_config={"tolerations": [TOLERATION]}, merge_behavior="SHALLOW")
+def test_a_list_that_shallow_run_tags_do_not_mention_is_lost_where_the_locations_takes_its_place() -> None:
+    tags = config(pod_spec_config={"node_selector": {"a": "b"}}, merge_behavior="SHALLOW")
+    agent = {"workspace": {"runK8sConfig": {"containerConfig": {"env": ENV}}}}
 
-    assert found(definitions(above), location=location(pod_spec_config={"tolerations": [TOLERATION]})) == []
-
-
-def test_no_value_of_a_variable_that_is_lost_is_repeated() -> None:
-    below = location(container_config={"env": [{"name": name, "value": "hidden-below"} for name in "AC"]})
-    above = config(
-        container_config={
-            "env": [{"name": "B", "value": "hidden-above"}, {"name": "C", "value": "hidden-new"}]
-        },
-        merge_behavior="SHALLOW",
+    said = found(
+        definitions(job={"tags": tags}),
+        agent=agent,
+        location=location(container_config={"env": [{"name": "B", "value": "hidden-new"}]}),
+        job="nightly",
     )
 
-    ((code, message),) = found(definitions(above), location=below)
+    (message,) = [message for code, message in said if code == "DPK528"]
+    assert "hidden" not in message
+    assert 'loses containers[0].env[A], {"name": "A", "value": "..."} by agent' in message
 
-    assert (code, "hidden" in message) == ("DPK528", False)
-    assert f'loses containers[0].env[A], {{"name": "A", "value": "..."}} by {SHOP}; ' in message
+
+def test_the_variables_of_dagster_plus_can_be_lost_though_env_is_written_anew() -> None:
+    above = config(container_config={"env": [{"name": "A", "value": "1"}]}, merge_behavior="SHALLOW")
+
+    assert found(definitions(above), deployment=Deployment("full", "prod", in_cluster=True)) == [
+        (
+            "DPK528",
+            f"step 'train': {OP} is SHALLOW and its env loses what Dagster+ sets: "
+            "DAGSTER_CLOUD_DEPLOYMENT_NAME, DAGSTER_CLOUD_IS_BRANCH_DEPLOYMENT, DAGSTER_CLOUD_LOCATION_NAME",
+        )
+    ]
+
+
+@pytest.mark.parametrize("executor", [k8s_job_executor, k8s_executor()])
+@pytest.mark.parametrize("said", ["SHALLOW", "DEEP"])
+def test_a_merge_behavior_that_dagster_has_read_is_one_as_well(
+    executor: dg.ExecutorDefinition, said: str
+) -> None:
+    own = {"merge_behavior": said, "container_config": {"image_pull_policy": "Always"}}
+    configured = executor.configured(
+        {"max_concurrent": 4, "step_k8s_config": own, "per_step_k8s_config": {"train": own}}
+    )
+
+    assert found(definitions(executor=configured)) == []
 
 
 def test_a_variable_twice_shows_how_it_is_said_and_not_what() -> None:

@@ -120,8 +120,8 @@ def test_tags_of_partitions_are_looked_at_and_planned_with() -> None:
 def test_tags_of_a_schedule_are_looked_at() -> None:
     said = found(partitioned(tags=config(containerConfig={})))
 
-    assert ("DPK513", f"schedule 'daily': {CAMEL}") in said
-    assert len(said) == len(OF_PARTITIONS) + 1
+    assert ("DPK513", f"partition 'us', schedule 'daily': {CAMEL}") in said
+    assert len(said) == len(OF_PARTITIONS)
 
 
 def test_a_schedule_of_assets_is_looked_at_with_the_implicit_asset_job() -> None:

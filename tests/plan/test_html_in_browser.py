@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -10,6 +11,7 @@ from chromium import BINARY, Chromium
 from step_runs import eventually
 
 from dagster_plus_k8s_helpers import K8sConfig, gpu, k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers.findings import Rule, Severity, Where
 from dagster_plus_k8s_helpers.plan import plan
 from dagster_plus_k8s_helpers.plan.html import html_report
 from dagster_plus_k8s_helpers.plan.nodes import read_nodes
@@ -154,3 +156,25 @@ def test_without_scripts_a_link_still_leads_to_the_fields(browser: Chromium, url
 
     assert browser.evaluate("document.getElementById('s3').closest('details').open")
     assert browser.evaluate("document.querySelector('.filter').hidden")
+
+
+def test_findings_never_push_the_graph_out_of_sight(browser: Chromium, tmp_path: Path) -> None:
+    @dg.asset
+    def orders() -> None: ...
+
+    made = plan(dg.Definitions(assets=[orders], executor=k8s_executor()))
+    rule = Rule("DPK999", Severity.ERROR, "", "write something else, " * 5)
+    steps = tuple(f"orders_{index}" for index in range(40))
+    found = [
+        replace(rule.at(Where(path="job"), f"{index}: " + "wrong " * 40), steps=steps) for index in range(60)
+    ]
+    page = tmp_path / "many.html"
+    page.write_text(html_report(made, findings=found), encoding="utf-8")
+
+    browser.open(page.as_uri(), width=1280, height=900)
+
+    assert browser.evaluate("document.querySelector('#graph svg').getBoundingClientRect().top") < 900
+    assert browser.evaluate("document.querySelectorAll('.finding').length") == 60
+    assert (
+        browser.evaluate("document.querySelector('details.more > summary').innerText") == "58 more findings"
+    )

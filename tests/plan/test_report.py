@@ -8,7 +8,7 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from dagster_plus_k8s_helpers.findings import Finding, Severity, Where
+from dagster_plus_k8s_helpers.findings import Finding, Place, Severity, Where
 from dagster_plus_k8s_helpers.plan.report import as_github, as_json, as_sarif, as_text, print_text
 
 ERROR = Finding(
@@ -26,6 +26,25 @@ WARNING = Finding(
     "lost",
     "do without it",
     "dagster-plus-k8s explain-code DPK310",
+)
+MANY = Finding(
+    "DPK533",
+    Severity.WARNING,
+    Where(path="job 'nightly', step 'a'"),
+    "the run's pod and steps 'a', 'b', 'c' + 1 more: there is no 'warehouse'",
+    "make it",
+    "d",
+    Where("shop/assets.py", 3),
+    ("a", "b", "c", "d"),
+    (
+        Place(Where(path="job 'nightly'"), "step 'a'", "env[A]", Where("shop/assets.py", 3)),
+        Place(Where(path="job 'nightly'"), "step 'a'", "env[B]", Where("shop/assets.py", 3)),
+        Place(Where(path="job 'nightly'"), "the run's pod", "env[C]"),
+        *(
+            Place(Where(path="job 'weekly'"), f"step {key!r}", f"env[{key}]", Where("shop/more.py", 9))
+            for key in "bcd"
+        ),
+    ),
 )
 HOSTILE = Finding(
     "DPK102",
@@ -102,12 +121,18 @@ SARIF_SCHEMA = {
                 "level": {"enum": ["none", "note", "warning", "error"]},
                 "message": {"$ref": "#/definitions/message"},
                 "locations": {"type": "array", "items": {"$ref": "#/definitions/location"}},
+                "relatedLocations": {
+                    "type": "array",
+                    "uniqueItems": True,
+                    "items": {"$ref": "#/definitions/location"},
+                },
             },
         },
         "location": {
             "type": "object",
             "additionalProperties": False,
             "properties": {
+                "message": {"$ref": "#/definitions/message"},
                 "physicalLocation": {
                     "type": "object",
                     "required": ["artifactLocation"],
@@ -176,6 +201,7 @@ def test_json_is_a_list_of_findings() -> None:
             "message": "there is no key 'x' here",
             "fix": "write 'y'",
             "docs": "dagster-plus-k8s explain-code DPK101",
+            "places": ["deploy/values.yaml:3:5 dagsterCloud.x"],
         }
     ]
 
@@ -232,7 +258,7 @@ def test_what_a_file_holds_cannot_pass_for_another_line_of_the_report() -> None:
     ]
 
 
-@pytest.mark.parametrize("findings", [[], [ERROR], [ERROR, ERROR, WARNING, HOSTILE]])
+@pytest.mark.parametrize("findings", [[], [ERROR], [ERROR, ERROR, WARNING, HOSTILE], [MANY]])
 def test_sarif_is_as_its_schema_says(findings: list[Finding]) -> None:
     written = json.loads(as_sarif(findings))
 
@@ -248,3 +274,85 @@ def test_a_terminal_gets_the_same_lines(capsys: pytest.CaptureFixture[str]) -> N
     print_text([ERROR, WARNING])
 
     assert capsys.readouterr().out == as_text([ERROR, WARNING])
+
+
+def test_many_places_are_counted_and_folded() -> None:
+    assert as_text([MANY]) == (
+        "job 'nightly', step 'a'\n"
+        "  - warning DPK533 the run's pod and steps 'a', 'b', 'c' + 1 more: there is no 'warehouse'\n"
+        "      in shop/assets.py:3\n"
+        "      also env[B], env[C], env[b] + 2 more\n"
+        "      also in job 'weekly'\n"
+        "      make it\n"
+        "1 warning\n"
+        "why, and how to waive it: dagster-plus-k8s explain-code DPK533\n"
+    )
+
+
+def test_a_program_gets_every_place() -> None:
+    (written,) = json.loads(as_json([MANY]))
+
+    assert written["message"] == "the run's pod and steps 'a', 'b', 'c', 'd': there is no 'warehouse'"
+    assert written["places"] == [
+        "job 'nightly', step 'a', env[A]",
+        "job 'nightly', step 'a', env[B]",
+        "job 'nightly', the run's pod, env[C]",
+        "job 'weekly', step 'b', env[b]",
+        "job 'weekly', step 'c', env[c]",
+        "job 'weekly', step 'd', env[d]",
+    ]
+
+
+def test_code_scanning_gets_the_other_places_as_related_locations() -> None:
+    (result,) = json.loads(as_sarif([MANY]))["runs"][0]["results"]
+
+    assert len(result["locations"]) == 1
+    assert [item["message"]["text"] for item in result["relatedLocations"]] == [
+        str(place) for place in MANY.places[1:]
+    ]
+    assert result["relatedLocations"][-1]["physicalLocation"] == {
+        "artifactLocation": {"uri": "shop/more.py"},
+        "region": {"startLine": 9, "startColumn": 1},
+    }
+
+
+def test_an_annotation_stands_at_the_first_place_and_counts_the_others() -> None:
+    (line,) = as_github([MANY]).splitlines()
+
+    assert line.startswith("::warning file=shop/assets.py,line=3,")
+    assert line.endswith("; also env[B], env[C], env[b] + 2 more; also in job 'weekly'; make it")
+
+
+def test_lines_of_a_file_are_folded_too() -> None:
+    lines = [Where("b.yaml", line, 3) for line in (3, 5, 8, 9, 12)]
+    places = (*map(Place, lines), Place(Where("c.yaml", 2, 1)))
+
+    assert replace(WARNING, where=lines[0], places=places).folded == (
+        "also at line 5, line 8, line 9 + 2 more",
+    )
+
+
+def test_errors_come_first_and_lines_keep_their_order() -> None:
+    def at(file: str, line: int, severity: Severity) -> Finding:
+        return replace(WARNING, where=Where(file, line, 1), severity=severity)
+
+    text = as_text(
+        [
+            at("a.yaml", 1, Severity.WARNING),
+            at("b.yaml", 2, Severity.NOTICE),
+            at("b.yaml", 3, Severity.WARNING),
+            at("b.yaml", 4, Severity.ERROR),
+            at("b.yaml", 5, Severity.ERROR),
+        ]
+    )
+
+    shown = [line.split()[:2] for line in text.splitlines() if "lost" in line or "yaml" in line]
+    assert shown == [
+        ["b.yaml"],
+        ["4:1", "error"],
+        ["5:1", "error"],
+        ["3:1", "warning"],
+        ["2:1", "notice"],
+        ["a.yaml"],
+        ["1:1", "warning"],
+    ]

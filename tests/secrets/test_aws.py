@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,6 +18,7 @@ from dagster_plus_k8s_helpers.secrets import (
     SecretNotFound,
     SecretRef,
     SecretRefError,
+    SecretValueError,
     SecretWrongRegion,
 )
 
@@ -180,6 +183,58 @@ def test_secrets_by_tag_are_paged_and_exact(moto: str, aws: Any, calls: list[str
     assert secrets.get_by_tag("te") == {}
     with pytest.raises(SecretRefError, match="key of a tag"):
         secrets.get_by_tag("")
+
+
+def test_a_tag_beside_a_prefix_says_what_it_leaves_out(
+    moto: str, aws: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(dg.get_dagster_logger("secrets"), "info", told.append)
+    tags = [{"Key": "shared", "Value": "yes"}]
+    for name in ("in/a", *(f"out/{number}" for number in range(7))):
+        aws.create_secret(Name=name, SecretString="hunter22-tagged", Tags=tags)
+
+    assert list(secrets_at(moto, prefix="in/").get_by_tag("shared")) == ["a"]
+    assert len(secrets_at(moto).get_by_tag("shared")) == 8
+
+    assert told == [
+        "AWS Secrets Manager in eu-west-1: of 8 secrets with the tag 'shared', 7 are not under the prefix 'in/' "
+        "and left out: 'out/0', 'out/1', 'out/2', 'out/3', 'out/4' and 2 more"
+    ]
+
+
+def test_everything_with_a_tag_is_in_the_environment_for_a_while(
+    moto: str, aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags = [{"Key": "env", "Value": "etl"}]
+    aws.create_secret(Name="env/TAGGED_PASSWORD", SecretString="hunter22", Tags=tags)
+    aws.create_secret(Name="env/TAGGED_URL", SecretString="postgres://", Tags=tags)
+    monkeypatch.setenv("TAGGED_URL", "before")
+    monkeypatch.delenv("TAGGED_PASSWORD", raising=False)
+    secrets = secrets_at(moto, prefix="env/")
+
+    with contextlib.suppress(RuntimeError), secrets.tagged_in_environment("env", "etl") as names:
+        assert names == ("TAGGED_PASSWORD", "TAGGED_URL")
+        assert (os.environ["TAGGED_PASSWORD"], os.environ["TAGGED_URL"]) == ("hunter22", "postgres://")
+        raise RuntimeError
+
+    assert "TAGGED_PASSWORD" not in os.environ
+    assert os.environ["TAGGED_URL"] == "before"
+    assert secrets.tagged_as_env("env") == {"TAGGED_PASSWORD": "hunter22", "TAGGED_URL": "postgres://"}
+
+
+def test_a_tagged_secret_that_no_variable_can_hold_sets_nothing(moto: str, aws: Any) -> None:
+    tags = [{"Key": "mixed", "Value": "x"}]
+    aws.create_secret(Name="MIXED_GOOD", SecretString="good", Tags=tags)
+    aws.create_secret(Name="MIXED_RAW", SecretBinary=b"\xff\x00", Tags=tags)
+
+    with (
+        pytest.raises(SecretValueError, match="MIXED_RAW cannot hold"),
+        secrets_at(moto).tagged_in_environment("mixed"),
+    ):
+        pass
+
+    assert "MIXED_GOOD" not in os.environ
 
 
 @pytest.mark.usefixtures("aws")

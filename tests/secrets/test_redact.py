@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import logging
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import textwrap
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 import dagster as dg
 import pytest
+import yaml
 
 from dagster_plus_k8s_helpers.secrets import mask_secrets, redact, redact_hooks, redact_secrets
 from dagster_plus_k8s_helpers.secrets.redact_hooks import MaskingStream
 from dagster_plus_k8s_helpers.testing import FakeSecrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.secrets.servers import OpenBao
@@ -42,6 +46,7 @@ def redacting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "stdout", sys.stdout)
     monkeypatch.setattr(sys, "stderr", sys.stderr)
     monkeypatch.setattr(DagsterEvent, "__new__", DagsterEvent.__new__)
+    monkeypatch.setattr(dg.DagsterInstance, "add_run_tags", dg.DagsterInstance.add_run_tags)
     factory = logging.getLogRecordFactory()
     redact_secrets()
     yield
@@ -74,6 +79,21 @@ def test_nothing_is_masked_before_it_is_asked_for() -> None:
         repr(SECRET.encode()),
         quote(SECRET),
         quote_plus(SECRET),
+        re.sub(r"%..", lambda code: code[0].lower(), quote(SECRET, safe="")),
+        quote(quote(SECRET, safe=""), safe=""),
+        ascii(SECRET),
+        SECRET.encode("unicode_escape").decode(),
+        json.dumps(json.dumps({"p": SECRET})),
+        json.dumps({"a": json.dumps({"b": json.dumps([SECRET])}, ensure_ascii=False)}),
+        repr(json.dumps(SECRET)),
+        json.dumps(repr(SECRET)),
+        json.dumps(SECRET).replace("00fc", "00FC"),
+        yaml.dump({"p": SECRET}).strip(),
+        html.escape(SECRET),
+        html.escape(SECRET).encode("ascii", "xmlcharrefreplace").decode(),
+        f"-p {shlex.quote(SECRET)}",
+        base64.urlsafe_b64encode(SECRET.encode()).decode(),
+        f"Basic {base64.b64encode(b'user:' + SECRET.encode()).decode()}",
     ],
 )
 def test_a_value_is_masked_however_it_is_written(written: str) -> None:
@@ -86,6 +106,88 @@ def test_a_value_is_masked_however_it_is_written(written: str) -> None:
     assert "********" in masked
     assert "ünter22" not in masked
     assert "password" not in masked
+
+
+@pytest.mark.usefixtures("redacting")
+@pytest.mark.parametrize("width", [64, 76])
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\n  ", "\\n"])
+@pytest.mark.parametrize("raw", [PEM.encode(), bytes(range(256)), b"\xfb\xff" * 60])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_base64_is_masked_in_both_alphabets_and_with_line_breaks(
+    raw: bytes, line_break: str, width: int, encode: Callable[[bytes], bytes]
+) -> None:
+    fetch(raw)
+    text = encode(raw).decode()
+
+    lines = line_break.join(text[at : at + width] for at in range(0, len(text), width))
+
+    assert mask_secrets(f"<{lines}>").replace("=", "") == "<********>"
+
+
+@pytest.mark.usefixtures("redacting")
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"db": {"conn": {"password": "hunter22-inside", "pin": 73924610}}},
+        {"gcp": json.dumps({"type": "x", "private_key": PEM, "deep": json.dumps({"p": "hunter22-inside"})})},
+        json.dumps([{"password": "hunter22-inside"}, 73924610, {"key": PEM}]),
+    ],
+)
+def test_the_leaves_of_a_nested_field_are_masked(secret: Any) -> None:
+    FakeSecrets(secrets={"a": secret}).get("a")
+    told = json.dumps(secret)
+
+    for leaf in ("hunter22-inside", "73924610", "MIIEvQIBADANBgkqhkiG9w0BAQ"):
+        if leaf in told:
+            assert leaf not in mask_secrets(f"it is {leaf}.")
+            assert mask_secrets(base64.b64encode(leaf.encode()).decode()).startswith("********") is (
+                leaf != "MIIEvQIBADANBgkqhkiG9w0BAQ"
+            )
+    assert mask_secrets("true, null, 5432, db, conn") == "true, null, 5432, db, conn"
+
+
+@pytest.mark.usefixtures("redacting")
+@pytest.mark.parametrize("value", ["[" * 100_000, "\\" * 300, "'" * 300, json.dumps(["x" * 9] * 5_000)])
+def test_an_odd_value_is_masked_and_holds_nothing_up(value: str) -> None:
+    fetch(value)
+
+    assert mask_secrets(f"<{value}>") == "<********>"
+    mask_secrets(value[:-2] * 3)
+
+
+@pytest.mark.usefixtures("redacting")
+@pytest.mark.filterwarnings("ignore:Class `ExpectationResult` is deprecated:DeprecationWarning")
+def test_labels_metadata_keys_and_tags_are_masked_and_dagsters_own_left() -> None:
+    secret = "hunter22-label"
+    fetch(secret, "dagster")
+
+    @dg.op(out=dg.Out(int))
+    def talk(context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  (Dagster resolves annotations)
+        context.instance.add_run_tags(context.run_id, {f"k-{secret}": secret, "dagster/own": "dagster"})
+        yield dg.ExpectationResult(success=True, label=secret, metadata={secret: secret})
+        yield dg.AssetMaterialization(
+            "a", metadata={secret: {secret: [secret]}}, tags={"note": secret, "dagster/own": "dagster"}
+        )
+        yield dg.AssetObservation("a", metadata={secret: 1}, tags={"note": secret})
+        yield dg.Output(1, metadata={secret: secret})
+
+    @dg.job
+    def talking() -> None:
+        talk()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = talking.execute_in_process(instance=instance)
+        run = instance.get_run_by_id(result.run_id)
+
+    assert run is not None
+    assert {key: value for key, value in run.tags.items() if "own" in key or "k-" in key} == {
+        "k-masked": "masked",
+        "dagster/own": "dagster",
+    }
+    assert [event for event in result.all_events if secret in dg.serialize_value(event)] == []
+    (materialization,) = result.asset_materializations_for_node("talk")
+    assert materialization.metadata["********"].value == {"********": ["********"]}
+    assert materialization.tags == {"note": "masked", "dagster/own": "dagster"}
 
 
 @pytest.mark.usefixtures("redacting")

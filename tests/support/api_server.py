@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
+from permissions import Right, right_for
 from plays import Play, PlayedJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from broken_answers import BrokenAnswer
 
 
 @dataclass
@@ -39,17 +42,19 @@ class Fault:
         asks: Which calls, by their query.
         retry_after: Seconds that the answer asks to wait.
         hangs: Whether there is no answer at all, until the server is closed.
+        writes: Writes to the connection itself, in place of an answer.
     """
 
     method: str
     resource: str
-    status: int
+    status: int = 0
     times: int = 10**9
     body: dict[str, Any] | None = None
     matches: Callable[[dict[str, Any]], bool] = lambda _body: True
     asks: Callable[[dict[str, list[str]]], bool] = lambda _query: True
     retry_after: int = 0
     hangs: bool = False
+    writes: BrokenAnswer | None = None
 
 
 class ApiServer:
@@ -63,8 +68,14 @@ class ApiServer:
         self.created: list[str] = []
         self.calls: Counter[str] = Counter()
         self.queries: list[tuple[str, dict[str, str]]] = []
+        self.rights: set[Right] = set()
         self.faults: list[Fault] = []
         self.nodes: list[dict[str, Any]] = []
+        self.dry_run: list[tuple[str, dict[str, Any]]] = []
+        self.absent: set[str] = set()
+        self.gone: set[str] = set()
+        self.forbidden: set[str] = set()
+        self.held: dict[str, dict[str, Any]] = {}
         self.page = 10**9
         self.delay = 0.0
         self._closing = threading.Event()
@@ -189,7 +200,7 @@ class ApiServer:
     def delete(self, name: str) -> tuple[int, dict[str, Any]]:
         with self._lock:
             if name not in self.played or name in self.deleted:
-                return 404, {"code": 404}
+                return 404, {"kind": "Status", "status": "Failure", "code": 404}
             self.deleted.append(name)
             self.played[name].stop()
         return 200, {"kind": "Status"}
@@ -226,12 +237,15 @@ class ApiServer:
         """Status and content for a call."""
         split = urlsplit(path)
         parts, query = split.path.strip("/").split("/"), parse_qs(split.query)
-        resource = next(part for part in reversed(parts) if part in _RESOURCES)
+        resource = next((part for part in reversed(parts) if part in _RESOURCES), "")
+        if not resource:
+            return self._object(split.path)
         name = parts[parts.index(resource) + 1] if resource != parts[-1] else ""
         if "namespaces" in parts:
             query["namespace"] = [parts[parts.index("namespaces") + 1]]
         verb = method if name or method != "GET" else "LIST"
         with self._lock:
+            self.rights.add(right_for(method, path))
             self.calls[f"{verb} {resource}"] += 1
             self.queries.append((f"{verb} {resource}", {key: found[0] for key, found in query.items()}))
             fault = next(
@@ -245,6 +259,8 @@ class ApiServer:
         if fault is not None:
             if fault.hangs:
                 self._closing.wait()
+            if fault.writes is not None:
+                return 0, fault.writes
             details = {"retryAfterSeconds": fault.retry_after} if fault.retry_after else {}
             return fault.status, fault.body or {
                 "kind": "Status",
@@ -252,6 +268,8 @@ class ApiServer:
                 "code": fault.status,
                 "details": details,
             }
+        if resource == "secrets":
+            return self._object(split.path)
         return self._content(method, resource, name, query, body, wants_log=parts[-1] == "log")
 
     def _content(
@@ -264,6 +282,9 @@ class ApiServer:
         *,
         wants_log: bool,
     ) -> tuple[int, Any]:
+        if method == "POST" and query.get("dryRun") == ["All"]:
+            self.dry_run.append((resource, body))
+            return 201, body
         if method == "POST":
             return self.create(body, query["namespace"][0])
         if method == "DELETE":
@@ -277,6 +298,18 @@ class ApiServer:
             }
         return self._read(resource, name) if name else (200, self._listed(resource, query))
 
+    def _object(self, path: str) -> tuple[int, Any]:
+        """What is there besides: everything that a call names, but for what is absent."""
+        self.calls[f"GET {path}"] += 1
+        if any(part in path for part in self.forbidden):
+            return 403, {"kind": "Status", "message": f"{path} is forbidden", "code": 403}
+        if any(path.startswith(api) for api in self.gone):
+            # As Kubernetes answers for a group or version that it does not serve.
+            return 404, "404 page not found\n"
+        if path.rpartition("/")[2] in self.absent:
+            return 404, {"kind": "Status", "message": f"{path} not found", "code": 404}
+        return 200, self.held.get(path, {"kind": "PartialObjectMetadata"})
+
     def _events(self, of: str) -> list[dict[str, Any]]:
         jobs = [job for job in self.played.values() if of in {job.name, job.pod_name}]
         return [event for job in jobs for event in job.events(of)]
@@ -285,7 +318,7 @@ class ApiServer:
         if resource == "pods":
             return 200, {"metadata": {"name": name, "uid": f"uid-of-{name}"}}
         if name not in self.live_jobs():
-            return 404, {"code": 404}
+            return 404, {"kind": "Status", "status": "Failure", "code": 404}
         return 200, self.played[name].job()
 
     def _hits(
@@ -315,6 +348,11 @@ class ApiServer:
                 length = int(self.headers["Content-Length"] or 0)
                 body = json.loads(self.rfile.read(length) or b"{}") if length else {}
                 status, content = server.answer(self.command, self.path, body)
+                if callable(content):
+                    with contextlib.suppress(OSError):  # who asked has cut it off
+                        content(self.connection, server._closing)
+                    self.close_connection = True
+                    return
                 text = content if isinstance(content, str) else json.dumps(content)
                 with contextlib.suppress(ConnectionError):  # who has waited for too long is gone
                     self.send_response(status)
@@ -340,4 +378,4 @@ class ApiServer:
         return Handler
 
 
-_RESOURCES = {"jobs", "pods", "events", "nodes"}
+_RESOURCES = {"jobs", "pods", "events", "nodes", "secrets"}

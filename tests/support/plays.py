@@ -32,6 +32,7 @@ class Play:
         events: Shown instead of the recording's.
         log: What the container's log holds.
         limit_range: The memory limit that a container gets whose Job has none.
+        pends: Whether the container is being created for ever, and nothing says why.
         injected: Containers that a webhook puts in front of the step's own, and that never end.
     """
 
@@ -43,6 +44,7 @@ class Play:
     events: list[dict[str, Any]] = field(default_factory=list)
     log: str = ""
     limit_range: str = ""
+    pends: bool = False
     injected: tuple[str, ...] = ()
 
 
@@ -188,6 +190,10 @@ class PlayedJob:
                 # The amounts are those of the Job that is played, not of the one that was recorded.
                 container.pop("resources", None)
             return status
+        if self.play.pends:
+            waiting = {"waiting": {"reason": "ContainerCreating"}}
+            beings = [{"name": "dagster", "restartCount": 0, "state": waiting}]
+            return {"phase": "Pending", "containerStatuses": beings}
         code = self.process.poll() if self.process is not None else None
         state = (
             RUNNING

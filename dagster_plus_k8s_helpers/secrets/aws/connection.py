@@ -36,6 +36,8 @@ __all__ = ["AwsConnection"]
 
 _PAGE = 20
 _AT_ONCE = 8
+# Names of secrets in a note.
+_NAMED = 5
 # A version id is a ClientRequestToken, in practice a UUID; anything else is a stage, such as AWSPREVIOUS.
 _VERSION_ID = re.compile(r"[0-9a-fA-F-]{32,64}")
 
@@ -47,7 +49,7 @@ class AwsConnection:
         make_client: Makes the boto3 client.
         prefix: Put before every name that is not an ARN.
         timeout: Seconds for one call, boto3's retries included.
-        note: Told, once, that the policy forbids batch reads.
+        note: Told, once, that the policy forbids batch reads, and what a prefix leaves out.
     """
 
     def __init__(
@@ -73,10 +75,18 @@ class AwsConnection:
         return answers
 
     def names_with_tag(self, key: str, value: str | None) -> list[str]:
-        """Names of the secrets under the prefix with this tag, less the prefix."""
+        """Names of the secrets under the prefix with this tag, less the prefix; those left out are noted."""
         deadline = Deadline(self._timeout)
         names: list[str] = self._within(deadline, partial(self._names_with_tag, key, value, deadline))
-        return names
+        left_out = [name for name in names if not name.startswith(self._prefix)]
+        if left_out:
+            shown = ", ".join(map(repr, left_out[:_NAMED]))
+            more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+            self._note(
+                f"{self._backend}: of {len(names)} secrets with the tag {key!r}, {len(left_out)} are not "
+                f"under the prefix {self._prefix!r} and left out: {shown}{more}"
+            )
+        return [name.removeprefix(self._prefix) for name in names if name.startswith(self._prefix)]
 
     def close(self) -> None:
         """Close the sockets."""
@@ -117,7 +127,7 @@ class AwsConnection:
         except BotoCoreError as failure:
             return failure_of_sdk(failure, backend=self._backend, ref=ref)
         # A corrupted answer makes botocore's parsers raise whatever comes: KeyError, ValueError, ...
-        except (AttributeError, LookupError, TypeError, ValueError, OSError) as failure:
+        except (AttributeError, LookupError, TypeError, ValueError, OSError, RecursionError) as failure:
             return SecretsBackendUnavailable(
                 f"its answer cannot be read ({type(failure).__name__})", backend=self._backend, ref=ref
             )
@@ -233,11 +243,10 @@ class AwsConnection:
         # The paginator stops at a token that comes twice.
         for page in self._ready(deadline).get_paginator("list_secrets").paginate(Filters=filters):
             names += [
-                secret["Name"].removeprefix(self._prefix)
+                secret["Name"]
                 for secret in page["SecretList"]
                 # The API's filters match prefixes, and key and value on different tags.
-                if secret["Name"].startswith(self._prefix)
-                and any(
+                if any(
                     tag["Key"] == key and value in (None, tag.get("Value")) for tag in secret.get("Tags", [])
                 )
             ]

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from dagster_plus_k8s_helpers.secrets.errors import SecretsAuthError, SecretsConfigError
 from dagster_plus_k8s_helpers.secrets.resource import CheckedResource, known
+from dagster_plus_k8s_helpers.secrets.vault.answer import child
 
 if TYPE_CHECKING:
     from hvac.adapters import JSONAdapter
@@ -107,7 +108,7 @@ class VaultTokenAuth(VaultAuth):
         vault.token = token
         answer = vault.get("/v1/auth/token/lookup-self", raise_exception=False)
         if isinstance(answer, dict):
-            data = answer.get("data") or {}
+            data = child(answer, "data")
             return {
                 "client_token": token,
                 "lease_duration": data.get("ttl", 0),

@@ -216,14 +216,18 @@ def open_lease(
         )
     method = "get" if data is None else "post"
     arguments = {} if data is None else {"json": dict(data)}
-    response = session.request(
-        method,
-        f"/v1/{quote(path.strip('/'), safe='/')}",
-        Deadline(timeout),
-        once=_ONCE.format(path=path.strip("/")),
-        **arguments,
+    lease = _opened(
+        session,
+        path,
+        session.request(
+            method,
+            f"/v1/{quote(path.strip('/'), safe='/')}",
+            Deadline(timeout),
+            once=_ONCE.format(path=path.strip("/")),
+            **arguments,
+        ),
+        timeout,
     )
-    lease = _opened(session, path, response, timeout)
     if isinstance(lease, SecretsError):
         raise lease
     return lease

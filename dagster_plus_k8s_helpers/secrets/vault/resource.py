@@ -11,7 +11,7 @@ from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.secrets.cached import CachedSecretsResource, known_number
 from dagster_plus_k8s_helpers.secrets.errors import SecretsConfigError
 from dagster_plus_k8s_helpers.secrets.resource import known
-from dagster_plus_k8s_helpers.secrets.vault.auth import VaultAuth
+from dagster_plus_k8s_helpers.secrets.vault.auth import SECRET, VaultAuth
 from dagster_plus_k8s_helpers.secrets.vault.kv import VaultConnection
 from dagster_plus_k8s_helpers.secrets.vault.lease import VaultLease, open_lease
 from dagster_plus_k8s_helpers.secrets.vault.login import VaultSession
@@ -65,6 +65,13 @@ class VaultSecrets(CachedSecretsResource):
         description="Hosts beside the one in url that Vault may redirect to, as a standby does to the active "
         "server: they get the token. '.example.com' means every host below it. Never from https to http.",
     )
+    proxy: str | None = Field(
+        default=None,
+        description="Address of a proxy, such as http://proxy:3128; HTTPS_PROXY and the like do not count. "
+        "With an https url it does not see the token, with http it does.",
+        repr=False,
+        json_schema_extra=SECRET,
+    )
 
     @property
     def backend(self) -> str:  # noqa: D102  (inherited)
@@ -73,7 +80,7 @@ class VaultSecrets(CachedSecretsResource):
 
     def check_settings(self) -> None:  # noqa: D102  (inherited)
         super().check_settings()
-        problem = self._problem()
+        problem = self._problem_of_addresses() or self._problem()
         if problem:
             raise SecretsConfigError(problem, backend="VaultSecrets")
 
@@ -113,6 +120,7 @@ class VaultSecrets(CachedSecretsResource):
             ca_cert=self.ca_cert,
             client_cert=cert,
             redirect_hosts=self.redirect_hosts,
+            proxy=self.proxy,
         )
         return VaultConnection(
             VaultSession(transport, self.auth),
@@ -127,11 +135,18 @@ class VaultSecrets(CachedSecretsResource):
             raise TypeError(type(connection).__name__)
         return connection
 
-    def _problem(self) -> str:
+    def _problem_of_addresses(self) -> str:
         url = known(self.url)
         if url is not None and not _is_url(url):
             # Not repeated: what is wrong with it may be a password in it.
             return "url is not an address: write http(s)://host:port, without a path, user or password"
+        proxy = known(self.proxy)
+        if proxy is not None and not _is_url(proxy, with_user=True):
+            return "proxy is not an address: write http://host:port"
+        no_host = next((host for host in self.redirect_hosts if not _HOST.fullmatch(host)), None)
+        return "" if no_host is None else f"redirect_hosts: {no_host!r} is neither a host nor '.domain'"
+
+    def _problem(self) -> str:
         mount = known(self.mount)
         if mount is not None and not re.fullmatch(r"[^\s?#%]+", mount.strip("/")):
             return f"mount={mount!r} is not the path of an engine"
@@ -142,11 +157,10 @@ class VaultSecrets(CachedSecretsResource):
                 return f"{name}={seconds:g} is not a number of seconds above 0"
         if (self.client_cert is None) != (self.client_key is None):
             return "client_cert and client_key come together"
-        no_host = next((host for host in self.redirect_hosts if not _HOST.fullmatch(host)), None)
-        return "" if no_host is None else f"redirect_hosts: {no_host!r} is neither a host nor '.domain'"
+        return ""
 
 
-def _is_url(text: str) -> bool:
+def _is_url(text: str, *, with_user: bool = False) -> bool:
     try:
         parts = urlsplit(text)
         return bool(
@@ -154,7 +168,8 @@ def _is_url(text: str) -> bool:
             and parts.hostname
             and (parts.port is None or parts.port > 0)
             and parts.path in ("", "/")
-            and not (parts.query or parts.fragment or parts.username or parts.password)
+            and not (parts.query or parts.fragment)
+            and (with_user or not (parts.username or parts.password))
         )
     except ValueError:
         return False

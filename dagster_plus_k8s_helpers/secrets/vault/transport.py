@@ -7,6 +7,7 @@ and https://developer.hashicorp.com/vault/api-docs/system/health.
 from __future__ import annotations
 
 import http.client
+import os
 import random
 import re
 import time
@@ -73,6 +74,10 @@ class VaultTransport:
         client_cert: Paths of a client certificate and its key, or None.
         redirect_hosts: Hosts, beside the one in ``url``, that a redirect may lead to; ``.example.com`` is
             every host below it.
+        proxy: Address of the proxy that requests go through, or None for none.
+
+    Neither the environment's proxies nor a .netrc count: one would get the token, the other send a
+    password beside it.
     """
 
     def __init__(
@@ -84,15 +89,20 @@ class VaultTransport:
         ca_cert: str | None = None,
         client_cert: tuple[str, str] | None = None,
         redirect_hosts: Sequence[str] = (),
+        proxy: str | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self.backend = f"Vault at {self.url}"
         self.attempt_timeout = attempt_timeout
         self._namespace = namespace
-        self._verify: bool | str = ca_cert or True
+        self._verify: bool | str = ca_cert or _ca_of_the_environment() or True
         self._cert = client_cert
         self._redirect_hosts = frozenset(host.lower() for host in redirect_hosts)
+        self._unused_proxy = "" if proxy else _proxy_of_the_environment(self.url)
         self._session = requests.Session()
+        self._session.trust_env = False
+        if proxy:
+            self._session.proxies = {"http": proxy, "https": proxy}
         # As many sockets as get_many() has threads, and some for others.
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=16)
         self._session.mount(self.url, adapter)
@@ -114,6 +124,16 @@ class VaultTransport:
 
         adapter: JSONAdapter = JSONAdapter(**self._adapter_settings(deadline, token))
         return adapter
+
+    @property
+    def hint(self) -> str:
+        """What to check when there is no answer."""
+        if self._unused_proxy:
+            return (
+                f"{self._unused_proxy} is set and not used, as a proxy may see the token; if Vault is "
+                f'reached through it, write proxy=dg.EnvVar("{self._unused_proxy}")'
+            )
+        return "Is the address right, and reachable from this pod?"
 
     def close(self) -> None:
         """Close the sockets."""
@@ -159,7 +179,11 @@ class VaultTransport:
         return response
 
     def _redirected(self, url: str, location: str) -> str | _Failed:
-        """Where to go, if the token may go there; requests reads addresses with the same parser."""
+        """Where to go, if the token may go there; requests reads addresses with the same parser.
+
+        Any port of the same host may: a load balancer at 443 leads to servers that call themselves by
+        their own port, 8200, and whoever sends the redirect has had the token already.
+        """
         try:
             target = urljoin(url, location)
             parts = urllib3.util.parse_url(target)
@@ -215,7 +239,7 @@ class _RetryingSession:
         }
         return last.kind(
             f"{last.reason}{waiting} ({attempts} attempts, deadline {self._deadline.seconds:g} s)",
-            check=last.check or checks.get(last.kind, "Is the address right, and reachable from this pod?"),
+            check=last.check or checks.get(last.kind, self._transport.hint),
             backend=self._transport.backend,
         )
 
@@ -228,6 +252,20 @@ def _tls_failure(said: str) -> _Failed:
     if refused is None:
         return _Failed("the TLS handshake failed")
     return _Failed(f"its certificate is not trusted: {refused[1].strip()} (see ca_cert)", hopeless=True)
+
+
+def _ca_of_the_environment() -> str | None:
+    """The CA certificates that requests takes from the environment when it trusts it."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None
+
+
+def _proxy_of_the_environment(url: str) -> str:
+    """The variable with the proxy that the environment has for an address; empty when there is none."""
+    scheme = url.partition(":")[0].lower()
+    if scheme not in requests.utils.get_environ_proxies(url):
+        return ""
+    names = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")
+    return next((name for name in names if os.environ.get(name)), "")
 
 
 def _judged(response: requests.Response) -> requests.Response | _Failed:

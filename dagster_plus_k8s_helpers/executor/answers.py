@@ -1,0 +1,98 @@
+"""What an answer of the API server must look like: anything in front of it may answer in its place."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.executor.api_json import integer, items, name_of, text
+from dagster_plus_k8s_helpers.executor.call_errors import CallError, answered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dagster_plus_k8s_helpers.executor.api_json import ApiObject
+
+__all__ = ["PageGuard", "listed", "named", "object_of"]
+
+_FIRST_ERROR = 400
+_FRUITLESS = 10
+
+
+def object_of(content: bytes) -> ApiObject:
+    """The object that an answer is.
+
+    Raises:
+        CallError: It is none, or one that says that the call failed, whatever the HTTP status says.
+    """
+    try:
+        found = json.loads(content)
+    except RecursionError:
+        raise CallError(0, "the answer is JSON that is nested too deeply") from None
+    except ValueError:
+        what = "is not JSON" if content.strip() else "is empty"
+        raise CallError(0, f"the answer {what}") from None
+    if not isinstance(found, dict):
+        raise CallError(0, "the answer is JSON, but no object")
+    if text(found, "kind") == "Status" and text(found, "status") == "Failure":
+        code = integer(found, "code") or 0
+        raise answered(
+            code if code >= _FIRST_ERROR else 500, text(found, "reason"), content.decode(errors="replace")
+        )
+    return found
+
+
+def named(found: ApiObject, name: str) -> ApiObject:
+    """The object, if it is the one of this name.
+
+    Raises:
+        CallError: It is another one, or none.
+    """
+    if name_of(found) != name:
+        raise CallError(0, f"the answer is not the object {name!r} that was asked for")
+    return found
+
+
+def listed(found: ApiObject) -> Iterator[ApiObject]:
+    """The objects of a list; who answers without one has not said that there are none.
+
+    Raises:
+        CallError: It is no list.
+    """
+    if "items" not in found or not isinstance(found["items"], list | None):
+        raise CallError(0, "the answer is no list")
+    return items(found, "items")
+
+
+class PageGuard:
+    """Ends a list whose pages do not.
+
+    Args:
+        most: Objects that there can be.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._fruitless = most, 0
+        self._tokens: set[str] = set()
+        self._names: set[str] = set()
+
+    def turn(self, page: list[ApiObject], following: str) -> None:
+        """Allow one more page, or raise.
+
+        A page may come short, and even empty: what was left out of it has other labels.
+
+        Args:
+            page: What the last one held.
+            following: By which the next one is asked for.
+
+        Raises:
+            CallError: The pages go in a circle, bring nothing new, or more than there can be.
+
+        Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+        """
+        before = len(self._names)
+        self._names.update(map(name_of, page))
+        self._fruitless = self._fruitless + 1 if len(self._names) == before else 0
+        if following in self._tokens or self._fruitless > _FRUITLESS or len(self._names) > self._most:
+            raise CallError(0, f"the pages of the list do not end: {len(self._names)} objects so far")
+        self._tokens.add(following)

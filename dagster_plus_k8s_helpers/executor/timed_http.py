@@ -1,0 +1,190 @@
+"""HTTP calls that end when their time is up, whatever the other side does.
+
+A socket's timeout bounds each wait for the next byte, so an answer that comes a byte at a time is never late
+for it; name resolution and credential plugins know no timeout at all. Here one deadline holds for all.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import TimeoutError as SocketTimeout
+
+from dagster_plus_k8s_helpers.executor.call_errors import CallError, late, unreachable
+from dagster_plus_k8s_helpers.secrets.deadline import call_within
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kubernetes.client import ApiClient
+
+__all__ = ["Answer", "Request", "TimedHttp"]
+
+# Ten times a LIST of a thousand steps: a body without an end must not take the run worker's memory.
+_MOST_BYTES = 2**27
+_CHUNK = 2**16
+
+
+class Request(NamedTuple):
+    """What is asked.
+
+    Attributes:
+        method: Of HTTP.
+        path: What follows the address of the API server, with the query.
+        headers: But for the credentials.
+        body: What is sent.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+
+class Answer(NamedTuple):
+    """What a call was answered."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class TimedHttp:
+    """Calls with the credentials and the connections of a client.
+
+    Args:
+        client: Of the ``kubernetes`` package; none of its retries are made.
+    """
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+        # urllib3 means it to be set: "Locally set the pool classes so other PoolManagers can override them".
+        client.rest_client.pool_manager.pool_classes_by_scheme = _POOLS
+
+    def call(self, request: Request, seconds: float) -> Answer:
+        """What is answered, if that comes whole and in time.
+
+        Args:
+            request: What is asked.
+            seconds: For everything together.
+
+        Raises:
+            CallError: There was no whole answer.
+        """
+        call = _Call(self._client, request, seconds)
+        try:
+            return call_within(seconds, call.make)
+        except TimeoutError:
+            error = late(seconds, has_begun=call.has_begun)
+            call.cut()
+            raise error from None
+
+
+class _Call:
+    """One call, made on a thread of its own."""
+
+    def __init__(self, client: ApiClient, request: Request, seconds: float) -> None:
+        self._client, self._request, self._seconds = client, request, seconds
+        self._socket: socket.socket | None = None
+        self.has_begun = False
+
+    def make(self) -> Answer:
+        """The answer; raises ``CallError`` only."""
+        _current.call = self
+        headers = {**self._request.headers, **self._credentials()}
+        try:
+            response = self._client.rest_client.pool_manager.request(
+                self._request.method,
+                self._client.configuration.host.rstrip("/") + self._request.path,
+                body=self._request.body,
+                headers=headers,
+                preload_content=False,
+                redirect=False,
+                retries=False,
+                timeout=self._seconds,
+            )
+            self.has_begun = True
+            return Answer(response.status, response.reason or "", response.headers, _content(response))
+        except (HTTPError, OSError) as error:
+            if isinstance(error, SocketTimeout) and not isinstance(error, NewConnectionError):
+                raise late(self._seconds, has_begun=self.has_begun) from None
+            raise unreachable(error) from None
+        # The text of the error would hold the header, which is a credential.
+        except ValueError:
+            raise CallError(
+                0, "the request cannot be written: its credentials are not text for HTTP"
+            ) from None
+
+    def remember(self, connected: socket.socket | None) -> None:
+        """Note what to cut when the time is up."""
+        self._socket = connected or self._socket
+
+    def cut(self) -> None:
+        """End what still waits for the other side."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _credentials(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        try:
+            self._client.update_params_for_auth(found, [], ["BearerToken"])
+        # A credential plugin asks a service of its own, which may be away in ways of its own.
+        except Exception as error:  # noqa: BLE001
+            raise CallError(0, f"no credentials: {error}") from None
+        return found
+
+
+def _content(response: Any) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    for part in response.stream(_CHUNK, decode_content=True):
+        parts.append(part)
+        size += len(part)
+        if size > _MOST_BYTES:
+            response.close()
+            raise CallError(0, f"the answer is longer than {_MOST_BYTES >> 20} MiB")
+    return b"".join(parts)
+
+
+_current = threading.local()
+
+
+class _Remembered:
+    """A connection that says which socket the call of its thread waits for."""
+
+    sock: socket.socket | None
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]  # of the connection that this is mixed into
+        _current.call.remember(self.sock)
+
+    def request(self, *arguments: Any, **named: Any) -> None:
+        _current.call.remember(self.sock)
+        super().request(*arguments, **named)  # type: ignore[misc]
+
+
+class _HTTPConnection(_Remembered, HTTPConnection):
+    pass
+
+
+class _HTTPSConnection(_Remembered, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _EncryptedPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+_POOLS = {"http": _PlainPool, "https": _EncryptedPool}

@@ -1,0 +1,212 @@
+"""What is wrong with the pods that an agent's values and code locations make, judged from the files alone.
+
+``dagster_k8s`` merges them, as for a plan; only what definitions add is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dagster_plus_k8s_helpers.agent.cloud_cli import merged_locations
+from dagster_plus_k8s_helpers.agent.yaml_file import parse_path
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, MissingExtraError, PlanError
+from dagster_plus_k8s_helpers.findings import Severity
+from dagster_plus_k8s_helpers.plan.checks_allowed import refused_of_location
+from dagster_plus_k8s_helpers.plan.file_hits import home_of, of_any_location, places_of, with_places
+from dagster_plus_k8s_helpers.plan.launch import Launch, make_launcher, offline
+from dagster_plus_k8s_helpers.plan.layers import Layer, LocationFile, launcher_config, location_of, reason
+from dagster_plus_k8s_helpers.plan.pod_rules import RULES_OF_FILES, RULES_OF_SERVERS
+from dagster_plus_k8s_helpers.plan.pods import Pod, Template
+from dagster_plus_k8s_helpers.plan.rules import CANNOT_PLAN
+from dagster_plus_k8s_helpers.plan.subjects import OF_RUN, OF_SERVER, Hit, PodGroup, Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dagster_k8s import K8sRunLauncher
+
+    from dagster_plus_k8s_helpers.findings import Finding
+    from dagster_plus_k8s_helpers.plan.file_pairs import Pair
+    from dagster_plus_k8s_helpers.plan.layers import LayerName
+    from dagster_plus_k8s_helpers.plan.places import LayerFile, PodsOf
+    from dagster_plus_k8s_helpers.plan.subjects import PodRule
+
+__all__ = ["check_pods"]
+
+
+def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]:
+    """What is wrong with the pods of each pair, each fault once however many of them have it.
+
+    Args:
+        pairs: Agents and code locations.
+        known: What is wrong with the files themselves, which is not said again.
+    """
+    said_before = _Known(known)
+    found: dict[object, Finding] = {}
+    with offline() as kubeconfig:
+        merging = _Merging(kubeconfig)
+        for pair in pairs:
+            try:
+                hits = list(_hits(pair, merging))
+            # Of values that are shaped otherwise Dagster and rules raise what they will.
+            except Exception:
+                if not said_before.has_errors:
+                    raise
+                continue
+            for hit in hits:
+                where = home_of(hit, pair.files)
+                if where is None or said_before.says(hit, pair.files):
+                    continue
+                text = with_places(hit, pair.files, hit.text, but=where)
+                key = hit.rule.code, where, of_any_location(hit.cause or hit.text)
+                first = found.setdefault(key, hit.rule.at(where, f"{hit.of}: {text}", fix=hit.fix))
+                if not first.message.startswith(hit.of):
+                    found[key] = replace(first, message=f"{OF_RUN} and {OF_SERVER}: {text}")
+    return list(found.values())
+
+
+class _Known:
+    """What is said of files already."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self._paths: dict[str, list[tuple[str | int, ...]]] = {}
+        self.has_errors = any(item.severity is Severity.ERROR for item in findings)
+        for item in findings:
+            self._paths.setdefault(item.where.file, []).append(parse_path(item.where.path))
+
+    def says(self, hit: Hit, files: Mapping[str, LayerFile]) -> bool:
+        """Whether a file's own check speaks of a field of a hit that is about this file alone.
+
+        What Dagster refuses it may refuse for whatever is wrong with a file.
+        """
+        if hit.rule is CANNOT_PLAN:
+            return self.has_errors
+        if len({field.layer for field in hit.fields}) > 1:
+            return False
+        return any(
+            other[: len(path)] == path or path[: len(other)] == other
+            for where in places_of(hit, files)
+            for path in [parse_path(where.path)]
+            for other in self._paths.get(where.file, ())
+            if other
+        )
+
+
+def _with_defaults(pair: Pair) -> Mapping[str, Any] | None:
+    """The location as Dagster+ merges it with the defaults; as it is written where that cannot be."""
+    if pair.location is None or not pair.defaults:
+        return pair.location
+    try:
+        (merged,) = merged_locations({"defaults": pair.defaults, "locations": [pair.location]})
+    except (MissingExtraError, DagsterPlusK8sError):
+        return pair.location
+    return merged
+
+
+def _hits(pair: Pair, merging: _Merging) -> Iterator[Hit]:
+    around = Surroundings(pair.values, _with_defaults(pair), files=pair.files)
+    if not pair.is_allowed:
+        yield from refused_of_location(around)
+    for pods in pair.to_merge:
+        of, rules = _RULES[pods]
+        try:
+            group = PodGroup(merging.pod(around, of), of=of)
+        except _RefusedError as error:
+            yield Hit(CANNOT_PLAN, str(error), of=of, layer=error.layer)
+            continue
+        yield from (hit for rule in rules for hit in rule(group, around))
+
+
+_RULES: Mapping[PodsOf, tuple[str, tuple[PodRule, ...]]] = {
+    "run": (OF_RUN, RULES_OF_FILES),
+    "server": (OF_SERVER, RULES_OF_SERVERS),
+}
+
+
+class _RefusedError(Exception):
+    """Dagster refuses what a layer says."""
+
+    def __init__(self, error: PlanError, layer: LayerName) -> None:
+        super().__init__(str(error))
+        self.layer = layer
+
+
+class _Merging:
+    """Merges the layers of files by a launcher for each agent.
+
+    Args:
+        kubeconfig: Path of one of no cluster.
+    """
+
+    def __init__(self, kubeconfig: str) -> None:
+        self._kubeconfig = kubeconfig
+        self._launchers: dict[tuple[int, str], K8sRunLauncher] = {}
+        self._no_launcher = make_launcher(None, kubeconfig)
+
+    def pod(self, around: Surroundings, of: str) -> Pod:
+        """The pod of a run as the files make it; or that of a code server, which is merged likewise."""
+        location = _server_of(around.location) if of == OF_SERVER else around.location
+        try:
+            file = LocationFile() if location is None else location_of(location)
+        except PlanError as error:
+            raise _RefusedError(error, "location") from None
+        sources: dict[LayerName, str] = {"dagster": "dagster"}
+        launcher = self._no_launcher
+        if around.agent is not None:
+            sources["agent"] = "the agent's Helm values"
+            launcher = self._launcher(around.agent, of)
+        if location is not None:
+            sources["location"] = f"the code location {file.name or '<without a name>'!r}"
+        launch = Launch("any job", {}, file, (), launcher, self._no_launcher)
+        layers = [_layer(launch, name, source) for name, source in sources.items()]
+        try:
+            return Pod(Template(of, layers, launch.run_job))
+        except PlanError as error:
+            raise _RefusedError(error, "agent" if location is None else "location") from None
+
+    def _launcher(self, values: Mapping[str, Any], of: str) -> K8sRunLauncher:
+        """The agent's launcher; without the allowlist, at the first breach of which it ends."""
+        key = (id(values), of)
+        if key not in self._launchers:
+            try:
+                settings = dict(launcher_config(_server_of_values(values) if of == OF_SERVER else values))
+            except PlanError as error:
+                raise _RefusedError(error, "agent") from None
+            settings.pop("only_allow_user_defined_k8s_config_fields", None)
+            self._launchers[key] = make_launcher(settings, self._kubeconfig)
+        return self._launchers[key]
+
+
+def _layer(launch: Launch, name: LayerName, source: str) -> Layer:
+    try:
+        return Layer(name, source, *launch.said_by(name, None))
+    # As in Template: dagster_k8s raises what it has at hand.
+    except Exception as error:  # noqa: BLE001
+        raise _RefusedError(PlanError(f"{name} ({source}): {reason(error)}"), name) from None
+
+
+_POD_SECTIONS = ("container_config", "pod_spec_config", "pod_template_spec_metadata", "merge_behavior")
+_POD_SECTIONS_OF_VALUES = ("containerConfig", "podSpecConfig", "podTemplateSpecMetadata")
+
+
+def _server_of_values(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values with what they say of a code server's pod in the place of a run's."""
+    workspace = values.get("workspace")
+    if not isinstance(workspace, Mapping):
+        return values
+    server = workspace.get("serverK8sConfig") or {}
+    of_pod = {name: server[name] for name in _POD_SECTIONS_OF_VALUES if name in server}
+    return {**values, "workspace": {**workspace, "runK8sConfig": of_pod}}
+
+
+def _server_of(location: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The same of a code location."""
+    context = (location or {}).get("container_context")
+    k8s = context.get("k8s") if isinstance(context, Mapping) else None
+    if location is None or not isinstance(context, Mapping) or not isinstance(k8s, Mapping):
+        return location
+    server = k8s.get("server_k8s_config") or {}
+    of_pod = {name: server[name] for name in _POD_SECTIONS if name in server}
+    return {**location, "container_context": {**context, "k8s": {**k8s, "run_k8s_config": of_pod}}}

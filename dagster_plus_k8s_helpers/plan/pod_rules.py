@@ -1,0 +1,35 @@
+"""Which rules look at which pods: those that need the files alone, and those that need definitions too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.plan.checks_cluster import CLUSTER_RULES
+from dagster_plus_k8s_helpers.plan.checks_dry_run import DRY_RUN_RULES
+from dagster_plus_k8s_helpers.plan.checks_harm import HARM_RULES
+from dagster_plus_k8s_helpers.plan.checks_layers import GPU_RULES, LAYER_RULES
+from dagster_plus_k8s_helpers.plan.checks_objects import OBJECT_RULES
+from dagster_plus_k8s_helpers.plan.checks_pods import POD_RULES
+from dagster_plus_k8s_helpers.plan.checks_precedence import PRECEDENCE_RULES
+from dagster_plus_k8s_helpers.plan.checks_shallow import SHALLOW_RULES
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.plan.subjects import PodRule
+
+__all__ = ["RULES_OF_FILES", "RULES_OF_JOBS", "RULES_OF_SERVERS"]
+
+RULES_OF_SERVERS: tuple[PodRule, ...] = (*LAYER_RULES, *PRECEDENCE_RULES, *SHALLOW_RULES)
+"""For the pod of a code server, as an agent's values and a code location make it."""
+
+RULES_OF_FILES: tuple[PodRule, ...] = (*RULES_OF_SERVERS, *GPU_RULES, *POD_RULES, *HARM_RULES, *CLUSTER_RULES)
+"""For the pod of a run, as an agent's values and a code location make it.
+
+A new rule belongs here when what it looks for can be wrong in a file. It is asked only of pods that are not
+`plain_pods`, so a field that it may have something to say of is to be none of the plain ones.
+"""
+
+RULES_OF_JOBS: tuple[PodRule, ...] = (*RULES_OF_FILES, *OBJECT_RULES, *DRY_RUN_RULES)
+"""For the pods of a job: of its run, and of its steps.
+
+Who makes the Secrets that a pod names is asked where definitions are at hand, which can say so in a waiver.
+"""

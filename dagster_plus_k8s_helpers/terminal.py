@@ -1,0 +1,91 @@
+"""What reaches a terminal is text, whoever wrote it: no markup, no link, no escape sequence, no line.
+
+Keys, tags and messages come from files and from other people's code. Every command prints through here.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
+
+__all__ = ["console", "echo", "one_line", "printable", "write"]
+
+# Controls, halves of surrogate pairs, what turns the direction of text or cannot be seen, ends of lines.
+_LINES_APART = (
+    "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060\\u2066-\\u2069"
+    "\\ufeff\\ud800-\\udfff\\U000e0000-\\U000e007f"
+)
+_UNPRINTABLE = re.compile(f"[{_LINES_APART}]")
+_NOT_IN_A_LINE = re.compile(f"[\\t\\n{_LINES_APART}]")
+
+
+def printable(text: str) -> str:
+    """A text of several lines, with everything that a terminal would obey written as Python writes it.
+
+    Source: https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
+    """
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+def one_line(text: str) -> str:
+    """The same, and it cannot pass for another line either."""
+    return _NOT_IN_A_LINE.sub(_escaped, text)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a message and the end of its line."""
+    import click  # noqa: PLC0415 - findings use the functions above in programs that print nothing
+
+    click.echo(printable(text), err=err)
+
+
+def write(text: str) -> None:
+    """Print a document: to a terminal as text, to a file or pipe as it is."""
+    import click  # noqa: PLC0415 - as above
+
+    click.echo(printable(text) if sys.stdout.isatty() else text, nl=False)
+
+
+def console(*, least: int = 0) -> Console:
+    """Where tables and trees are printed: the terminal as wide as it is; a file or pipe so that little wraps.
+
+    Args:
+        least: How wide a file or pipe is at least.
+    """
+    from rich.console import Console, RenderHook  # noqa: PLC0415 - whoever calls --help need not wait
+
+    class Hook(RenderHook):
+        def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+            return [_AsText(renderables)]
+
+    def made(width: int | None) -> Console:
+        found = Console(highlight=False, markup=False, emoji=False, width=width)
+        found.push_render_hook(Hook())
+        return found
+
+    found = made(None)
+    return found if found.is_terminal else made(max(found.width, least))
+
+
+class _AsText:
+    """What is to be printed, its text made printable where it stands."""
+
+    def __init__(self, renderables: Sequence[ConsoleRenderable]) -> None:
+        self._renderables = renderables
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment  # noqa: PLC0415 - as above
+
+        for renderable in self._renderables:
+            for segment in console.render(renderable, options):
+                yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return repr(found[0])[1:-1]

@@ -1,0 +1,364 @@
+"""The pods that an agent's values and code locations make together are judged from the files alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from textwrap import dedent, indent
+from typing import TYPE_CHECKING
+
+import pytest
+from checked import definitions
+
+from dagster_plus_k8s_helpers.agent.yaml_file import read_yaml
+from dagster_plus_k8s_helpers.plan import check
+from dagster_plus_k8s_helpers.plan.checking import Source, check_sources
+from dagster_plus_k8s_helpers.plan.checks_files import check_pods
+from dagster_plus_k8s_helpers.plan.file_pairs import Pair, pairs_of
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.findings import Finding
+
+VALUES = "dagsterCloud: {deployments: [prod], agentTokenSecretName: tok}\n"
+
+
+def values(text: str) -> Source:
+    """The values of an agent, from line 2 on."""
+    return Source("values.yaml", f"{VALUES}{dedent(text)}".encode())
+
+
+def location(k8s: str, *, queue: str = "", defaults: str = "") -> Source:
+    """A code location whose ``container_context.k8s`` is given, from line 6 on when there are no defaults."""
+    first = f"defaults: {{container_context: {{k8s: {defaults}}}}}\n" if defaults else ""
+    more = f"agent_queue: {queue}" if queue else "code_source: {module_name: etl}"
+    head = f"{first}locations:\n- location_name: etl\n  {more}\n  container_context:\n    k8s:\n"
+    return Source("dagster_cloud.yaml", f"{head}{indent(dedent(k8s), ' ' * 6)}".encode())
+
+
+def said(*sources: Source) -> list[tuple[str, str, int]]:
+    return [(item.code, item.where.file, item.where.line) for item in check_sources(sources)]
+
+
+RUN = "workspace: {runK8sConfig: "
+FAULTS = {
+    "a field outside of the list": (
+        "workspace: {onlyAllowUserDefinedK8sConfigFields: {containerConfig: {resources: true}}}",
+        "scheduler_name: own",
+        [("DPK518", "dagster_cloud.yaml", 6)],
+    ),
+    "a field of the server outside of the list": (
+        "workspace: {onlyAllowUserDefinedK8sConfigFields: {containerConfig: {resources: true}}}",
+        "server_k8s_config:\n  pod_spec_config: {node_selector: {a: b}}",
+        [("DPK518", "dagster_cloud.yaml", 7)],
+    ),
+    "the namespace outside of the list": (
+        "workspace: {onlyAllowUserDefinedK8sConfigFields: {containerConfig: {resources: true}}}",
+        "namespace: jobs",
+        [("DPK518", "dagster_cloud.yaml", 6)],
+    ),
+    "a variable outside of the list": (
+        "workspace: {onlyAllowUserDefinedEnvVars: [REGION]}",
+        "env_vars:\n- REGION=eu\n- STAGE=prod",
+        [("DPK542", "dagster_cloud.yaml", 8)],
+    ),
+    "a request of the agent above a limit": (
+        RUN + "{containerConfig: {resources: {requests: {cpu: 2}}}}}",
+        "run_k8s_config:\n  container_config:\n    resources:\n      limits: {cpu: 1}",
+        [("DPK502", "dagster_cloud.yaml", 9)],
+    ),
+    "a limit of the agent below a request for servers": (
+        "workspace: {serverK8sConfig: {containerConfig: {resources: {limits: {memory: 1Gi}}}}}",
+        "server_k8s_config:\n  container_config: {resources: {requests: {memory: 2Gi}}}",
+        [("DPK502", "dagster_cloud.yaml", 7)],
+    ),
+    "one variable": (
+        "workspace: {envVars: [LEVEL=info]}",
+        "env_vars: [REGION=eu,\n  LEVEL=debug]",
+        [("DPK503", "dagster_cloud.yaml", 7)],
+    ),
+    "one variable for runs": (
+        RUN + "{containerConfig: {env: [{name: LEVEL, value: info}]}}}",
+        "env: [{name: LEVEL, value: debug}]",
+        [("DPK503", "dagster_cloud.yaml", 6)],
+    ),
+    "one volume": (
+        "workspace: {volumes: [{name: tls, secret: {secretName: a}}]}",
+        "volumes: [{name: tls, secret: {secret_name: b}}]",
+        [("DPK504", "dagster_cloud.yaml", 6)],
+    ),
+    "one mount path": (
+        "workspace:\n  volumes: [{name: a, emptyDir: {}}]\n  volumeMounts: [{name: a, mountPath: /d}]",
+        "volumes: [{name: b, empty_dir: {}}]\nvolume_mounts:\n- {name: b, mount_path: /d}",
+        [("DPK504", "dagster_cloud.yaml", 8)],
+    ),
+    "a sidecar of the name of the agent's": (
+        RUN + "{podSpecConfig: {initContainers: [{name: proxy, image: 'a/b:1'}]}}}",
+        "run_k8s_config:\n  pod_spec_config:\n    init_containers: [{name: proxy, image: 'a/c:1'}]",
+        [("DPK504", "dagster_cloud.yaml", 8)],
+    ),
+    "a GPU for all": (
+        RUN + "{containerConfig: {resources: {limits: {nvidia.com/gpu: 1}}}}}",
+        "env_vars: [A=1]",
+        [("DPK508", "values.yaml", 2)],
+    ),
+    "a Job that starts again": (
+        RUN + "{jobSpecConfig: {backoffLimit: 1}}}",
+        "env_vars: [A=1]",
+        [("DPK520", "values.yaml", 2)],
+    ),
+    "a Job of the location that starts again": (
+        "workspace: {}",
+        "run_k8s_config:\n  job_spec_config: {backoff_limit: 2}",
+        [("DPK520", "dagster_cloud.yaml", 7)],
+    ),
+    "resources of both in the place of those of runs": (
+        RUN + "{containerConfig: {resources: {requests: {cpu: 1}}}}}",
+        "resources: {requests: {cpu: 50m}}",
+        [("DPK550", "dagster_cloud.yaml", 6)],
+    ),
+    "a service account of both in the place of that of runs": (
+        RUN + "{podSpecConfig: {serviceAccountName: runs}}}",
+        "service_account_name: etl",
+        [("DPK550", "dagster_cloud.yaml", 6)],
+    ),
+    "labels of both in the place of those of servers": (
+        "workspace: {serverK8sConfig: {podTemplateSpecMetadata: {labels: {team: a}}}}",
+        "labels: {team: b}",
+        [("DPK550", "dagster_cloud.yaml", 6)],
+    ),
+    "a pull policy of both in the place of that of runs": (
+        RUN + "{containerConfig: {imagePullPolicy: Always}}}",
+        "image_pull_policy: IfNotPresent",
+        [("DPK550", "dagster_cloud.yaml", 6)],
+    ),
+    "a scheduler of both in the place of that of runs": (
+        RUN + "{podSpecConfig: {schedulerName: batch}}}",
+        "scheduler_name: other",
+        [("DPK550", "dagster_cloud.yaml", 6)],
+    ),
+    "a security context of both in the place of that of runs": (
+        RUN + "{containerConfig: {securityContext: {runAsUser: 1}}}}",
+        "security_context: {run_as_user: 2}",
+        [("DPK550", "dagster_cloud.yaml", 6)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("agent", "k8s", "found"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_of_two_files_is_found_at_the_line_of_the_later(
+    agent: str, k8s: str, found: list[tuple[str, str, int]]
+) -> None:
+    assert said(values(agent), location(k8s)) == found
+
+
+HEALTHY = {
+    "nothing in common": ("workspace: {envVars: [A=1]}", "env_vars: [B=1]"),
+    "the same variable, said the same": ("workspace: {envVars: [A=1]}", "env_vars: [A=1]"),
+    "the same volume, said the same": (
+        "workspace: {volumes: [{name: tls, secret: {secretName: a}}]}",
+        "volumes: [{name: tls, secret: {secret_name: a}}]",
+    ),
+    "a Secret that nothing here makes": ("workspace: {}", "env_secrets: [warehouse]"),
+    "more for runs than the agent has": (
+        "workspace: {resources: {requests: {cpu: 1}, limits: {cpu: 2}}}",
+        "run_k8s_config: {container_config: {resources: {requests: {cpu: 3}, limits: {cpu: 4}}}}",
+    ),
+    "requests of the agent within limits of the location": (
+        RUN + "{containerConfig: {resources: {requests: {cpu: 500m}}}}}",
+        "run_k8s_config: {container_config: {resources: {limits: {cpu: 1}}}}",
+    ),
+    "general over general": ("workspace: {resources: {limits: {cpu: 2}}}", "resources: {limits: {cpu: 1}}"),
+    "specific over specific": (
+        RUN + "{podSpecConfig: {serviceAccountName: runs}}}",
+        "run_k8s_config: {pod_spec_config: {service_account_name: etl}}",
+    ),
+    "general with a specific one of its own": (
+        RUN + "{containerConfig: {resources: {requests: {cpu: 1}}}}}",
+        "resources: {requests: {cpu: 50m}}\n"
+        "run_k8s_config: {container_config: {resources: {requests: {cpu: 2}}}}",
+    ),
+    "general that says the same": (
+        RUN + "{podSpecConfig: {serviceAccountName: etl}}}",
+        "service_account_name: etl",
+    ),
+    "general beside specific": (
+        RUN + "{containerConfig: {resources: {requests: {cpu: 1}}}}}",
+        "resources: {requests: {memory: 1Gi}}",
+    ),
+    "labels of other keys": (
+        RUN + "{podTemplateSpecMetadata: {labels: {team: a}}}}",
+        "labels: {cost: b}",
+    ),
+    "what the list allows": (
+        "workspace:\n"
+        "  onlyAllowUserDefinedK8sConfigFields: {containerConfig: {env: true, envFrom: true}, namespace: true}\n"
+        "  onlyAllowUserDefinedEnvVars: [A]",
+        "env_vars: [A=1]\nenv_secrets: [x]\nnamespace: jobs",
+    ),
+    "a deadline and a TTL": (
+        RUN + "{jobSpecConfig: {ttlSecondsAfterFinished: 86400, backoffLimit: 0}}}",
+        "run_k8s_config: {job_spec_config: {ttl_seconds_after_finished: 7200}}",
+    ),
+    "a toleration of both": (
+        RUN + "{podSpecConfig: {tolerations: [{key: spot, operator: Exists}]}}}",
+        "run_k8s_config: {pod_spec_config: {tolerations: [{key: own, operator: Exists}]}}",
+    ),
+    "a claim": (
+        "workspace: {volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]}",
+        "volume_mounts: [{name: data, mount_path: /data}]",
+    ),
+    "a restartable init container beside another": (
+        RUN + "{podSpecConfig: {initContainers: [{name: a, image: 'a/b:1', restartPolicy: Always}]}}}",
+        "run_k8s_config: {pod_spec_config: {init_containers: [{name: b, image: 'a/c:1'}]}}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("agent", "k8s"), HEALTHY.values(), ids=HEALTHY)
+def test_of_a_healthy_pair_nothing_is_found(agent: str, k8s: str) -> None:
+    assert said(values(agent), location(k8s)) == []
+
+
+BOTH = {**{name: case[:2] for name, case in FAULTS.items()}, **HEALTHY}
+
+
+@pytest.mark.parametrize(("agent", "k8s"), BOTH.values(), ids=BOTH)
+def test_of_plain_pods_no_rule_says_anything(agent: str, k8s: str) -> None:
+    pairs = _pairs(values(agent), location(k8s))
+    plain = [pair for pair in pairs if pair.is_plain]
+    for pair in plain:
+        pair.__dict__.update(to_merge=("run", "server"), is_allowed=False)
+
+    alone = {finding.where for finding in check_pods(pairs[:1], [])}
+
+    assert [item for item in check_pods(plain, []) if item.where not in alone] == []
+
+
+def _pairs(agent: Source, entry: Source) -> list[Pair]:
+    documents = [read_yaml(source.content, source.name)[0] for source in (agent, entry)]
+    return pairs_of(*documents, [])
+
+
+def test_the_other_place_of_a_fault_is_named() -> None:
+    agent = values("workspace:\n  envVars:\n  - LEVEL=info")
+
+    (finding,) = check_sources([agent, location("env_vars: [LEVEL=debug]")])
+
+    assert finding.message.startswith(
+        "the run's pod and the code server: containers[0].env has 'LEVEL' twice"
+    )
+    assert finding.message.endswith("; the last one counts; see values.yaml:4")
+
+
+def test_what_the_defaults_say_is_found_there_and_once_for_all_locations() -> None:
+    defaults = "{env_vars: [LEVEL=debug]}"
+    entry = location("env_vars: [B=1]", defaults=defaults)
+    two = Source(entry.name, entry.content + b"\n- location_name: two\n  code_source: {module_name: two}\n")
+
+    assert said(values("workspace: {envVars: [LEVEL=info]}"), two) == [("DPK503", "dagster_cloud.yaml", 1)]
+
+
+def test_a_location_is_held_against_the_agent_of_its_queue_only() -> None:
+    agent = values("workspace: {envVars: [LEVEL=info]}")
+    other = Source(
+        "other.yaml",
+        b"dagsterCloud: {agentTokenSecretName: tok, agentQueues: {includeDefaultQueue: false, "
+        b"additionalQueues: [gpu]}}\nworkspace: {}\n",
+    )
+
+    assert said(agent, other, location("env_vars: [LEVEL=debug]", queue="gpu")) == []
+    assert [code for code, _, _ in said(agent, other, location("env_vars: [LEVEL=debug]"))] == ["DPK503"]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        (values("workspace:\n  runK8sConfig:\n    jobSpecConfig:\n      backoffLimit: 1"), ("DPK520", 5)),
+        (
+            values("workspace:\n  resources: {limits: {cpu: 1}}\n  runK8sConfig:\n    containerConfig:\n"
+                   "      resources: {requests: {cpu: 2}}"),
+            ("DPK502", 6),
+        ),
+        (
+            values("workspace:\n  volumes: [{name: a, emptyDir: {}}]\n  runK8sConfig:\n"
+                   "    podSpecConfig: {volumes: [{name: a, secret: {secretName: b}}]}"),
+            ("DPK504", 5),
+        ),
+        (location("run_k8s_config:\n  job_spec_config:\n    backoff_limit: 1"), ("DPK520", 8)),
+        (
+            Source("container_context.yaml", b"k8s:\n  run_k8s_config:\n    job_spec_config: {backoff_limit: 1}\n"),
+            ("DPK520", 3),
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_alone_is_judged_too(source: Source, found: tuple[str, int]) -> None:
+    assert [(code, line) for code, _, line in said(source)] == [found]
+
+
+def test_what_a_files_own_check_says_is_not_said_again() -> None:
+    entry = location("run_k8s_config:\n  container_config:\n    resources:\n      requests: {cpu: 2}\n"
+                     "      limits: {cpu: 1}")  # fmt: skip
+
+    assert [code for code, _, _ in said(values("workspace: {}"), entry)] == ["DPK301"]
+
+
+def test_a_fault_that_dagster_itself_refuses_is_told_when_no_other_rule_tells_it() -> None:
+    agent = values(RUN + "{containerConfig: {command: [a]}, podSpecConfig: {hostAliases: []}}}")
+    entry = location("run_k8s_config: {pod_spec_config: {host_aliases: {}}}")
+
+    codes = [code for code, _, _ in said(agent, entry)]
+
+    assert codes
+    assert codes[0] != "DPK500"
+
+
+MALFORMED = [
+    ("workspace: {runK8sConfig: [], envVars: {A: 1}, volumes: x}", "env_vars: {A: 1}\nlabels: [x]"),
+    ("workspace: {onlyAllowUserDefinedEnvVars: 3}", "env_vars: [A=1, 3]\nvolumes: [{}]"),
+    ("workspace: {onlyAllowUserDefinedK8sConfigFields: [a]}", "resources: {limits: {cpu: [1]}, requests: 4}"),
+    ("workspace: 3", "run_k8s_config: {container_config: null, merge_behavior: SHALLOW}\nenv_vars: 3"),
+]
+
+
+@pytest.mark.parametrize(("agent", "k8s"), MALFORMED)
+def test_what_is_shaped_otherwise_is_said_by_the_files_own_checks(agent: str, k8s: str) -> None:
+    codes = {code for code, _, _ in said(values(agent), location(k8s))}
+
+    assert codes
+    assert "DPK500" not in codes
+
+
+def test_a_queue_that_is_no_text_is_nobodys() -> None:
+    assert said(values("workspace: {}"), location("env_vars: [A=1]", queue="[x]"))
+
+
+def test_a_comment_waives_it_in_its_line() -> None:
+    agent = values(RUN + "{jobSpecConfig: {backoffLimit: 1}}}  # dagster-plus-k8s: ignore[DPK520] we know")
+
+    assert said(agent) == []
+
+
+def test_plain_files_are_checked_without_dagster() -> None:
+    program = (
+        "import sys\n"
+        "from dagster_plus_k8s_helpers.plan.checking import Source, check_sources\n"
+        f"check_sources([Source('values.yaml', {values('workspace: {envVars: [A=1]}').content!r}),\n"
+        f"  Source('dagster_cloud.yaml', {location('env_vars: [B=1]').content!r})])\n"
+        "print({'dagster', 'kubernetes'} & sys.modules.keys())"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
+
+
+def test_settings_given_in_python_are_judged_together() -> None:
+    found: list[Finding] = check(
+        definitions(assets=3),
+        agent={"workspace": {"runK8sConfig": {"containerConfig": {"resources": {"requests": {"cpu": 2}}}}}},
+        location={"container_context": {"k8s": {"resources": {"limits": {"cpu": 1}}}}},
+    )
+
+    assert [(item.code, str(item.where)) for item in found] == [
+        ("DPK502", "location.container_context.k8s.resources.limits.cpu")
+    ]
