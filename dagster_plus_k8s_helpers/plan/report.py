@@ -99,7 +99,7 @@ def _lines(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
             yield f"      {_one_line(item.fix)}", ""
     yield _summary(findings), "bold"
     if findings:
-        yield f"why, and how to waive it: dagster-plus-k8s explain-code {_codes(findings)}", "dim"
+        yield "why, and how to waive it: dagster-plus-k8s explain-code CODE", "dim"
 
 
 def _heading(finding: Finding) -> str:
@@ -108,7 +108,6 @@ def _heading(finding: Finding) -> str:
 
 
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTICE: "cyan"}
-_MOST_CODES = 5
 _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "note"}
 
 
@@ -129,11 +128,6 @@ def _summary(findings: Sequence[Finding]) -> str:
         return "nothing found"
     counts = [(sum(item.severity is severity for item in findings), severity) for severity in Severity]
     return ", ".join(f"{count} {severity}{'s' * (count != 1)}" for count, severity in counts if count)
-
-
-def _codes(findings: Sequence[Finding]) -> str:
-    """The codes that were found, ready to be pasted; of many the first few."""
-    return " ".join(sorted({finding.code for finding in findings})[:_MOST_CODES])
 
 
 def _first_place(finding: Finding) -> Place:

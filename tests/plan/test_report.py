@@ -181,7 +181,7 @@ def test_text_is_grouped_by_file() -> None:
         "  - warning DPK310 lost\n"
         "      do without it\n"
         "2 errors, 1 warning\n"
-        "why, and how to waive it: dagster-plus-k8s explain-code DPK101 DPK310\n"
+        "why, and how to waive it: dagster-plus-k8s explain-code CODE\n"
     )
 
 
@@ -225,7 +225,7 @@ def test_what_stands_in_python_is_shown_at_its_code() -> None:
         "      in shop/assets.py:12\n"
         "      do without it\n"
         "1 warning\n"
-        "why, and how to waive it: dagster-plus-k8s explain-code DPK310\n"
+        "why, and how to waive it: dagster-plus-k8s explain-code CODE\n"
     )
     assert as_github([finding]) == (
         "::warning file=shop/assets.py,line=12,title=DPK310 job 'nightly'%2C step 'train'::lost; do without it\n"
@@ -254,7 +254,7 @@ def test_what_a_file_holds_cannot_pass_for_another_line_of_the_report() -> None:
         r"      at a\n::error::",
         "      %",
         "1 error",
-        "why, and how to waive it: dagster-plus-k8s explain-code DPK102",
+        "why, and how to waive it: dagster-plus-k8s explain-code CODE",
     ]
 
 
@@ -285,7 +285,7 @@ def test_many_places_are_counted_and_folded() -> None:
         "      also in job 'weekly'\n"
         "      make it\n"
         "1 warning\n"
-        "why, and how to waive it: dagster-plus-k8s explain-code DPK533\n"
+        "why, and how to waive it: dagster-plus-k8s explain-code CODE\n"
     )
 
 
