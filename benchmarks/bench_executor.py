@@ -194,6 +194,7 @@ def our_sweep(server: dict[str, Any], size: int) -> tuple[int, float, float]:
         settings,
         History(),
         SimpleNamespace(),  # type: ignore[arg-type]
+        namespace=lambda: "default",
         has_ended=lambda _key: False,
     )
     for number in range(size):

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+import step_processes
 from api_server import ApiServer
 from hypothesis import settings
 from kubernetes.client import Configuration
@@ -50,6 +51,7 @@ def api_server(tmp_path: Path, kubernetes_default: None) -> Iterator[ApiServer]:
 @pytest.fixture
 def running_api_server(tmp_path: Path, kubernetes_default: None) -> Iterator[ApiServer]:
     """Records the Jobs that are created, and runs them."""
+    step_processes.warm()
     server = ApiServer(tmp_path, runs_commands=True)
     yield server
     server.close()

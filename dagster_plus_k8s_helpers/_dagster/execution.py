@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
 from dagster._core.execution.context.system import IStepContext, PlanOrchestrationContext
 from dagster._core.execution.plan.active import ActiveExecution
@@ -22,6 +23,8 @@ from dagster._core.executor.step_delegating import (
     StepHandler,
     StepHandlerContext,
 )
+from dagster._core.storage.dagster_run import DagsterRunStatus
+from dagster._utils.interrupts import check_captured_interrupt as is_interrupted
 from dagster_shared.error import SerializableErrorInfo
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ __all__ = [
     "CheckStepHealthResult",
     "DagsterEvent",
     "DagsterEventType",
+    "DagsterExecutionInterruptedError",
     "EngineEventData",
     "ExecutionPlan",
     "ExecutionStep",
@@ -47,10 +51,14 @@ __all__ = [
     "asset_keys_of",
     "engine_events",
     "failure_data",
+    "is_interrupted",
+    "is_under_way",
     "newest_endings",
     "policy_of",
+    "resumes_allowed",
     "retry_data",
     "was_interrupted",
+    "will_be_resumed",
     "with_attempts",
     "without_delay",
 ]
@@ -91,6 +99,30 @@ def with_attempts(
         ),
         dagster_run=context.dagster_run,
     )
+
+
+def will_be_resumed(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether another run worker goes on with a run whose worker ends without a final event.
+
+    Run monitoring says so. The agent of Dagster+ resumes none: the launcher of its runs, which is this one's
+    otherwise, says that it does not recover them.
+    """
+    recovers = getattr(instance.run_launcher, "supports_run_worker_crash_recovery", True)
+    return bool(recovers and instance.run_will_resume(run_id))
+
+
+def resumes_allowed(instance: dg.DagsterInstance) -> int:
+    """How often run monitoring replaces the worker of one run; 0 when it is off."""
+    return int(instance.run_monitoring_max_resume_run_attempts) if instance.run_monitoring_enabled else 0
+
+
+def is_under_way(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a run goes on: it has neither ended, nor been asked to."""
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.status in _UNDER_WAY
+
+
+_UNDER_WAY = frozenset({DagsterRunStatus.STARTING, DagsterRunStatus.STARTED})
 
 
 def without_delay(event: DagsterEvent) -> DagsterEvent:

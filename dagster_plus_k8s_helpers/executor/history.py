@@ -39,6 +39,8 @@ _BEGINNINGS = frozenset(
         DagsterEventType.STEP_RESTARTED,
     }
 )
+# Metadata of the event that dagster_k8s writes before it creates a Job.
+_JOB_NAME = "Kubernetes Job name"
 _BEGUN = frozenset({DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED})
 
 # A Job gives a pod that was evicted before it began another one, and another attempt may be on its way.
@@ -53,6 +55,8 @@ class History:
         announced: The Job whose failure was last answered with a retry, by step key.
         begun: Steps whose current attempt reported that it began.
         told: The cause of waiting that was reported last and is not over, by step key.
+        ended_jobs: The Jobs of attempts that have ended, with their step keys; whoever looks after them takes
+            them out.
         interrupted: Endings of open steps that wait for a look at their pods, by step key: a step that the
             cluster takes away reports a failure of its own on its way out.
     """
@@ -63,6 +67,8 @@ class History:
         self.begun: set[str] = set()
         self.told: dict[str, str] = {}
         self.interrupted: dict[str, DagsterEvent] = {}
+        self.ended_jobs: dict[str, str] = {}
+        self._jobs: dict[str, str] = {}
         self._counts: dict[str, Counts] = {}
         self._released: list[DagsterEvent] = []
         self._open: set[str] = set()
@@ -142,6 +148,8 @@ class History:
         self._ended.add(key)
         self.begun.discard(key)
         self.interrupted.pop(key, None)
+        if (job := self._jobs.pop(key, None)) is not None:
+            self.ended_jobs[job] = key
         counts = self._counts.pop(key, Counts.POLICY)
         if event.is_step_success and self.attempts[key].memory is not None:
             self._to_report.append(key)
@@ -149,13 +157,8 @@ class History:
             self.attempts[key].retried(counts)
 
     def _note(self, event: DagsterEvent, key: str) -> None:
-        # Only a launch opens an attempt: a node that comes back may still report the beginning of an old one.
         if event.event_type is DagsterEventType.STEP_WORKER_STARTING:
-            if key in self.interrupted:
-                # A run worker before this one handed it on.
-                self._hand_on_at_once(key)
-            self._open.add(key)
-            self.told.pop(key, None)
+            self._launched(event, key)
         if event.event_type in _BEGUN:
             self.begun.add(key)
         if event.event_type is not DagsterEventType.ENGINE_EVENT:
@@ -171,6 +174,16 @@ class History:
             self.attempts[key].memory = memory
         if MEMORY_WORKED in said:
             self._worked.add(key)
+
+    def _launched(self, event: DagsterEvent, key: str) -> None:
+        """Only a launch opens an attempt: a node that comes back may report the beginning of an old one."""
+        if key in self.interrupted:
+            # A run worker before this one handed it on.
+            self._hand_on_at_once(key)
+        self._open.add(key)
+        self.told.pop(key, None)
+        if (job := event.engine_event_data.metadata.get(_JOB_NAME)) is not None:
+            self._jobs[key] = str(job.value)
 
     def _announce(self, key: str, job: str, counts: str) -> None:
         self.announced[key] = job

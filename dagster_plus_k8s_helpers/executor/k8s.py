@@ -115,8 +115,8 @@ def k8s_executor(
         image: Image of the steps; the code location's when left out.
         service_account_name: Service account of the step pods.
         retries: Whether steps are launched again at all.
-        owner_references: Whether step Jobs go when the run pod goes; its service account then needs
-            ``get`` on pods.
+        owner_references: Whether step Jobs go when the run pod goes, or its Job where Dagster resumes the
+            run; its service account then needs ``get`` on pods.
         require_upstream_step_success: Whether a step waits for the whole upstream step, instead of for
             the outputs it takes.
         memory_ladder: How much more memory a step gets that was OOMKilled; none when left out. The op tag

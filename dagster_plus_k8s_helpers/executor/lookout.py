@@ -18,6 +18,7 @@ from dagster_plus_k8s_helpers.executor.diagnosis import diagnose, job_failure, j
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
 from dagster_plus_k8s_helpers.executor.disruptions import Disruptions
 from dagster_plus_k8s_helpers.executor.failed_pod import ENDED
+from dagster_plus_k8s_helpers.executor.leftovers import Remains, Watched, remains
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
 from dagster_plus_k8s_helpers.executor.nodes import NodeReader, Nodes
 from dagster_plus_k8s_helpers.executor.questions import EventReader, LogReader, WantedLog, without_credentials
@@ -36,23 +37,6 @@ _ENDING_SECONDS = 30.0
 _LAST_CODE_OF_ITS_OWN = 127
 # A pod is created and its images are looked at within seconds; only then is silence worth a question.
 _SILENCE_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A Job to look at.
-
-    Args:
-        job_name: Its name.
-        namespace: Where it is.
-        since: When it was created, by the clock of the lookout.
-        interrupted: Whether its step says that it was interrupted: then it matters what took its pod.
-    """
-
-    job_name: str
-    namespace: str
-    since: float
-    interrupted: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,9 +70,17 @@ class Observation:
 
 @dataclass(frozen=True)
 class Look:
-    """One look at all steps: by Job name; and what could not be looked at."""
+    """One look at all steps: by Job name; and what could not be looked at.
+
+    Args:
+        observations: Of steps that have not ended.
+        remains: Of those that have.
+        nodes: What the nodes have, if it matters.
+        refused: What the API said when something may not be asked.
+    """
 
     observations: dict[str, Observation] = field(default_factory=dict)
+    remains: dict[str, Remains | None] = field(default_factory=dict)
     nodes: Nodes = field(default_factory=Nodes)
     refused: dict[str, str] = field(default_factory=dict)
 
@@ -131,10 +123,11 @@ class Lookout:
         Raises:
             CallError: The API could not be asked.
         """
+        namespaces, ended = _namespaces(watched), [job for job in watched if job.ended]
+        watched = [job for job in watched if not job.ended]
         self._keep_only({job.job_name for job in watched})
         snapshots = {
-            namespace: self._sweep(namespace, watched, consistent=consistent)
-            for namespace in _namespaces(watched)
+            namespace: self._sweep(namespace, watched, consistent=consistent) for namespace in namespaces
         }
         refused = {what: said for snapshot in snapshots.values() for what, said in snapshot.refused.items()}
         watched = [job for job in watched if job.job_name not in snapshots[job.namespace].unknown]
@@ -147,7 +140,14 @@ class Lookout:
         for what, reader in (("events", self._events), ("logs", self._logs)):
             if reader.refused:
                 refused[what] = reader.refused
-        return Look(found, self._look_at_nodes(found), refused)
+        left = {
+            job.job_name: remains(
+                snapshots[job.namespace].jobs.get(job.job_name),
+                snapshots[job.namespace].pods.get(job.job_name, []),
+            )
+            for job in ended
+        }
+        return Look(found, left, self._look_at_nodes(found), refused)
 
     def _sweep(self, namespace: str, watched: Sequence[Watched], *, consistent: bool) -> Snapshot:
         names = [job.job_name for job in watched if job.namespace == namespace]

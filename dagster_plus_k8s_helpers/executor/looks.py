@@ -78,10 +78,15 @@ class Looks:
         self._next = self._clock() + interval
         return look
 
-    def begin(self, watched: Sequence[Watched]) -> None:
-        """Look at these, if it is time; past the API server's cache if one of them was interrupted."""
+    def begin(self, watched: Sequence[Watched], *, within: float | None = None) -> None:
+        """Look at these, if it is time; past the API server's cache if one of them was interrupted.
+
+        Args:
+            watched: Which.
+            within: Seconds from the beginning of the last look after which it is time all the same.
+        """
         now = self._clock()
-        due = min([self._next, *self._wanted[:1]])
+        due = min([self._next, *self._wanted[:1], *([] if within is None else [self.began + within])])
         if self._looking is not None or now < due or not watched:
             return
         while self._wanted and self._wanted[0] <= now:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis
     from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
     from dagster_plus_k8s_helpers.executor.outage import OutageNews
+    from dagster_plus_k8s_helpers.executor.run_worker import Owner, Taken
 
 __all__ = [
     "MEMORY_NEXT",
@@ -95,6 +96,24 @@ class Reports:
     def limitation(self, text: str) -> None:
         """Something that the executor cannot do here; it goes on without."""
         self._about_the_run(text)
+
+    def taken(self, taken: Taken, owner: Owner | None, way_out: str, *, resumed: bool) -> str:
+        """The run worker is taken away while its run is under way.
+
+        Args:
+            taken: What is known of that.
+            owner: What owns the Jobs of its steps.
+            way_out: What starts the run again, or would.
+            resumed: Whether another run worker goes on.
+
+        Returns:
+            The cause, as the failure of the run shows it.
+        """
+        said = _taken_said(taken, owner, way_out, resumed=resumed)
+        shown = {"pod": taken.pod, "node": taken.node}
+        metadata = {name: dg.MetadataValue.text(found) for name, found in shown.items() if found}
+        DagsterEvent.engine_event(self._plan_context, said, EngineEventData(metadata=metadata))
+        return said
 
     def launched_again(self, step: IStepContext, place: Place) -> None:
         """A step whose launch a run worker before this one did not come to."""
@@ -199,17 +218,51 @@ class Reports:
             EngineEventData(metadata={**_tried(tried), MEMORY_WORKED: _memory(memory)}),
         )
 
+    def left_behind(self, step_key: str, job: str, containers: Sequence[str]) -> None:
+        """The pod of a step that has ended is kept alive by what runs beside it; told once for the same."""
+        self._about_the_run(_left_behind_said(step_key, job, containers))
+
+    def still_there(self, job: str, namespace: str, why: str) -> None:
+        """The Job of a step that has ended could not be deleted."""
+        self._about_the_run(_still_there(job, namespace, why))
+
     def not_deleted(self, step: IStepContext, place: Place, why: str) -> None:
         """A Job is still there."""
         DagsterEvent.engine_event(
             step,
-            f"Could not delete Kubernetes job {place.job}: {why}. It may go on running; delete it with "
-            f"kubectl delete job/{place.job} --namespace {place.namespace}",
+            _still_there(place.job, place.namespace, why),
             EngineEventData(metadata={"job": dg.MetadataValue.text(place.job)}),
         )
 
     def _about_the_run(self, message: str) -> None:
         DagsterEvent.engine_event(self._plan_context, message, EngineEventData())
+
+
+def _taken_said(taken: Taken, owner: Owner | None, way_out: str, *, resumed: bool) -> str:
+    if not resumed:
+        follows = f"Nothing resumes the run, so it fails and its steps end with it. {way_out}"
+    elif owner is not None and owner.kind == "Pod":
+        follows = "Another run worker goes on; the steps that run go with this one's pod and start again."
+    else:
+        follows = "The steps that run go on, and another run worker takes them over."
+    return f"The run worker is taken away: {taken.summary} {follows}"
+
+
+def _left_behind_said(step_key: str, job: str, containers: Sequence[str]) -> str:
+    names = ", ".join(repr(name) for name in containers)
+    keep = f"the container {names} keeps" if len(containers) == 1 else f"the containers {names} keep"
+    return (
+        f'Step "{step_key}" has ended, and {keep} its pod alive: its Kubernetes job {job} is deleted, and so '
+        "are those of further steps like it. Make it a native sidecar, which ends with the step: "
+        "init_containers with restart_policy: Always."
+    )
+
+
+def _still_there(job: str, namespace: str, why: str) -> str:
+    return (
+        f"Could not delete Kubernetes job {job}: {why}. It may go on running; delete it with "
+        f"kubectl delete job/{job} --namespace {namespace}"
+    )
 
 
 def _said(diagnosis: Diagnosis, decision: Decision) -> str:

@@ -6,21 +6,30 @@ Imported when a job uses the executor, not before.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster.execution import (
     DagsterEvent,
+    DagsterExecutionInterruptedError,
     StepDelegatingExecutor,
+    is_interrupted,
+    is_under_way,
     newest_endings,
     policy_of,
+    resumes_allowed,
+    will_be_resumed,
     with_attempts,
 )
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.executor.attempts import Rules
+from dagster_plus_k8s_helpers.executor.deployment import current_deployment
 from dagster_plus_k8s_helpers.executor.history import History, ends_step
 from dagster_plus_k8s_helpers.executor.learned_memory import LearnedMemory
 from dagster_plus_k8s_helpers.executor.memory_ladder import ladder_of_step
 from dagster_plus_k8s_helpers.executor.reports import Reports
+from dagster_plus_k8s_helpers.executor.run_worker import way_out, what_took
 from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings, start_timeout_of_step
 from dagster_plus_k8s_helpers.executor.step_handler import SupervisedStepHandler
 from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
@@ -41,6 +50,7 @@ if TYPE_CHECKING:
         StepHandlerContext,
     )
     from dagster_plus_k8s_helpers.executor.memory_ladder import Memory, MemoryLadder
+    from dagster_plus_k8s_helpers.executor.run_worker import Taken
 
 __all__ = ["SupervisedExecutor"]
 
@@ -66,13 +76,16 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._settings = settings
         self._check_step_health_interval_seconds = _NEVER
         self.stock_step_handler = stock._step_handler  # noqa: SLF001 - it has no getter
-        self._handler = SupervisedStepHandler(self.stock_step_handler, settings, self._track)
+        self._handler = SupervisedStepHandler(
+            self.stock_step_handler, settings, self._track, self._look_at_own_pod
+        )
         self._step_handler = self._handler
         self._resuming = False
         self._seen_storage_ids: set[int] = set()
         self._endings: list[tuple[int, DagsterEvent]] | None = None
         self._late: list[DagsterEvent] = []
         self._plan_steps: dict[str, ExecutionStep] = {}
+        self._taken: Taken | None = None
 
     def ladder_of(self, tags: Mapping[str, str]) -> MemoryLadder | None:
         """The memory ladder that a step climbs when it may start again.
@@ -95,14 +108,59 @@ class SupervisedExecutor(StepDelegatingExecutor):
             self._settings,
             self._history,
             self._reports,
+            namespace=partial(self._handler.namespace_of, plan_context.dagster_run, plan_context.instance),
             has_ended=self._has_ended,
         )
         self._handler.supervisor = self._supervisor
         self._learned_memory = LearnedMemory(plan_context.instance, plan_context.dagster_run)
+        self._handler.will_be_resumed = will_be_resumed(plan_context.instance, plan_context.run_id)
         try:
             yield from super().execute(plan_context, execution_plan)
+            # What a run leaves behind whose steps have ended must not change how it ends.
+            with suppress(Exception):
+                self._supervisor.settle(is_interrupted)
+        except DagsterExecutionInterruptedError as interrupt:
+            raise self._end_of_worker(interrupt) from None
         finally:
             self._supervisor.close()
+
+    def _look_at_own_pod(self) -> None:
+        """Find out what ends this run worker, unless its run has ended or is being cancelled.
+
+        Before the Jobs of its steps are deleted, for which a pod may have all the time that is left to it.
+        """
+        if is_under_way(self._plan_context.instance, self._plan_context.run_id):
+            self._taken = what_took(self._handler.cluster, self._handler.place())
+
+    def _end_of_worker(self, interrupt: DagsterExecutionInterruptedError) -> DagsterExecutionInterruptedError:
+        """What this run worker ends with, when it was told to end.
+
+        A run that is cancelled takes its steps with it. Else the run worker is being taken away: where
+        another one goes on, Dagster lets this one end without a final event; elsewhere the run fails with
+        the cause.
+        """
+        instance, run = self._plan_context.instance, self._plan_context.dagster_run
+        try:
+            if self._taken is None:
+                self._look_at_own_pod()
+            if self._taken is None or not is_under_way(instance, run.run_id):
+                self._handler.terminate_all()
+                return interrupt
+            resumed = will_be_resumed(instance, run.run_id)
+            if resumed:
+                self._supervisor.leave()
+            else:
+                self._handler.terminate_all()
+            out = way_out(
+                run.tags,
+                resumes=resumes_allowed(instance),
+                in_dagster_plus=current_deployment().kind != "local",
+            )
+            said = self._reports.taken(self._taken, self._handler.owner, out, resumed=resumed)
+        # Whether the run goes on is not known, so nothing more is done to its steps.
+        except Exception:  # noqa: BLE001
+            return interrupt
+        return DagsterExecutionInterruptedError(said)
 
     def _pop_events(
         self, instance: dg.DagsterInstance, run_id: str, seen_storage_ids: set[int]

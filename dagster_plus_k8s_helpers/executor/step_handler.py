@@ -6,18 +6,19 @@ Imported when a job uses the executor, not before: what it derives from comes wi
 from __future__ import annotations
 
 import os
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
 
-from dagster_k8s.executor import K8sStepHandler  # noqa: TID253  (see above)
+from dagster_k8s.container_context import K8sContainerContext  # noqa: TID253  (see above)
+from dagster_k8s.executor import K8sStepHandler  # noqa: TID253
 from dagster_k8s.utils import detect_current_namespace  # noqa: TID253
 from kubernetes.client import V1OwnerReference  # noqa: TID253
 
 from dagster_plus_k8s_helpers._dagster.execution import CheckStepHealthResult, DagsterEvent, EngineEventData
-from dagster_plus_k8s_helpers.executor.api_json import name_of, text
 from dagster_plus_k8s_helpers.executor.call_errors import CallError, not_built
 from dagster_plus_k8s_helpers.executor.cluster import Cluster
 from dagster_plus_k8s_helpers.executor.launches import Launch
+from dagster_plus_k8s_helpers.executor.run_worker import owner_in
 from dagster_plus_k8s_helpers.executor.step_memory import memory_in, raise_memory
 from dagster_plus_k8s_helpers.executor.unbuildable import why_not_built
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
@@ -26,9 +27,13 @@ from dagster_plus_k8s_helpers.pod.quantity import Quantity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import dagster as dg
+    from dagster_k8s import K8sRunLauncher
     from kubernetes.client import V1Job
 
     from dagster_plus_k8s_helpers._dagster.execution import StepHandlerContext
+    from dagster_plus_k8s_helpers.executor.api_json import ApiObject
+    from dagster_plus_k8s_helpers.executor.run_worker import Owner
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
     from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
     from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep
@@ -59,15 +64,23 @@ class SupervisedStepHandler(K8sStepHandler):
         stock: The handler of ``k8s_job_executor``.
         settings: Of the executor.
         track: Makes what the supervisor keeps of a step.
+        before_termination: Is called before the first Job is deleted for the end of the run worker.
+
+    Attributes:
+        will_be_resumed: Whether another run worker goes on when this one is gone.
+        owner: What owns the Jobs that were launched; ``None`` while nothing does.
     """
 
     supervisor: Supervisor
+    will_be_resumed = False
+    owner: Owner | None = None
 
     def __init__(
         self,
         stock: K8sStepHandler,
         settings: ExecutorSettings,
         track: Callable[[StepHandlerContext, str, str], TrackedStep],
+        before_termination: Callable[[], None],
     ) -> None:
         self.__dict__.update(stock.__dict__)
         self.cluster = Cluster(stock._api_client.batch_api.api_client, settings.call_timeout)  # noqa: SLF001
@@ -75,7 +88,9 @@ class SupervisedStepHandler(K8sStepHandler):
         self._wants_owner = self._enable_owner_references
         # The stock code asks for the owner while it builds a Job; here a launch's own thread does.
         self._enable_owner_references = False
-        self._api_client = _Captured(self.cluster)
+        self._api_client = _Captured()
+        self._before_termination = before_termination
+        self._own_pod: ApiObject | None = None
         self._deletions: dict[str, Any] | None = None
         self.free_attempts: dict[str, int] = {}
 
@@ -117,7 +132,21 @@ class SupervisedStepHandler(K8sStepHandler):
 
     def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Delete the Job of a step; the first call deletes those of all steps at once."""
-        key = self._get_step_key(step_handler_context)
+        if self._deletions is None:
+            # Whatever is wrong with it, the Jobs have to go.
+            with suppress(Exception):
+                self._before_termination()
+        yield from self._terminate(self._get_step_key(step_handler_context))
+
+    def terminate_all(self) -> None:
+        """Delete the Jobs of all steps, unless that was begun.
+
+        Dagster's loop deletes none where run monitoring would replace the run worker, cancelled or not.
+        """
+        for key in self.supervisor.open_steps() if self._deletions is None else ():
+            list(self._terminate(key))
+
+    def _terminate(self, key: str) -> Iterator[DagsterEvent]:
         if self._deletions is None:
             self._deletions = self.supervisor.delete_all(_DELETION_SECONDS)
         step, deletion = self.supervisor.step(key), self._deletions.get(key)
@@ -155,6 +184,12 @@ class SupervisedStepHandler(K8sStepHandler):
     def _namespace(self, step_handler_context: StepHandlerContext) -> str:
         return str(self._get_container_context(step_handler_context).namespace or "default")
 
+    def namespace_of(self, run: dg.DagsterRun, instance: dg.DagsterInstance) -> str:
+        """Where the Jobs of a run's steps are, of which no op tag says otherwise."""
+        launcher = cast("K8sRunLauncher", instance.run_launcher)
+        context = K8sContainerContext.create_for_run(run, launcher, include_run_tags=False)
+        return str(context.merge(self._executor_container_context).namespace or "default")
+
     def _set_memory(self, key: str, step: TrackedStep, job: V1Job) -> None:
         """Give the Job what its attempt is to have, and note what it really gets."""
         attempts, before = self.supervisor.history.attempts[key], memory_in(job)
@@ -178,24 +213,37 @@ class SupervisedStepHandler(K8sStepHandler):
             priority=_priority(context.step_tags[key].get(_PRIORITY_TAG)),
         )
 
+    def place(self) -> tuple[str, str] | None:
+        """Namespace and name of the pod that this process runs in; ``None`` outside of one."""
+        name = os.environ.get("HOSTNAME", "")
+        here = detect_current_namespace(self._kubeconfig_file) if name else None
+        return (here, name) if here else None
+
     def _with_owner(self, job: V1Job, namespace: str) -> V1Job:
-        """The Job, to go when the run's pod goes."""
-        owner = self._owner(namespace) if self._wants_owner else None
+        """The Job, to go when the run's pod goes, or the Job of that pod."""
+        owner = self._owner_in(namespace) if self._wants_owner else None
         if owner is not None:
-            name, uid = owner
-            others = [other for other in job.metadata.owner_references or () if other.uid != uid]
-            reference = V1OwnerReference(api_version="v1", kind="Pod", name=name, uid=uid)
+            self.owner = owner
+            others = [other for other in job.metadata.owner_references or () if other.uid != owner.uid]
+            reference = V1OwnerReference(
+                api_version=owner.api_version, kind=owner.kind, name=owner.name, uid=owner.uid
+            )
             job.metadata.owner_references = [reference, *others]
         return job
 
-    def _owner(self, namespace: str) -> tuple[str, str] | None:
-        """Name and uid of the run's pod, if it can own what is in a namespace."""
+    def _owner_in(self, namespace: str) -> Owner | None:
+        """What of the run worker can own what is in a namespace."""
         try:
-            here = detect_current_namespace(self._kubeconfig_file) if os.environ.get("HOSTNAME") else None
-            if here and here != namespace:
+            place = self.place()
+            if place is None:
+                return None
+            here, name = place
+            if here != namespace:
                 self.supervisor.note(_OWNER_ELSEWHERE.format(here=here, there=namespace))
                 return None
-            found: tuple[str, str] | None = self._detect_current_name_and_uid() if here else None
+            if self._own_pod is None:
+                self._own_pod = self.cluster.pod(here, name)
+            return owner_in(self._own_pod, resumed=self.will_be_resumed)
         except CallError as error:
             if error.is_passing:
                 raise
@@ -203,8 +251,6 @@ class SupervisedStepHandler(K8sStepHandler):
         # A step can do without an owner, whatever is wrong with where it is looked for.
         except Exception as error:  # noqa: BLE001
             said = f"{type(error).__name__}: {error}"
-        else:
-            return found
         self._wants_owner = False
         self.supervisor.note(_CANNOT_OWN.format(said=said))
         return None
@@ -213,9 +259,7 @@ class SupervisedStepHandler(K8sStepHandler):
 class _Captured:
     """Stands where the stock code has its client: keeps the Job that it would create."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._job: V1Job | None = None
+    _job: V1Job | None = None
 
     def create_namespaced_job_with_retries(self, body: V1Job, namespace: str) -> None:  # noqa: ARG002
         self._job = body
@@ -223,10 +267,6 @@ class _Captured:
     def take(self) -> V1Job:
         job, self._job = self._job, None
         return job
-
-    def get_pod_by_name(self, pod_name: str, namespace: str) -> Any:
-        pod = self._cluster.pod(namespace, pod_name)
-        return SimpleNamespace(metadata=SimpleNamespace(name=name_of(pod), uid=text(pod, "metadata", "uid")))
 
 
 def _priority(written: str | None) -> int:

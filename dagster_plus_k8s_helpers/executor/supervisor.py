@@ -15,6 +15,7 @@ from dagster_plus_k8s_helpers.executor.deletions import Deletions
 from dagster_plus_k8s_helpers.executor.diagnosis_kind import Diagnosis, DiagnosisKind
 from dagster_plus_k8s_helpers.executor.endings import Endings
 from dagster_plus_k8s_helpers.executor.launches import LaunchQueue, RateLimit
+from dagster_plus_k8s_helpers.executor.leftovers import LAST_LOOK_INTERVAL, Leftovers
 from dagster_plus_k8s_helpers.executor.lookout import Lookout, Nodes, Watched
 from dagster_plus_k8s_helpers.executor.looks import Looks
 from dagster_plus_k8s_helpers.executor.outage import Outage
@@ -27,11 +28,12 @@ from dagster_plus_k8s_helpers.executor.tracked_step import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dagster_plus_k8s_helpers.executor.cluster import Cluster
     from dagster_plus_k8s_helpers.executor.history import History
     from dagster_plus_k8s_helpers.executor.launches import Launch, Launched
+    from dagster_plus_k8s_helpers.executor.leftovers import Remains
     from dagster_plus_k8s_helpers.executor.lookout import Look, Observation
     from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
     from dagster_plus_k8s_helpers.executor.reports import Reports
@@ -53,6 +55,7 @@ class Supervisor:
         settings: How to.
         history: What the event log says of the steps.
         reports: Where events go.
+        namespace: Says where the Jobs of steps are.
         has_ended: Whether the event log has an ending of a step, by its key, that nobody has read yet.
     """
 
@@ -64,6 +67,7 @@ class Supervisor:
         history: History,
         reports: Reports,
         *,
+        namespace: Callable[[], str],
         has_ended: Callable[[str], bool],
     ) -> None:
         self.history = history
@@ -78,7 +82,9 @@ class Supervisor:
         self._looks = Looks(lookout, self._outage, settings.health_check_interval)
         self._steps: dict[str, TrackedStep] = {}
         self._deletions = Deletions(cluster)
-        self._cancelled = False
+        self._leftovers = Leftovers(self._deletions, reports)
+        self._namespace = namespace
+        self._hurries = False
         self._nodes = Nodes()
         self._said: set[str] = set()
         self._notes: list[str] = []
@@ -139,6 +145,7 @@ class Supervisor:
             elif step.created and seen is not None:
                 self._safely(partial(self._take_observation, key, step, seen))
         self._finish_endings()
+        self._look_after_ended(look)
         while self._notes:
             text = self._notes.pop()
             self._say_once(text, text)
@@ -160,7 +167,7 @@ class Supervisor:
         Args:
             seconds: How long to wait for all of them together.
         """
-        self._cancelled = True
+        self._hurries = True
         never = self._launches.withdraw(step.job_name for step in self._steps.values())
         deletions = {
             key: self._deletions.submit(
@@ -175,15 +182,39 @@ class Supervisor:
         wait(deletions.values(), seconds)
         return deletions
 
+    def settle(self, is_interrupted: Callable[[], bool]) -> None:
+        """Look after the Jobs of the steps, when all have ended: nobody will look again.
+
+        Args:
+            is_interrupted: Whether the run worker has been told to end.
+        """
+
+        def look() -> Mapping[str, Remains | None]:
+            self._looks.begin(self._watched(), within=LAST_LOOK_INTERVAL)
+            found = self.collect()[1]
+            return found.remains if found is not None else {}
+
+        self._look_after_ended(None)
+        self._leftovers.settle(look, is_interrupted)
+
+    def open_steps(self) -> list[str]:
+        """The keys of steps that have been launched and have not ended."""
+        return [key for key in self._steps if self.history.is_open(key)]
+
+    def leave(self) -> None:
+        """Create no more Jobs: the run worker ends, and waits for no call."""
+        self._hurries = True
+        self._launches.withdraw(step.job_name for step in self._steps.values())
+
     def step(self, step_key: str) -> TrackedStep | None:
         """What is known of a step."""
         return self._steps.get(step_key)
 
     def close(self) -> None:
-        """End the threads; those of a run that is cancelled have no time to be waited for."""
-        self._launches.close(wait=not self._cancelled)
-        self._deletions.close(wait=not self._cancelled)
-        self._looks.close(wait=not self._cancelled)
+        """End the threads; a run worker that was told to end has no time to wait for them."""
+        self._launches.close(wait=not self._hurries)
+        self._deletions.close(wait=not self._hurries)
+        self._looks.close(wait=not self._hurries)
 
     def _take_launch(self, result: Launched) -> None:
         key = result.launch.step_key
@@ -301,9 +332,17 @@ class Supervisor:
                 self._reports.not_deleted(step.context, step.place, str(error))
             self._endings.end(key, step, step.ending, self._nodes.largest_memory)
 
+    def _look_after_ended(self, look: Look | None) -> None:
+        """Steps that have ended leave Jobs behind that something beside them may keep."""
+        while self.history.ended_jobs:
+            job_name, key = self.history.ended_jobs.popitem()
+            self._leftovers.add(job_name, key, self._namespace())
+        if look is not None:
+            self._leftovers.see(look.remains)
+
     def _watched(self) -> list[Watched]:
         held = self.history.interrupted
-        return [
+        return self._leftovers.watched() + [
             Watched(step.job_name, step.namespace, step.since, interrupted=key in held)
             for key, step in self._steps.items()
             if (step.created or key in held) and not step.failing

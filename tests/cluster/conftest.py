@@ -14,6 +14,8 @@ import step_runs
 import yaml
 from api_proxy import ApiProxy
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.launcher import WorkerStatus
+from dagster._serdes import ConfigurableClassData
 from kubernetes.client import ApiException, BatchV1Api, CoreV1Api, V1Eviction, V1ObjectMeta
 from kubernetes.config import new_client_from_config
 from scenarios import pod, success
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 PREFIX = "DAGSTER_PLUS_K8S_TEST_"
 NEEDED = ("KUBECONFIG", "DAGSTER_HOME", f"{PREFIX}IMAGE")
 LABEL = "dagster-plus-k8s-test"
+STEPS = "app.kubernetes.io/component=step_worker"
+WORKERS = "app.kubernetes.io/component=run_worker"
+# Where the pods have a kubeconfig instead of a service account.
+POD_KUBECONFIG = f"{PREFIX}POD_KUBECONFIG"
 
 
 class RealCluster:
@@ -57,6 +63,27 @@ class RealCluster:
         body = V1Eviction(metadata=V1ObjectMeta(name=running, namespace=self.namespace))
         self._core.create_namespaced_pod_eviction(running, self.namespace, body)
 
+    def evict_worker(self, run: StepRun) -> None:
+        """Ask for an eviction of the run worker's pod."""
+        name = self._worker(run)
+        body = V1Eviction(metadata=V1ObjectMeta(name=name, namespace=self.namespace))
+        self._core.create_namespaced_pod_eviction(name, self.namespace, body)
+
+    def delete_worker(self, run: StepRun) -> None:
+        """Delete the run worker's pod, and not its Job."""
+        self._core.delete_namespaced_pod(self._worker(run), self.namespace)
+
+    def worker_has_ended(self, run: StepRun) -> bool:
+        """Whether run monitoring would find that the run has no run worker."""
+        health = run.instance.run_launcher.check_run_worker_health(run.status)
+        return health.status is WorkerStatus.FAILED
+
+    def _worker(self, run: StepRun) -> str:
+        selector = f"dagster/run-id={run.run_id},{WORKERS}"
+        pods = self._core.list_namespaced_pod(self.namespace, label_selector=selector).items
+        (running,) = [item.metadata.name for item in pods if item.status.phase == "Running"]
+        return str(running)
+
     def make_schedulable(self, _run: StepRun, _step: str) -> None:
         """Label a node that takes pods."""
         nodes = [
@@ -70,14 +97,17 @@ class RealCluster:
         self._labelled.append(name)
 
     def jobs(self, run: StepRun) -> list[str]:
-        """Those that are there, also when they are being deleted."""
-        found = self._batch.list_namespaced_job(self.namespace, label_selector=f"dagster/run-id={run.run_id}")
+        """Those of steps that are there, also when they are being deleted."""
+        return self._jobs(f"dagster/run-id={run.run_id},{STEPS}")
+
+    def _jobs(self, selector: str) -> list[str]:
+        found = self._batch.list_namespaced_job(self.namespace, label_selector=selector)
         return [job.metadata.name for job in found.items]
 
     def clean_up(self, run: StepRun) -> None:
         """Delete the Jobs of a run with their pods, take labels off nodes, and close the proxy."""
         self.api.close()
-        for name in self.jobs(run) if run.run_id else ():
+        for name in self._jobs(f"dagster/run-id={run.run_id}") if run.run_id else ():
             try:
                 self._batch.delete_namespaced_job(name, self.namespace, propagation_policy="Background")
             except ApiException as error:
@@ -116,6 +146,16 @@ class ClusterRun(StepRun):
             **executor,
         }
 
+    def describe_in_pods(self, steps: dict[str, dict[str, Any]], executor: dict[str, Any]) -> None:
+        """Say what the job is made of; the run worker goes to the API server itself."""
+        self.describe(steps, {**executor, **in_pods(), "owner_references": True})
+
+    def ref_in_pods(self) -> InstanceRef:
+        """The instance, whose launcher finds the API server from within a pod."""
+        config = launcher(self._cluster)["run_launcher"]["config"] | in_pods()
+        data = ConfigurableClassData("dagster_k8s", "K8sRunLauncher", yaml.safe_dump(config))
+        return self.instance.get_ref()._replace(run_launcher_data=data)
+
     def job(self) -> ReconstructableJob:
         """As it is, started by ``python -m``: an image may have Python on its PATH and not ``dagster``."""
         job = super().job()
@@ -132,6 +172,12 @@ class ClusterRun(StepRun):
             self.instance.delete_run(self.run_id)
         else:
             self._cluster.clean_up(self)
+
+
+def in_pods() -> dict[str, Any]:
+    """How the API server is reached from within a pod."""
+    kubeconfig = os.environ.get(POD_KUBECONFIG)
+    return {"load_incluster_config": kubeconfig is None, "kubeconfig_file": kubeconfig}
 
 
 def launcher(cluster: RealCluster) -> dict[str, Any]:

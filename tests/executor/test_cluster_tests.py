@@ -38,6 +38,7 @@ def run_on(
         "DAGSTER_PLUS_K8S_TEST_IMAGE": "tests:1",
         "DAGSTER_PLUS_K8S_TEST_NAMESPACE": "etl",
         "DAGSTER_PLUS_K8S_TEST_VALUES": str(values),
+        "DAGSTER_PLUS_K8S_TEST_POD_KUBECONFIG": str(server.kubeconfig),
     }
     command = [sys.executable, "-m", "pytest", "-m", "cluster", "tests/cluster", "-k", which]
     return subprocess.run(
@@ -53,10 +54,12 @@ def run_on(
 def test_they_run_as_their_guide_says(
     running_api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = run_on(running_api_server, "early_ttl or cancelled", tmp_path, monkeypatch)
+    result = run_on(
+        running_api_server, "early_ttl or worker_evicted or worker_deleted", tmp_path, monkeypatch
+    )
 
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "2 passed" in result.stdout
+    assert "3 passed" in result.stdout
     jobs = running_api_server.played.values()
     assert {running_api_server.namespaces[job.name] for job in jobs} == {"etl"}
     assert {job.labels["team"] for job in jobs} == {"tests"}

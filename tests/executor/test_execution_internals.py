@@ -5,9 +5,13 @@ from __future__ import annotations
 import inspect
 
 import pytest
+from dagster._core.execution.api import job_execution_iterator
+from dagster._core.execution.plan.active import ActiveExecution
 from dagster._core.executor.step_delegating import StepDelegatingExecutor
 from dagster._core.executor.step_delegating.step_handler.base import StepHandlerContext
+from dagster._core.instance.methods.run_launcher_methods import RunLauncherMethods
 from dagster._grpc.types import ExecuteStepArgs
+from dagster_k8s import K8sRunLauncher
 from dagster_k8s.executor import K8sStepHandler
 
 
@@ -41,8 +45,18 @@ def test_what_is_overridden_or_rebuilt_takes_what_it_took(method: object, parame
                 "if self._enable_owner_references:",
             ],
         ),
-        (K8sStepHandler._detect_current_name_and_uid, ["self._api_client.get_pod_by_name("]),
         (StepDelegatingExecutor.execute, ["self._pop_events(", "self._check_step_health_interval_seconds"]),
+        (
+            StepDelegatingExecutor.execute,
+            ["if not plan_context.instance.run_will_resume(plan_context.run_id):"],
+        ),
+        (job_execution_iterator, ["elif job_context.instance.run_will_resume(job_context.run_id):"]),
+        (ActiveExecution.__exit__, ["raise DagsterExecutionInterruptedError("]),
+        (
+            RunLauncherMethods.run_will_resume,
+            ["self.run_monitoring_enabled", "self.run_monitoring_max_resume_run_attempts"],
+        ),
+        (K8sRunLauncher, ["def supports_run_worker_crash_recovery(self)"]),
     ],
 )
 def test_the_stock_code_does_what_is_built_upon(owner: object, used: list[str]) -> None:

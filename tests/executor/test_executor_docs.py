@@ -12,8 +12,10 @@ from recordings import recording
 from dagster_plus_k8s_helpers import MemoryLadder, diagnose, k8s_executor
 from dagster_plus_k8s_helpers.executor.attempts import Attempts, Rules, decide
 from dagster_plus_k8s_helpers.executor.call_errors import answered, late
+from dagster_plus_k8s_helpers.executor.failed_pod import disrupted
 from dagster_plus_k8s_helpers.executor.memory_ladder import Memory
-from dagster_plus_k8s_helpers.executor.reports import _said
+from dagster_plus_k8s_helpers.executor.reports import _left_behind_said, _said, _taken_said
+from dagster_plus_k8s_helpers.executor.run_worker import Taken, way_out
 from dagster_plus_k8s_helpers.executor.step_handler import _OWNER_ELSEWHERE
 from dagster_plus_k8s_helpers.executor.supervisor import _LIMITATIONS
 from dagster_plus_k8s_helpers.executor.tracked_step import TrackedStep, unexplained_wait
@@ -96,6 +98,21 @@ def test_the_guide_quotes_what_is_told_of_bad_answers_and_late_starts() -> None:
     step = TrackedStep(None, "job", "default", Rules(None, None, 0), 600.0, 0.0)  # type: ignore[arg-type]
     assert f'Step "train" waits: {unexplained_wait(step, 300.0)}' in lines
     assert unexplained_wait(step, 299.0) is None
+
+
+def test_the_guide_quotes_what_is_said_of_a_run_worker_that_is_taken_away() -> None:
+    evicted = disrupted(recording("evicted-api")["pods"][0])
+    assert evicted is not None
+    deleted = Taken("The pod dagster-run-7c1e-x on the node node1 is being deleted. Its node is cordoned.")
+    out = way_out({}, resumes=0, in_dagster_plus=True)
+    lines = GUIDE.splitlines()
+
+    assert _taken_said(Taken(evicted.summary), None, out, resumed=True) in lines
+    assert _taken_said(deleted, None, out, resumed=False) in lines
+
+
+def test_the_guide_quotes_what_is_said_of_a_pod_that_is_kept_alive() -> None:
+    assert _left_behind_said("train", "dagster-step-3f0a", ["cloud-sql-proxy"]) in GUIDE.splitlines()
 
 
 def test_the_guide_lists_every_setting() -> None:

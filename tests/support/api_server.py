@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -125,6 +125,11 @@ class ApiServer:
         """The Jobs of a step, by attempt, deleted ones too."""
         return [job for job in self.played.values() if job.labels.get("dagster/op") == step_key]
 
+    def workers(self) -> list[PlayedJob]:
+        """The Jobs of run workers, in the order of their creation."""
+        component = "app.kubernetes.io/component"
+        return [job for job in self.played.values() if job.labels.get(component) == "run_worker"]
+
     def count(self, what: str) -> int:
         """How many calls, such as ``"GET jobs"``."""
         return self.calls[what]
@@ -203,6 +208,9 @@ class ApiServer:
                 return 404, {"kind": "Status", "status": "Failure", "code": 404}
             self.deleted.append(name)
             self.played[name].stop()
+            for owned in self._live():
+                if owned.owners & {self.played[name].uid, f"{self.played[name].uid}-pod"}:
+                    self.delete(owned.name)
         return 200, {"kind": "Status"}
 
     def live_jobs(self) -> list[str]:
@@ -270,7 +278,20 @@ class ApiServer:
             }
         if resource == "secrets":
             return self._object(split.path)
-        return self._content(method, resource, name, query, body, wants_log=parts[-1] == "log")
+        taken = self._taken(method, name, is_eviction=parts[-1] == "eviction")
+        return taken or self._content(method, resource, name, query, body, wants_log=parts[-1] == "log")
+
+    def _taken(self, method: str, name: str, *, is_eviction: bool) -> tuple[int, Any] | None:
+        """The answer to an eviction or deletion of a pod; nothing when the call is neither."""
+        pod = next((job for job in self.played.values() if job.pod_name == name), None)
+        if pod is not None and is_eviction:
+            pod.evict()
+            return 201, {"kind": "Status"}
+        if pod is not None and method == "DELETE":
+            pod.release(replace(pod.play, deleting=True))
+            pod.stop()
+            return 200, {}
+        return None
 
     def _content(
         self,
@@ -316,7 +337,8 @@ class ApiServer:
 
     def _read(self, resource: str, name: str) -> tuple[int, Any]:
         if resource == "pods":
-            return 200, {"metadata": {"name": name, "uid": f"uid-of-{name}"}}
+            found = next((job.pod() for job in self.played.values() if job.pod_name == name), None)
+            return 200, found or {"metadata": {"name": name, "uid": f"uid-of-{name}"}}
         if name not in self.live_jobs():
             return 404, {"kind": "Status", "status": "Failure", "code": 404}
         return 200, self.played[name].job()

@@ -9,12 +9,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from recordings import recording
+from recordings import FOLDER, recording
 from step_processes import StepProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+# What the kubernetes package insists on.
+_DESCRIBED = {"image": "project:1", "imageID": "project@sha256:1"}
 RUNNING = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
 
 
@@ -34,6 +36,7 @@ class Play:
         limit_range: The memory limit that a container gets whose Job has none.
         pends: Whether the container is being created for ever, and nothing says why.
         injected: Containers that a webhook puts in front of the step's own, and that never end.
+        deleting: Whether the pod is being deleted.
     """
 
     recorded: str = ""
@@ -46,6 +49,7 @@ class Play:
     limit_range: str = ""
     pends: bool = False
     injected: tuple[str, ...] = ()
+    deleting: bool = False
 
 
 class PlayedJob:
@@ -79,6 +83,17 @@ class PlayedJob:
         if play.runs and self.process is None:
             self._start()
 
+    def evict(self) -> None:
+        """Have its pod say that it is evicted, and end, as a drain does: in this order."""
+        # There is nothing to wait for: the folder exists.
+        self.release(Play("evicted-api", runs=False, killed_at=FOLDER, signal=signal.SIGTERM))
+        self._shown()
+
+    @property
+    def owners(self) -> set[str]:
+        """The uids of what it is to be deleted with."""
+        return {reference["uid"] for reference in self.body["metadata"].get("ownerReferences", ())}
+
     def stop(self) -> None:
         """End the process, as a deletion does."""
         if self.process is not None and self.process.poll() is None:
@@ -102,6 +117,10 @@ class PlayedJob:
             return None
         template = self.body["spec"]["template"]
         metadata = self._metadata(self.pod_name)
+        metadata["uid"] = f"{self.uid}-pod"
+        metadata["ownerReferences"] = [
+            {"apiVersion": "batch/v1", "kind": "Job", "name": self.name, "uid": self.uid, "controller": True}
+        ]
         metadata["labels"] = {
             **template["metadata"]["labels"],
             "job-name": self.name,
@@ -109,6 +128,8 @@ class PlayedJob:
         }
         if shown is not None and (gone := shown["pods"][0]["metadata"].get("deletionTimestamp")):
             metadata["deletionTimestamp"] = gone
+        if self.play.deleting:
+            metadata["deletionTimestamp"] = self.created
         spec = {**template["spec"], "nodeName": "node1"}
         if self.play.limit_range:
             default = {"limits": {"memory": self.play.limit_range}}
@@ -145,7 +166,7 @@ class PlayedJob:
         # The image's Python, and its `dagster`, are those of this interpreter.
         arguments = container["args"]
         arguments = arguments[2:] if arguments[:2] == ["python", "-m"] else arguments
-        self.process = StepProcess(arguments, {**os.environ, **environment})
+        self.process = StepProcess(arguments, {**os.environ, **environment, "HOSTNAME": self.pod_name})
 
     def _metadata(self, name: str) -> dict[str, Any]:
         return {
@@ -185,11 +206,11 @@ class PlayedJob:
 
     def _pod_status(self, shown: dict[str, Any] | None) -> dict[str, Any]:
         if shown is not None:
-            status: dict[str, Any] = shown["pods"][0]["status"]
-            for container in status.get("containerStatuses", []):
+            recorded: dict[str, Any] = shown["pods"][0]["status"]
+            for container in recorded.get("containerStatuses", []):
                 # The amounts are those of the Job that is played, not of the one that was recorded.
                 container.pop("resources", None)
-            return status
+            return recorded
         if self.play.pends:
             waiting = {"waiting": {"reason": "ContainerCreating"}}
             beings = [{"name": "dagster", "restartCount": 0, "state": waiting}]
@@ -201,7 +222,18 @@ class PlayedJob:
             else {"terminated": {"exitCode": code & 255, "reason": "Error" if code else "Completed"}}
         )
         phase = "Running" if code is None else "Failed" if code else "Succeeded"
-        return {"phase": phase, "containerStatuses": [{"name": "dagster", "restartCount": 0, "state": state}]}
+        container = {
+            "name": "dagster",
+            **_DESCRIBED,
+            "ready": code is None,
+            "restartCount": 0,
+            "state": state,
+        }
+        status: dict[str, Any] = {"phase": phase, "containerStatuses": [container]}
+        if self._signalled and self._recorded is not None and self._recorded["pods"]:
+            # What takes a pod away stands on it before it gets the signal.
+            status["conditions"] = self._recorded["pods"][0]["status"].get("conditions", [])
+        return status
 
 
 def _ended_well(recorded: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from api_proxy import Refusals
-from step_runs import eventually
+from step_runs import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,11 +32,20 @@ class Cluster(Protocol):
     def evict(self, run: StepRun, step: str) -> None:
         """Evict the pod of a step through the API, as a drain does."""
 
+    def evict_worker(self, run: StepRun) -> None:
+        """Evict the pod of the run worker, as a drain does."""
+
+    def delete_worker(self, run: StepRun) -> None:
+        """Delete the pod of the run worker."""
+
+    def worker_has_ended(self, run: StepRun) -> bool:
+        """Whether the newest run worker's pod has ended."""
+
     def make_schedulable(self, run: StepRun, step: str) -> None:
         """Have a node that takes a step with the tags `unschedulable`."""
 
     def jobs(self, run: StepRun) -> list[str]:
-        """Names of the run's Jobs that are there."""
+        """Names of the Jobs of the run's steps that are there."""
 
 
 def container(**fields: Any) -> Tags:
@@ -250,15 +259,79 @@ def early_ttl(run: StepRun, cluster: Cluster) -> None:
 
 
 def cancelled(run: StepRun, cluster: Cluster) -> None:
-    """A run worker that is told to end takes the Jobs of its steps with it."""
+    """A run that is cancelled takes the Jobs of its steps with it, also where its worker would be replaced."""
+    run.resumes = 3
     run.describe({"a": {"does": "wait"}, "b": {"does": "wait"}}, {})
     run.start_worker()
     eventually(lambda: run.begun("a") and run.begun("b"), "both begin")
+    run.instance.report_run_canceling(run.status)
     run.worker.send_signal(signal.SIGTERM)
     assert not run.finish()
 
     eventually(lambda: cluster.jobs(run) == [], "the Jobs are gone")
-    assert run.said("Could not delete") == []
+    assert run.said("Could not delete") == run.said("taken away") == []
+    assert run.status.status.value == "CANCELED"
+
+
+def worker_signalled(run: StepRun, cluster: Cluster) -> None:
+    """A run worker that gets SIGTERM, twice, while nobody cancels its run; and another that goes on."""
+    run.resumes = 3
+    run.describe({"a": {"does": "wait"}, "b": {"does": "wait"}, "c": {"after": ["a"]}}, {})
+    run.start_worker()
+    eventually(lambda: run.begun("a") and run.begun("b"), "both begin")
+    for _ in range(2):
+        run.worker.send_signal(signal.SIGTERM)
+    run.worker.wait(PATIENCE)
+    assert run.status.status.value == "STARTED", run.messages()
+    assert len(cluster.jobs(run)) == 2
+    run.release("a")
+    eventually(lambda: ends(run, "a"), "a succeeds while nobody looks")
+    run.start_worker(resume=True)
+    eventually(lambda: ends(run, "c"), "c succeeds")
+    run.release("b")
+    assert run.finish(), run.messages()
+
+    assert [ends(run, step) for step in "abc"] == [["STEP_SUCCESS"]] * 3
+    assert [run.begun(step) for step in "abc"] == [1, 1, 1]
+    assert len(run.said("The run worker is taken away: ")) == 1
+
+
+def worker_evicted(run: StepRun, cluster: Cluster) -> None:
+    """A run worker whose pod is evicted: its steps go on, and another takes them over."""
+    run.resumes = 3
+    run.describe_in_pods({"a": {"does": "wait"}, "b": {"after": ["a"]}}, {})
+    run.launch_worker()
+    eventually(lambda: run.begun("a"), "a begins")
+    cluster.evict_worker(run)
+    eventually(lambda: cluster.worker_has_ended(run), "the run worker ends")
+    assert not run.status.is_finished, run.messages()
+    run.launch_worker(resume=1)
+    eventually(lambda: run.said("Checking on status of in-progress step a"), "another takes over")
+    run.release("a")
+    assert run.ends(), run.messages()
+
+    assert [ends(run, step) for step in "ab"] == [["STEP_SUCCESS"]] * 2
+    assert [run.begun(step) for step in "ab"] == [1, 1]
+    (said,) = run.said("The run worker is taken away: ")
+    assert "was evicted through the API: the node is drained or scaled down" in said
+    assert said.endswith("The steps that run go on, and another run worker takes them over.")
+
+
+def worker_deleted(run: StepRun, cluster: Cluster) -> None:
+    """A run worker whose pod is deleted, where nothing replaces it: the run fails at once, and says why."""
+    run.describe_in_pods({"a": {"does": "wait"}}, {})
+    run.launch_worker()
+    eventually(lambda: run.begun("a"), "a begins")
+    cluster.delete_worker(run)
+    assert not run.ends()
+
+    eventually(lambda: cluster.jobs(run) == [], "the Job of a is gone")
+    (failure,) = run.events("PIPELINE_FAILURE")
+    assert failure.job_failure_data.error is not None
+    (said,) = run.said("The run worker is taken away: ")
+    assert said in failure.job_failure_data.error.message
+    assert " is being deleted." in said
+    assert "Nothing resumes the run, so it fails and its steps end with it. Give the job the tag" in said
 
 
 def resumed(run: StepRun, _cluster: Cluster) -> None:
@@ -299,6 +372,9 @@ SCENARIOS: dict[str, Callable[[StepRun, Cluster], None]] = {
         lagging_cache,
         early_ttl,
         cancelled,
+        worker_signalled,
+        worker_evicted,
+        worker_deleted,
         resumed,
     )
 }

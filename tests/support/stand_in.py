@@ -37,11 +37,24 @@ class StandIn:
         job.stop()
         job.release(Play("evicted-api", runs=False))
 
+    def evict_worker(self, _run: StepRun) -> None:
+        self.server.workers()[-1].evict()
+
+    def delete_worker(self, _run: StepRun) -> None:
+        job = self.server.workers()[-1]
+        job.release(Play(deleting=True))
+        job.stop()
+
+    def worker_has_ended(self, _run: StepRun) -> bool:
+        process = self.server.workers()[-1].process
+        return process is not None and process.poll() is not None
+
     def make_schedulable(self, _run: StepRun, step: str) -> None:
         self.server.of_step(step)[-1].release(Play())
 
     def jobs(self, _run: StepRun) -> list[str]:
-        return self.server.live_jobs()
+        workers = {job.name for job in self.server.workers()}
+        return [name for name in self.server.live_jobs() if name not in workers]
 
 
 class ProxiedRun(StepRun):

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,17 @@ _FORKS.set_forkserver_preload(
         __name__,
     ]
 )
+
+
+@cache
+def warm() -> None:
+    """Have the forks' parent ready, which takes it longer than a call to an API server may."""
+    process = _FORKS.Process(target=_nothing)
+    process.start()
+    process.join()
+
+
+def _nothing() -> None: ...
 
 
 class StepProcess:

@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import step_jobs
+from dagster._daemon.monitoring.run_monitoring import RESUME_RUN_LOG_MESSAGE
 from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
+from dagster_k8s import K8sRunLauncher
+from dagster_k8s.job import get_job_name_from_run_id
 from step_processes import StepProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pytest
     from api_proxy import ApiProxy
     from api_server import ApiServer
     from dagster._core.events import DagsterEvent
+    from dagster._core.instance.ref import InstanceRef
+    from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.execution.api import execute_run
 
@@ -73,6 +78,8 @@ class StepRun:
 
     # How long a pod of a scenario about waiting may take; a real one has its image to fetch first.
     start_timeout = 1.0
+    # How often run monitoring is said to replace the run worker.
+    resumes = 0
 
     def __init__(
         self, instance: dg.DagsterInstance, server: ApiServer, folder: Path, environment: pytest.MonkeyPatch
@@ -95,6 +102,10 @@ class StepRun:
         self._environment.setenv(step_jobs.FOLDER, str(self.folder))
         self._environment.setenv("DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS", "0.05")
         self._environment.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+    def describe_in_pods(self, steps: dict[str, dict[str, Any]], executor: dict[str, Any]) -> None:
+        """Say what the job is made of whose run worker is in a pod."""
+        self.describe(steps, executor)
 
     @property
     def kubeconfig(self) -> str:
@@ -139,10 +150,63 @@ class StepRun:
                 job.get_definition(), job_code_origin=job.get_python_origin()
             ).run_id
         kind = ResumeRunArgs if resume else ExecuteRunArgs
-        arguments = kind(job.get_python_origin(), self.run_id, self.instance.get_ref())
+        arguments = kind(job.get_python_origin(), self.run_id, self.monitored(self.instance.get_ref()))
         entry_point = len(job.repository.entry_point)
         command = ["dagster", *arguments.get_command_args()[entry_point:]]
         self._process = StepProcess([part for part in command if part], os.environ)
+
+    def launch_worker(self, *, resume: int = 0) -> None:
+        """Begin the run in a run worker's own pod; or go on with it there, as run monitoring does.
+
+        Args:
+            resume: How many run workers there were before, less one.
+        """
+        job = self.job()
+        if not resume:
+            env = [{"name": name, "value": os.environ[name]} for name in self.in_pods(os.environ)]
+            self.run_id = self.instance.create_run_for_job(
+                job.get_definition(),
+                job_code_origin=job.get_python_origin(),
+                tags={"dagster-k8s/config": json.dumps({"container_config": {"env": env}})},
+            ).run_id
+        run = self.instance.get_run_by_id(self.run_id)
+        assert run is not None
+        if resume:
+            self.instance.report_engine_event(RESUME_RUN_LOG_MESSAGE, run)
+        kind = ResumeRunArgs if resume else ExecuteRunArgs
+        arguments = kind(job.get_python_origin(), self.run_id, self.monitored(self.ref_in_pods()))
+        launcher = self.instance.run_launcher
+        assert isinstance(launcher, K8sRunLauncher)
+        launcher._launch_k8s_job_with_args(
+            get_job_name_from_run_id(self.run_id, resume), arguments.get_command_args(), run
+        )
+
+    def in_pods(self, environment: Mapping[str, str]) -> list[str]:
+        """Names of the variables that a run worker's pod has to be given."""
+        return [
+            name for name in (step_jobs.STEPS, step_jobs.EXECUTOR, step_jobs.FOLDER) if name in environment
+        ]
+
+    def ref_in_pods(self) -> InstanceRef:
+        """The instance, as a run worker in a pod opens it."""
+        return self.instance.get_ref()
+
+    def monitored(self, reference: InstanceRef) -> InstanceRef:
+        """The instance with run monitoring as often as ``resumes`` says."""
+        monitoring = {"enabled": self.resumes > 0, "max_resume_run_attempts": self.resumes}
+        return reference._replace(settings={**reference.settings, "run_monitoring": monitoring})
+
+    def ends(self) -> bool:
+        """Wait for the end of a run whose workers are in pods, and say whether it succeeded."""
+        eventually(lambda: self.status.is_finished, f"{self.status} is the end")
+        return self.status.is_success
+
+    @property
+    def status(self) -> DagsterRun:
+        """The run as it is now."""
+        run = self.instance.get_run_by_id(self.run_id)
+        assert run is not None
+        return run
 
     @property
     def worker(self) -> StepProcess:
