@@ -43,6 +43,10 @@ if TYPE_CHECKING:
         ContainerContext,
         K8sContainerContext,
     )
+    from dagster_plus_k8s_helpers.files.locations.dg_project import (
+        merge_container_contexts,
+        project_location,
+    )
     from dagster_plus_k8s_helpers.files.locations.locations import (
         Build,
         CodeLocation,
@@ -234,6 +238,8 @@ __all__ = [
     "gpu",
     "k8s_executor",
     "k8s_tags",
+    "merge_container_contexts",
+    "project_location",
     "redact_secrets",
     "secrets_for_deployment",
     "shm",
@@ -268,6 +274,7 @@ _MODULES = {
         "DagsterCloudConfig",
         "LocationDefaults",
     ),
+    "files.locations.dg_project": ("merge_container_contexts", "project_location"),
     "errors": (
         "ArgumentError",
         "DagsterPlusK8sError",

@@ -9,6 +9,7 @@ import click
 from dagster_plus_k8s_helpers.commands.agent import agent
 from dagster_plus_k8s_helpers.commands.check import check
 from dagster_plus_k8s_helpers.commands.explain import explain
+from dagster_plus_k8s_helpers.commands.explain_code import explain_code
 from dagster_plus_k8s_helpers.commands.location import location
 from dagster_plus_k8s_helpers.commands.plan import plan
 from dagster_plus_k8s_helpers.commands.render import render
@@ -36,8 +37,5 @@ def main() -> None:
     """Kubernetes configuration for Dagster+ Hybrid, typed and checked."""
 
 
-main.add_command(agent)
-
-
-for command in (agent, check, explain, location, plan, render):
+for command in (agent, check, explain, explain_code, location, plan, render):
     main.add_command(command)

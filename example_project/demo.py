@@ -55,23 +55,31 @@ def main() -> bool:
     fixed_width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
     console = Console(width=fixed_width, highlight=False)
 
+    console.print("\n[bold]Materializing every asset on this machine[/]")
+    succeeded = materialize(console, total=sum(len(steps) for _, steps in pods_of_jobs().values()))
+
+    console.print("\n[bold]The same jobs in a cluster: a pod for each run and for each step[/]")
+    console.print(table_of_pods())
+    return succeeded
+
+
+def pods_of_jobs() -> dict[str, tuple[Manifest, Mapping[str, Manifest]]]:
+    """For each job what a run of it is in a cluster: its own Job, and one a step."""
     prod = definitions_for(PROD)
     jobs = {name: prod.resolve_job_def(name) for name, _ in RUNS}
-    steps = {name: step_manifests(job) for name, job in jobs.items()}
+    return {name: (run_manifest(job), step_manifests(job)) for name, job in jobs.items()}
 
-    console.print("\n[bold]Materializing every asset on this machine[/]")
-    succeeded = materialize(console, total=sum(len(steps[name]) for name, _ in RUNS))
 
+def table_of_pods() -> Table:
+    """A row for each of these pods."""
     table = new_table()
-    for name, job in jobs.items():
-        table.add_row(f"[bold]{name}[/] [dim]run[/]", *described(run_manifest(job)))
-        for step, manifest in steps[name].items():
+    for name, (run, steps) in pods_of_jobs().items():
+        table.add_row(f"[bold]{name}[/] [dim]run[/]", *described(run))
+        for step, manifest in steps.items():
             table.add_row(f"  {step}", *described(manifest))
             if step == "busiest_routes":
                 table.add_row("  [dim]└[/] its script, by Pipes", *described(pipes_manifest()))
-    console.print("\n[bold]The same jobs in a cluster: a pod for each run and for each step[/]")
-    console.print(table)
-    return succeeded
+    return table
 
 
 def materialize(console: Console, total: int) -> bool:

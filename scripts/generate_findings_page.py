@@ -21,11 +21,9 @@ together are paired by their queues, and the pods of runs and of code servers th
 at the line of the later layer, the code location, and names the line of the other.
 
 With `-m MODULE` it plans every job of your definitions, and the implicit asset job, and checks the pods that
-come of it. What a line of a file says is found at that line then, too, and once for all jobs:
-
-```shell
-dagster-plus-k8s check -m my_project.definitions --agent values.yaml --location dagster_cloud.yaml
-```
+come of it, such as with
+`dagster-plus-k8s check -m my_project.definitions --agent values.yaml --location dagster_cloud.yaml`.
+What a line of a file says is found at that line then, too, and once for all jobs.
 
 - `--job` checks one job; `--location-name` says which of several locations the module is.
 - `--deployment` is the deployment to load the module for: the first one the agent serves when left out.
@@ -37,7 +35,8 @@ scanning). A finding is an error, a warning, or a notice: of what could not be j
 nothing is found, 1 when there is a finding at or above `--fail-on` (`error`, `warning` or `notice`), and 2
 when a file could not be read or the module could not be loaded.
 
-`dagster_plus_k8s_helpers.plan.check` is the same in Python.
+`dagster-plus-k8s explain-code DPK533` prints what this page says of a code, and how it is waived.
+`dagster_plus_k8s_helpers.plan.check` is the same as the command in Python.
 
 One cause is one finding. A Secret that is not there is told once, however many variables, steps and jobs
 read it: the message names the first place, `+ 29 more` counts the others, and JSON (`places`) and SARIF
@@ -81,6 +80,12 @@ does the same, and also waives for a whole job (metadata of the job) or for ever
 of yours makes has it in its tags:
 
 ```python
+import dagster as dg
+from dagster_plus_k8s_helpers import K8sConfig, Resources
+
+SMALL = K8sConfig(resources=Resources(cpu="500m", memory="2Gi"))
+
+
 @dg.asset(op_tags=SMALL.tags)  # dagster-plus-k8s: ignore[DPK501] the laptop is all it needs
 def small() -> None: ...
 

@@ -31,7 +31,9 @@ QUANTITIES = {
     ("V1VolumeResourceRequirements", "limits"),
     ("V1VolumeResourceRequirements", "requests"),
 }
-TARGET = Path(__file__).parent.parent / "dagster_plus_k8s_helpers" / "pod" / "objects" / "kubernetes_fields.json"
+TARGET = (
+    Path(__file__).parent.parent / "dagster_plus_k8s_helpers" / "pod" / "objects" / "kubernetes_fields.json"
+)
 
 
 def main() -> None:

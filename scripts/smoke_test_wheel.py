@@ -22,7 +22,8 @@ for name in package.__all__:
 config = package.K8sConfig(pod_spec_config={"hostNetwork": True}) | package.gpu(1)
 assert package.K8sConfig.from_tags(config.tags) == config
 import subprocess
-subprocess.run([pathlib.Path(sys.executable).parent / "dagster-plus-k8s", "--version"], check=True)
+for arguments in (["--version"], ["explain-code", "DPK533"]):
+    subprocess.run([pathlib.Path(sys.executable).parent / "dagster-plus-k8s", *arguments], check=True)
 print("passed: wheel smoke test of", len(package.__all__), "public names")
 """
 

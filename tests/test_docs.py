@@ -1,65 +1,177 @@
-"""The README and the guides tell the truth: their Python runs, their links lead somewhere."""
+"""The README and the guides tell the truth: what they have their reader do works, their links lead somewhere."""
 
 from __future__ import annotations
 
+import io
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import dagster as dg
+import demo
 import pytest
 from configs import EVERY_FIELD
+from pages import PAGES, PROJECT, ROOT, Block, blocks, commands, is_printed, options
+from rich.console import Console
 
 import dagster_plus_k8s_helpers as package
-from dagster_plus_k8s_helpers import K8sConfig, Resources, gpu
+from dagster_plus_k8s_helpers import manifests, plan, testing
+from dagster_plus_k8s_helpers.cli import main
 from dagster_plus_k8s_helpers.pod.platforms import GPU_NODES, SPOT_NODES
 
-ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-PUBLIC = {name: getattr(package, name) for name in package.__all__}
+LINKED = [*PAGES, ROOT / "CONTRIBUTING.md"]
+RUN_PAGE = Path(__file__).parent / "support" / "run_page.py"
 
 
-def namespace() -> dict[str, object]:
-    """What a page may take for given: the package, Dagster, and definitions with a job."""
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
-    @dg.asset(op_tags=gpu(1).tags)
-    def churn_model() -> None: ...
 
-    defs = dg.Definitions(
-        assets=[churn_model],
-        jobs=[dg.define_asset_job("nightly")],
-        executor=package.k8s_executor(),
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_what_a_page_says_works_from_top_to_bottom(page: Path, tmp_path: Path) -> None:
+    if page.is_relative_to(PROJECT):
+        shutil.copytree(PROJECT, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", RUN_PAGE, page],
+        cwd=tmp_path,
+        env={**os.environ, "COLUMNS": "100", "DAGSTER_DISABLE_TELEMETRY": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    small = K8sConfig(resources=Resources(cpu=1))
-    return {**PUBLIC, "dg": dg, "defs": defs, "SMALL": small, "TRAIN": small}
+
+    assert done.returncode == 0, done.stderr
 
 
-# The guide to secrets turns redaction on for the process; tests/secrets/test_docs.py holds its code.
-RUN = [page for page in PAGES if page.name != "secrets.md"]
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_page_takes_only_what_is_public(page: Path) -> None:
+    public = {"", ".plan", ".testing", ".executor.diagnosis", ".manifests"}
+    taken = re.findall(r"(?:from|import) dagster_plus_k8s_helpers([\w.]*)", page.read_text("utf-8"))
+
+    assert set(taken) <= public
 
 
-@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
-def test_the_python_of_a_page_runs(page: Path) -> None:
-    names = namespace()
-    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
-        exec(block, names)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", LINKED, ids=name)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+    for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
 
 
-def test_the_errors_shown_in_the_readme_are_the_real_ones() -> None:
-    readme = (ROOT / "README.md").read_text()
-    for written, kind, message in re.findall(r">>> (.+)\n(\w+): (.+)", readme):
-        with pytest.raises(PUBLIC[kind]) as refusal:
-            eval(written, dict(PUBLIC))
-        assert str(refusal.value) == message
+@pytest.mark.parametrize("page", LINKED, ids=name)
+def test_the_options_that_a_page_names_are_there(page: Path) -> None:
+    assert [(command, option) for command, option in options(page) if not has_option(command, option)] == []
+
+
+def has_option(words: str, option: str) -> bool:
+    """Whether a command, such as ``agent set``, takes an option."""
+    command: click.Command = main
+    for word in words.split():
+        command = command.commands.get(word, command) if isinstance(command, click.Group) else command
+    return any(option in parameter.opts for parameter in command.params)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_the_calls_that_a_page_names_have_such_arguments(page: Path) -> None:
+    slips = (ROOT / "docs" / "slips.md").read_text("utf-8")
+    prose = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    calls = [
+        code for code in re.findall(r"`([A-Z_a-z]\w*[\w.]*\([^`\n]*=[^`\n]*\))`", prose) if code not in slips
+    ]
+
+    assert {code: answer for code in calls if NO_SUCH.search(answer := answered(code))} == {}
+
+
+NO_SUCH = re.compile(r"there is no setting|has no (argument|field|attribute)")
+PUBLIC = {
+    name: getattr(module, name) for module in (package, manifests, plan, testing) for name in module.__all__
+}
+
+
+def answered(call: str) -> str:
+    """What a call is refused for, if it is."""
+    try:
+        eval(call, {"dg": dg, **PUBLIC})
+    except Exception as error:  # noqa: BLE001 - of a call with ... for its values only the names can be right
+        return str(error)
+    return ""
+
+
+def test_a_block_in_no_known_language_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```bash\nls\n```\n", "utf-8")
+
+    done = subprocess.run(
+        [sys.executable, RUN_PAGE, page], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert "nobody knows what to do with a block of 'bash'" in done.stderr
+    assert "page.md:2" in done.stderr
+
+
+def test_every_fence_of_a_page_is_a_block() -> None:
+    fences = {page: page.read_text("utf-8").count("```") for page in PAGES}
+
+    assert {page: 2 * len(blocks(page)) for page in PAGES} == fences
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "fits"),
+    [
+        (("a", "b"), ["a", "b"], True),
+        (("a", "b"), ["a", "b", "c"], False),
+        (("a", "..."), ["a", "b", "c"], True),
+        (("...", "c"), ["a", "b", "c"], True),
+        (("...", "b"), ["a", "b", "c"], False),
+        (("a", "...", "c"), ["a", "c"], True),
+        ((), [], True),
+        ((), ["a"], False),
+    ],
+)
+def test_what_is_shown_is_what_is_printed(shown: tuple[str, ...], printed: list[str], *, fits: bool) -> None:
+    assert is_printed(shown, printed) is fits
+
+
+def test_commands_have_what_they_print() -> None:
+    (first, second) = commands(Block("console", "$ a \\\n    b\nc\n\n$ d\n", 1))
+
+    assert (first.text.split(), first.output) == (["a", "b"], ("c", ""))
+    assert (second.text, second.output) == ("d", ())
+
+
+def test_the_table_of_the_demo_is_the_one_that_is_shown() -> None:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(demo.table_of_pods())
+    printed = console.export_text().splitlines()
+    in_readme = next(
+        command
+        for block in blocks(PAGES[0])
+        if block.language == "console"
+        for command in commands(block)
+        if command.text == "make demo"
+    )
+    (of_project,) = [block for block in blocks(PROJECT / "README.md") if block.text.startswith("Pod of")]
+
+    assert is_printed(in_readme.output, printed)
+    assert is_printed((*of_project.text.splitlines(), "..."), printed)
+
+
+def test_the_readme_quotes_events_of_the_guide_to_the_executor() -> None:
+    said = [
+        line for block in blocks(PAGES[0]) if block.language == "text" for line in block.text.splitlines()
+    ]
+    guide = (ROOT / "docs" / "executor.md").read_text("utf-8").splitlines()
+
+    assert said
+    assert [line for line in said if line not in guide] == []
 
 
 def test_every_field_is_in_the_guide() -> None:
-    guide = (ROOT / "docs" / "pod-config.md").read_text()
+    guide = (ROOT / "docs" / "pod-config.md").read_text("utf-8")
 
     assert [field for field in EVERY_FIELD if f"`{field}`" not in guide] == []
 

@@ -28,9 +28,7 @@ def test_no_code_is_given_twice() -> None:
     assert [code for code in codes if not re.fullmatch(r"DPK\d{3}", code)] == []
 
 
-def test_every_rule_has_a_heading_that_its_findings_link_to() -> None:
+def test_every_rule_has_a_heading_of_its_own() -> None:
     headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "findings.md").read_text("utf-8"), re.MULTILINE)
 
-    assert [f"docs/findings.md#{heading.lower()}" for heading in headings] == [
-        rule.docs for rule in ALL_RULES
-    ]
+    assert headings == [rule.code for rule in ALL_RULES]

@@ -12,8 +12,11 @@ from dagster_plus_k8s_helpers.files.checks.all_rules import FILE_AND_VALUES_RULE
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings.finding import Rule
 
-__all__ = ["ALL_RULES"]
+__all__ = ["ALL_RULES", "DEFINITION_RULES"]
+
+DEFINITION_RULES: frozenset[Rule] = frozenset((*PLAN_RULES, *HARM_RULE_TABLE))
+"""Those for definitions, which are waived in Python; the others where they stand in a file."""
 
 ALL_RULES: tuple[Rule, ...] = tuple(
-    sorted((*FILE_AND_VALUES_RULES, *NODE_RULES, *PLAN_RULES, *HARM_RULE_TABLE), key=lambda rule: rule.code)
+    sorted((*FILE_AND_VALUES_RULES, *NODE_RULES, *DEFINITION_RULES), key=lambda rule: rule.code)
 )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "HOMEPAGE",
     "Finding",
     "FindingDict",
     "Place",
@@ -24,6 +25,9 @@ __all__ = [
     "rule_of",
     "steps_named",
 ]
+
+HOMEPAGE = "https://pypi.org/project/dagster-plus-k8s-helpers/"
+"""Where whoever has no shell at hand reads on; the ``Homepage`` of pyproject.toml."""
 
 _MOST_NAMED = 3
 
@@ -105,7 +109,7 @@ class Finding:
         where: Where it stands; of several places, the first.
         message: What is wrong.
         fix: What to write instead.
-        docs: Page that explains the rule.
+        docs: Command that explains the rule.
         source: The line of code that `where`, a job or step, comes from; for what shows findings in files.
         steps: Keys of the steps it is about, when it is about steps.
         places: Every place it is about, the first of them first; empty where that is all that `where` says.
@@ -189,8 +193,8 @@ class Rule:
 
     @property
     def docs(self) -> str:
-        """Page that explains the rule."""
-        return f"docs/findings.md#{self.code.lower()}"
+        """Command that explains the rule: it is there wherever the check is."""
+        return f"dagster-plus-k8s explain-code {self.code}"
 
     def at(self, where: Where, message: str, *, fix: str = "", places: Sequence[Place] = ()) -> Finding:
         """A finding of this kind.

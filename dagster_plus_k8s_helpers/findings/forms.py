@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import quote
 
-from dagster_plus_k8s_helpers.findings.finding import Finding, Place, Severity, rule_of
+from dagster_plus_k8s_helpers.findings.finding import HOMEPAGE, Finding, Place, Severity, rule_of
 from dagster_plus_k8s_helpers.terminal import console
 from dagster_plus_k8s_helpers.terminal import one_line as _one_line
 
@@ -98,6 +98,8 @@ def _lines(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
             yield from ((f"      {_one_line(line)}", "dim") for line in item.folded)
             yield f"      {_one_line(item.fix)}", ""
     yield _summary(findings), "bold"
+    if findings:
+        yield "why, and how to waive it: dagster-plus-k8s explain-code CODE", "dim"
 
 
 def _heading(finding: Finding) -> str:
@@ -159,7 +161,8 @@ def _sarif_rule(finding: Finding) -> dict[str, Any]:
     return {
         "id": finding.code,
         "shortDescription": {"text": reason},
-        "help": {"text": f"{reason} See {finding.docs}."},
+        "helpUri": HOMEPAGE,
+        "help": {"text": f"{reason} More: {finding.docs}"},
     }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod
     from dagster_plus_k8s_helpers.plan.resolve import plan
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunPodShare, StepPlan, Steps
+    from dagster_plus_k8s_helpers.plan.show.html import html_report
 
 __all__ = [
     "Amounts",
@@ -34,6 +35,7 @@ __all__ = [
     "Steps",
     "Taint",
     "check",
+    "html_report",
     "plan",
     "read_nodes",
 ]
@@ -48,6 +50,7 @@ _MODULES = {
     "plan.resolve": ("plan",),
     "plan.run_plan": ("RunPlan", "RunPodShare", "StepPlan", "Steps"),
     "capacity.totals": ("Amounts", "Peak"),
+    "plan.show.html": ("html_report",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

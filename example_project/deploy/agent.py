@@ -20,7 +20,7 @@ from dagster_plus_k8s_helpers import (
     ServerTTL,
     Workspace,
 )
-from dagster_plus_k8s_helpers.files.values.manifests import START_PODS, START_STEPS, role, service_account
+from dagster_plus_k8s_helpers.manifests import START_PODS, START_STEPS, role, service_account
 
 SERVICE_ACCOUNT = "flight-delays"
 """Under which every pod of the project runs; Vault and the cluster know it by this name."""

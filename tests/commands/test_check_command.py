@@ -246,6 +246,7 @@ the implicit asset job, step 'train'
       also in job 'nightly'
       keep finished Jobs for a minute at least; a day is Dagster's default
 1 warning
+why, and how to waive it: dagster-plus-k8s explain-code CODE
 """
 
 

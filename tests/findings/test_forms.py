@@ -17,10 +17,15 @@ ERROR = Finding(
     Where("deploy/values.yaml", 3, 5, "dagsterCloud.x"),
     "there is no key 'x' here",
     "write 'y'",
-    "docs/findings.md#dpk101",
+    "dagster-plus-k8s explain-code DPK101",
 )
 WARNING = Finding(
-    "DPK310", Severity.WARNING, Where("b.yaml"), "lost", "do without it", "docs/findings.md#dpk310"
+    "DPK310",
+    Severity.WARNING,
+    Where("b.yaml"),
+    "lost",
+    "do without it",
+    "dagster-plus-k8s explain-code DPK310",
 )
 MANY = Finding(
     "DPK533",
@@ -95,6 +100,7 @@ SARIF_SCHEMA = {
                                             "id": {"type": "string"},
                                             "shortDescription": {"$ref": "#/definitions/message"},
                                             "help": {"$ref": "#/definitions/message"},
+                                            "helpUri": {"type": "string", "format": "uri"},
                                         },
                                     },
                                 },
@@ -175,6 +181,7 @@ def test_text_is_grouped_by_file() -> None:
         "  - warning DPK310 lost\n"
         "      do without it\n"
         "2 errors, 1 warning\n"
+        "why, and how to waive it: dagster-plus-k8s explain-code CODE\n"
     )
 
 
@@ -193,7 +200,7 @@ def test_json_is_a_list_of_findings() -> None:
             "where": "deploy/values.yaml:3:5 dagsterCloud.x",
             "message": "there is no key 'x' here",
             "fix": "write 'y'",
-            "docs": "docs/findings.md#dpk101",
+            "docs": "dagster-plus-k8s explain-code DPK101",
             "places": ["deploy/values.yaml:3:5 dagsterCloud.x"],
         }
     ]
@@ -218,6 +225,7 @@ def test_what_stands_in_python_is_shown_at_its_code() -> None:
         "      in shop/assets.py:12\n"
         "      do without it\n"
         "1 warning\n"
+        "why, and how to waive it: dagster-plus-k8s explain-code CODE\n"
     )
     assert as_github([finding]) == (
         "::warning file=shop/assets.py,line=12,title=DPK310 job 'nightly'%2C step 'train'::lost; do without it\n"
@@ -246,6 +254,7 @@ def test_what_a_file_holds_cannot_pass_for_another_line_of_the_report() -> None:
         r"      at a\n::error::",
         "      %",
         "1 error",
+        "why, and how to waive it: dagster-plus-k8s explain-code CODE",
     ]
 
 
@@ -276,6 +285,7 @@ def test_many_places_are_counted_and_folded() -> None:
         "      also in job 'weekly'\n"
         "      make it\n"
         "1 warning\n"
+        "why, and how to waive it: dagster-plus-k8s explain-code CODE\n"
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.documents.document import read_yaml
 from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError
 from dagster_plus_k8s_helpers.files.locations.cloud_cli import merged_contexts
@@ -30,6 +31,7 @@ def merge_builds(workspace: Build, project: Build) -> Build:
     return Build.from_dict(both)
 
 
+@answering
 def merge_container_contexts(workspace: ContainerContext, project: ContainerContext) -> ContainerContext:
     """What ``dg`` makes of two container_context.yaml files: merged in depth, the project's wins.
 
@@ -43,6 +45,7 @@ def merge_container_contexts(workspace: ContainerContext, project: ContainerCont
     return ContainerContext.from_dict(merged_contexts(workspace.to_dict(), project.to_dict()))
 
 
+@answering
 def project_location(project: Path, workspace: Path | None = None) -> CodeLocation:
     """The code location that ``dg plus deploy`` makes of a project.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.objects.names import check_annotations, check_dns_label, check_dns_subdomain
 
@@ -60,6 +61,7 @@ START_PODS: tuple[PolicyRule, ...] = (
 """What a step needs that starts pods itself, with ``PipesK8sClient``."""
 
 
+@answering
 def irsa(role_arn: str) -> dict[str, str]:
     """The annotation that gives a ServiceAccount a role of AWS.
 
@@ -79,6 +81,7 @@ def irsa(role_arn: str) -> dict[str, str]:
     return {"eks.amazonaws.com/role-arn": role_arn}
 
 
+@answering
 def workload_identity(google_service_account: str) -> dict[str, str]:
     """The annotation that lets a ServiceAccount act as one of Google Cloud.
 
@@ -101,6 +104,7 @@ def workload_identity(google_service_account: str) -> dict[str, str]:
     return {"iam.gke.io/gcp-service-account": google_service_account}
 
 
+@answering
 def service_account(
     name: str, *, namespace: str | None = None, annotations: Mapping[str, str] | None = None
 ) -> Manifest:
@@ -121,6 +125,7 @@ def service_account(
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
 
 
+@answering
 def role(
     name: str, *rules: PolicyRule, service_account: str, namespace: str | None = None
 ) -> tuple[Manifest, Manifest]:
@@ -138,6 +143,7 @@ def role(
     return _bound("Role", "START_STEPS", _metadata(name, namespace), rules, (service_account, namespace))
 
 
+@answering
 def cluster_role(
     name: str, *rules: PolicyRule, service_account: str, namespace: str
 ) -> tuple[Manifest, Manifest]:

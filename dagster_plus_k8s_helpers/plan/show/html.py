@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import jinja2
 from markupsafe import Markup
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.capacity.totals import Amounts
 from dagster_plus_k8s_helpers.findings.finding import Severity
 from dagster_plus_k8s_helpers.plan.show.html_demand import PodSizes, charts_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["html_report"]
 
 
+@answering
 def html_report(
     plan: RunPlan, *, pools: Sequence[NodePool] = (), findings: Sequence[Finding] | None = None
 ) -> str:

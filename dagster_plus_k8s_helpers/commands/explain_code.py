@@ -1,0 +1,68 @@
+"""``dagster-plus-k8s explain-code``: what a finding means, why it is one, and how it is waived."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dagster_plus_k8s_helpers.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from dagster_plus_k8s_helpers.findings.finding import Rule
+
+__all__ = ["explain_code"]
+
+
+@click.command()
+@click.argument("codes", metavar="[CODE]...", nargs=-1)
+def explain_code(codes: tuple[str, ...]) -> None:
+    """Say what each CODE of a finding means, why it is one, what to do, and how to waive it.
+
+    Without a CODE every one is listed. Exit code 2 when there is no such code.
+    """
+    from dagster_plus_k8s_helpers.check.all_rules import (  # noqa: PLC0415 - other commands need not wait
+        ALL_RULES,
+        DEFINITION_RULES,
+    )
+
+    by_code = {rule.code: rule for rule in ALL_RULES}
+    rules = [_rule(code, by_code) for code in codes]
+    text = "\n".join(_in_full(rule, in_python=rule in DEFINITION_RULES) for rule in rules)
+    click.echo(text or "".join(map(_listed, ALL_RULES)), nl=False)
+
+
+def _rule(code: str, by_code: dict[str, Rule]) -> Rule:
+    rule = by_code.get(code.strip().upper())
+    if rule is None:
+        advice = did_you_mean(code.upper(), by_code) or "; without a code all are listed"
+        raise click.UsageError(f"there is no finding {code!r}{advice}")
+    return rule
+
+
+def _listed(rule: Rule) -> str:
+    return f"{rule.code} {rule.severity:<8}{rule.reason}\n"
+
+
+def _in_full(rule: Rule, *, in_python: bool) -> str:
+    return (
+        f"{rule.code}, {_A[rule.severity]}\n"
+        f"  {rule.reason}\n"
+        f"  What to do: {rule.fix}.\n"
+        f"  Where it is meant to be so: {_waiver(rule.code, in_python=in_python)}\n"
+    )
+
+
+_A = {"error": "an error", "warning": "a warning", "notice": "a notice"}
+
+
+def _waiver(code: str, *, in_python: bool) -> str:
+    comment = f"# dagster-plus-k8s: ignore[{code}] the reason"
+    if not in_python:
+        return f"end its line with {comment}"
+    return (
+        f"write {comment}\n"
+        "    at the line of the file it is found in, or at the decorator of the asset, check or op;\n"
+        "    or at an asset, a job or the Definitions\n"
+        f'    metadata={{"dagster-plus-k8s/ignore": {{"{code}": "the reason"}}}}'
+    )
