@@ -9,15 +9,57 @@ import pytest
 from api_server import ApiServer
 from hypothesis import settings
 from kubernetes.client import Configuration
+from reach import starts_something
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+MOST_WORKERS = 8
+LONG = {"test_cluster_tests", "test_fidelity", "test_outages", "test_resumes", "test_scenarios"}
+"""Files in which a test takes ten seconds or more, most of them waiting."""
+
 # Machines that run tests are busy: an example that takes long once says nothing about the code.
 settings.register_profile("project", deadline=None, max_examples=150)
 settings.register_profile("thorough", settings.get_profile("project"), max_examples=10_000)
+settings.register_profile("quick", settings.get_profile("project"), max_examples=15)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out what starts a server or a process")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--quick"):
+        settings.load_profile("quick")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """The tests wait for half of their time: two to a core."""
+    return min(2 * (os.cpu_count() or 1), MOST_WORKERS)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """One worker gets what shares a fixture of its module; what waits for long begins first."""
+    tests = [item for item in items if isinstance(item, pytest.Function)]
+    if config.getoption("--quick"):
+        left_out = [test for test in tests if starts_something(test)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+    for test in tests:
+        if shares_its_module(test):
+            test.add_marker(pytest.mark.xdist_group(test.path.stem))
+    yield
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
+
+def shares_its_module(item: pytest.Function) -> bool:
+    """Whether it uses a fixture that is made once for its module, such as a server, a browser, or a run."""
+    found = item._fixtureinfo.name2fixturedefs.values()
+    return any(fixture.scope == "module" for fixtures in found for fixture in fixtures)
 
 
 @pytest.fixture(autouse=True)
