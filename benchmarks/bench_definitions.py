@@ -1,4 +1,4 @@
-"""Loading definitions of 2,000 or 10,000 assets with op_tags from ten configs, beside hand-written dictionaries.
+"""Loading definitions of 2,000 or 10,000 assets with op_tags from ten configs, beside dictionaries by hand.
 
 Each load happens in a process of its own, turn by turn; the smallest of each is taken.
 """

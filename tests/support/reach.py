@@ -26,10 +26,15 @@ OURS = ("/tests/", "/example_project/")
 
 
 def starts_something(test: pytest.Function) -> bool:
-    """Whether it, or a fixture of it, comes to one of the names."""
-    fixtures = [fixture.func for found in test._fixtureinfo.name2fixturedefs.values() for fixture in found]
+    """Whether a test, or a fixture of it, comes to one of the names."""
+    fixtures = (fixture.func for found in test._fixtureinfo.name2fixturedefs.values() for fixture in found)
+    return reaches_a_start(test.function, *fixtures)
+
+
+def reaches_a_start(*begin: Any) -> bool:
+    """Whether functions, or what they name of ours, name something that starts a server or a process."""
     seen: set[FunctionType] = set()
-    waiting = [*functions(test.function), *(each for fixture in fixtures for each in functions(fixture))]
+    waiting = [function for thing in begin for function in functions(thing)]
     while waiting:
         function = waiting.pop()
         if function in seen:
