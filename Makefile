@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # Twice as many as cores: tests/conftest.py. `make test WORKERS=0` keeps everything in one process.
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
-PARALLEL := $(PYTEST) -n $(WORKERS) --dist loadgroup
+PARALLEL := $(PYTEST) -n $(WORKERS)
 # Without bytecode every worker, and every process that a test starts, would compile Dagster anew.
 unexport PYTHONDONTWRITEBYTECODE
 

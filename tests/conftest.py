@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from api_server import ApiServer
@@ -41,25 +41,22 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(2 * (os.cpu_count() or 1), MOST_WORKERS)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """One worker gets what shares a fixture of its module; what waits for long begins first."""
-    tests = [item for item in items if isinstance(item, pytest.Function)]
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Files that make something once stay whole."""
+    from scheduling import Scheduling  # noqa: PLC0415 - of xdist, which need not be there
+
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What waits for long begins first."""
     if config.getoption("--quick"):
-        left_out = [test for test in tests if starts_something(test)]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
-    for test in tests:
-        if shares_its_module(test):
-            test.add_marker(pytest.mark.xdist_group(test.path.stem))
-    yield
+        left_out = {item for item in items if isinstance(item, pytest.Function) and starts_something(item)}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: item.path.stem not in LONG)
-
-
-def shares_its_module(item: pytest.Function) -> bool:
-    """Whether it uses a fixture that is made once for its module, such as a server, a browser, or a run."""
-    found = item._fixtureinfo.name2fixturedefs.values()
-    return any(fixture.scope == "module" for fixtures in found for fixture in fixtures)
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from reach import reaches_a_start
+from scheduling import scope_of
 
 from tests.secrets import servers
 
@@ -73,15 +74,11 @@ def test_what_starts_neither_is_quick(function: Any) -> None:
     assert not reaches_a_start(function)
 
 
-@pytest.fixture(scope="module")
-def made_once() -> None: ...
+def test_a_file_that_starts_a_server_once_stays_in_one_worker() -> None:
+    assert (
+        scope_of("tests/executor/test_postgres.py::test_scenario[a::b]") == "tests/executor/test_postgres.py"
+    )
 
 
-def test_what_shares_a_fixture_of_its_module_stays_in_one_worker(
-    made_once: None, request: pytest.FixtureRequest
-) -> None:
-    assert [mark.args for mark in request.node.iter_markers("xdist_group")] == [("test_workshop",)]
-
-
-def test_what_shares_none_goes_to_any_worker(request: pytest.FixtureRequest) -> None:
-    assert list(request.node.iter_markers("xdist_group")) == []
+def test_the_tests_of_other_files_go_to_any_worker() -> None:
+    assert scope_of("tests/test_tags.py::test_a[b]") == "tests/test_tags.py::test_a[b]"

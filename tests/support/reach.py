@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 STARTS = frozenset(
     {
+        "PipesSubprocessClient",
         "Popen",
         "ThreadedMotoServer",
         "ThreadingHTTPServer",
