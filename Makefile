@@ -6,19 +6,29 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 READY := $(VENV)/.ready
+# Twice as many as cores: tests/conftest.py. `make test WORKERS=0` keeps everything in one process.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
+PARALLEL := $(PYTEST) -n $(WORKERS)
+# Without bytecode every worker, and every process that a test starts, would compile Dagster anew.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-cluster lint typecheck format bench build constraints known-keys clean
+.PHONY: demo test test-quick test-cluster lint format bench build constraints known-keys clean
 
 demo: $(READY)
 	$(BIN)/python example_project/demo.py
 
 test: $(READY)
-	$(BIN)/python -m pytest --cov --cov-report=term -p no:cacheprovider
+	$(PARALLEL) --cov --cov-report=term
 	$(BIN)/python scripts/smoke_test_wheel.py
+
+# The inner loop: what starts no server, no browser and no process.
+test-quick: $(READY)
+	$(PARALLEL) --quick -q
 
 # On the cluster that the environment names: see tests/cluster/README.md.
 test-cluster: $(READY)
-	$(BIN)/python -m pytest -m cluster tests/cluster -p no:cacheprovider
+	$(PYTEST) -m cluster tests/cluster
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -29,8 +39,9 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# One of them: make bench PART=executor. The largest sizes: make bench FULL=1.
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(PART) $(if $(FULL),--full)
 
 build: $(READY)
 	$(BIN)/python -m build
@@ -46,15 +57,22 @@ known-keys: $(READY)
 clean:
 	rm -rf $(VENV) dist build .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
+# Every package is pinned, so that nothing is left to resolve; what pyproject.toml wants besides, the check
+# names: make constraints.
+PINNED := --no-deps -r constraints.txt -e .
+
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; call make PYTHON=/path/to/python3.12"; exit 1; }
+	@echo "Installing what constraints.txt pins into $(VENV): about a minute with pip, on a busy machine more"
 ifdef UV
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[aws,vault,check,cloud,demo]' --group dev
+	$(UV) pip install --python $(BIN)/python $(PINNED)
+	$(UV) pip check --python $(BIN)/python
 else
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[aws,vault,check,cloud,demo]' --group dev
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --no-compile $(PINNED)
+	$(BIN)/python -m pip check
 endif
 	@touch $(READY)

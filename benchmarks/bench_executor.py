@@ -1,7 +1,7 @@
 """The executor beside the stock one, on the tests' stand-in API server, in a process of its own here.
 
-One look at 5,000 running steps; 500 launches; a pod's failure. Jobs are played, not run: a run worker is
-real, its steps are not.
+One look at 1,000 running steps, or 5,000; 100 launches, or 500; a pod's failure. Jobs are played, not run:
+a run worker is real, its steps are not.
 """
 
 from __future__ import annotations
@@ -28,25 +28,32 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 SUPPORT = ROOT / "tests" / "support"
 RUN_ID = "bench"
-SIZES = (100, 1000, 5000)
-LAUNCHES = 500
+SIZES = (100, 1000)
+LARGEST = 5000
+LAUNCHES = 100
+MOST_LAUNCHES = 500
 LATENCY = 0.01
 
 sys.path[:0] = [str(ROOT), str(SUPPORT)]
 
 
-def main() -> None:
+def full() -> None:
+    """As `main`, with the largest sizes, and the worker's memory when it has settled."""
+    main((*SIZES, LARGEST), MOST_LAUNCHES, settled=25.0)
+
+
+def main(sizes: tuple[int, ...] = SIZES, count: int = LAUNCHES, *, settled: float = 5.0) -> None:
     """Print three small tables."""
     print("One sweep over running steps: calls, how long the loop stands still, how long in all, memory")
-    for size in SIZES:
+    for size in sizes:
         with stand_in(size) as server:
             stock, ours = swept("stock", server, size), swept("ours", server, size)
         print(f"  {size:>5} steps   stock {row(stock)}")
         ratio = stock["loop"] / max(ours["loop"], 1e-9)
         print(f"                ours  {row(ours)}   loop: {ratio:,.0f} times shorter")
-    print(f"\n{LAUNCHES} ready steps, {1000 * LATENCY:.0f} ms a call: first to last Job, worker's memory")
+    print(f"\n{count} ready steps, {1000 * LATENCY:.0f} ms a call: first to last Job, worker's memory")
     for name, settings in {"stock": "stock", "ours": {}}.items():
-        seconds, megabytes = launches(settings, LAUNCHES, settled=25.0)
+        seconds, megabytes = launches(settings, count, settled=settled)
         print(f"  {name:<6} {seconds:>6.1f} s   {megabytes:>5.0f} MB")
     print("\nFrom a pod's failure to the step's failure event")
     for name, settings in {"stock": "stock", "ours": {}}.items():

@@ -45,6 +45,7 @@ class RealCluster:
     """
 
     start_timeout = 60.0
+    outage_seconds = 30.0
 
     def __init__(self, folder: Path) -> None:
         self.namespace = os.environ.get(f"{PREFIX}NAMESPACE", "default")

@@ -138,7 +138,7 @@ IN_POD = ("image_pull_secrets", "service_account_name", "scheduler_name", "volum
 @pytest.mark.parametrize(
     ("said", "written"),
     CONTEXTS,
-    ids=lambda item: "" if isinstance(item, dict) else "-".join(item.model_fields_set),
+    ids=lambda item: "" if isinstance(item, dict) else "-".join(sorted(item.model_fields_set)),
 )
 def test_dagster_has_what_a_container_context_says(
     said: K8sContainerContext, written: dict[str, Any]

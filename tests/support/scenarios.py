@@ -28,6 +28,7 @@ class Cluster(Protocol):
     api: ApiProxy
     unschedulable: Tags
     start_timeout: float
+    outage_seconds: float
 
     def evict(self, run: StepRun, step: str) -> None:
         """Evict the pod of a step through the API, as a drain does."""
@@ -63,7 +64,6 @@ NO_ACCOUNT = pod(service_account_name="there-is-none")
 MISNAMED = container(image="Not A Name")
 OVER_LIMIT = container(resources={"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}})
 GONE_AT_ONCE: Tags = {"dagster-k8s/config": {"job_spec_config": {"ttl_seconds_after_finished": 0}}}
-OUTAGE_SECONDS = 30.0
 
 
 def ends(run: StepRun, step: str) -> list[str]:
@@ -188,14 +188,14 @@ def one_refused_of_ten(run: StepRun, _cluster: Cluster) -> None:
 
 
 def api_away(run: StepRun, cluster: Cluster) -> None:
-    """The API server refuses connections for half a minute, while steps run and others are to be launched."""
+    """The API server refuses connections for a while, as steps run and others are to be launched."""
     others = [f"s{number}" for number in range(4)]
     first = {"does": "wait", "tags": {"dagster/priority": "9"}}
     run.start({"a": first} | {step: {} for step in others}, {"launch_qps": 0.5, "launch_burst": 1})
     eventually(lambda: run.begun("a"), "a begins")
     cluster.api.stop()
     eventually(lambda: run.said("The Kubernetes API cannot be reached"), "the outage is told")
-    time.sleep(OUTAGE_SECONDS)
+    time.sleep(cluster.outage_seconds)
     cluster.api.start()
     eventually(lambda: run.said("The Kubernetes API answers again, after "), "its end is told")
     run.release("a")

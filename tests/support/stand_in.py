@@ -26,6 +26,7 @@ class StandIn:
     """
 
     start_timeout = 1.0
+    outage_seconds = 4.0
     unschedulable = pod(node_selector={"there": "is-none"})
 
     def __init__(self, server: ApiServer, folder: Path) -> None:
