@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HOMEPAGE",
+    "MOST_OF_A_RULE",
     "Finding",
     "FindingDict",
     "Place",
@@ -209,7 +210,8 @@ class Rule:
         return Finding(self.code, self.severity, where, message, fix or self.fix, self.docs, places=several)
 
 
-_MOST_OF_A_RULE = 200
+MOST_OF_A_RULE = 200
+"""Findings of one rule in one file that are shown; one more says how many others there are."""
 
 
 def not_too_many(findings: Iterable[Finding]) -> list[Finding]:
@@ -219,11 +221,11 @@ def not_too_many(findings: Iterable[Finding]) -> list[Finding]:
     for item in findings:
         of_rule = by_code.setdefault(item.code, [])
         of_rule.append(item)
-        if len(of_rule) <= _MOST_OF_A_RULE + 1:
+        if len(of_rule) <= MOST_OF_A_RULE + 1:
             kept.append(item)
     return [
-        _and_more(item, len(by_code[item.code]) - _MOST_OF_A_RULE)
-        if len(by_code[item.code]) > _MOST_OF_A_RULE + 1 and item is by_code[item.code][_MOST_OF_A_RULE]
+        _and_more(item, len(by_code[item.code]) - MOST_OF_A_RULE)
+        if len(by_code[item.code]) > MOST_OF_A_RULE + 1 and item is by_code[item.code][MOST_OF_A_RULE]
         else item
         for item in kept
     ]

@@ -6,7 +6,7 @@ from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 
 __all__ = ["PLAN_RULES"]
 
-_ERROR, _WARNING = Severity.ERROR, Severity.WARNING
+_ERROR, _WARNING, _NOTICE = Severity.ERROR, Severity.WARNING, Severity.NOTICE
 
 CANNOT_PLAN = Rule(
     "DPK500",
@@ -285,6 +285,13 @@ LOST_CONFIG = Rule(
     "All configs have the same tag: of two in one dictionary the last takes the place of the first as a "
     "whole, and what the first says is lost without a word.",
     "merge the configs and not their tags: (a | b).tags",
+)
+TOO_LONG = Rule(
+    "DPK549",
+    _NOTICE,
+    "Merging the layers takes dagster_k8s minutes where a list has thousands of entries, and no pod that "
+    "runs has as many. What is wrong with each file by itself is said all the same.",
+    "shorten the list, or plan the pods with -m",
 )
 GENERAL_OVER_SPECIFIC = Rule(
     "DPK550",

@@ -53,6 +53,12 @@ class Pair:
         """Whether no rule has anything to say."""
         return not self.to_merge and self.is_allowed
 
+    @cached_property
+    def longest(self) -> int:
+        """Entries of the longest list that is merged for its pods."""
+        workspace = (self.values or {}).get("workspace")
+        return max(map(_longest, [workspace, *self._contexts]), default=0)
+
     @property
     def _contexts(self) -> list[object]:
         if self.location is None:
@@ -105,6 +111,12 @@ def _with_agents(
 
 
 _NO_AGENT = Pair(None, None, None, {}, PlainPods(None))
+
+
+def _longest(value: object) -> int:
+    if isinstance(value, Mapping):
+        return max(map(_longest, value.values()), default=0)
+    return max([len(value), *map(_longest, value)]) if isinstance(value, list) else 0
 
 
 def _mappings(documents: Sequence[YamlDocument]) -> list[Any]:

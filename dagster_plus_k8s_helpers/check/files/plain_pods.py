@@ -159,11 +159,22 @@ def _of_values(values: Mapping[Any, Any]) -> _ByPods:
 
 def _of_contexts(contexts: Iterable[object]) -> _ByPods:
     found: _ByPods = {pods: [] for pods in _PODS}
-    for context in map(_mapping, contexts):
+    above: set[str] = set()
+    # The defaults stand first; Dagster+ merges their env_vars with the location's by name.
+    for context in reversed([*map(_mapping, contexts)]):
         if context.get("env_vars"):
             _add_general(found, "containerconfig", "env", context["env_vars"])
-        _add(found, _mapping(context.get("k8s")))
+        k8s = _mapping(context.get("k8s"))
+        own = _list(k8s["env_vars"]) if k8s.get("env_vars") else []
+        _add(
+            found, {**k8s, "env_vars": [item for item in own if _name_in(item) not in above]} if own else k8s
+        )
+        above.update(map(_name_in, own))
     return found
+
+
+def _name_in(text: object) -> str:
+    return str(text).partition("=")[0]
 
 
 def _add(found: _ByPods, settings: Mapping[Any, Any]) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.check.catalogue.definitions import CANNOT_PLAN
+from dagster_plus_k8s_helpers.check.catalogue.definitions import CANNOT_PLAN, TOO_LONG
 from dagster_plus_k8s_helpers.check.files.hits import home_of, of_any_location, places_of, with_places
 from dagster_plus_k8s_helpers.check.rules.allowed import refused_of_location
 from dagster_plus_k8s_helpers.check.rules.pod_rules import RULES_OF_FILES, RULES_OF_SERVERS
@@ -17,7 +18,7 @@ from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OF_SERVER, 
 from dagster_plus_k8s_helpers.documents.document import parse_path
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, MissingExtraError, PlanError
 from dagster_plus_k8s_helpers.files.locations.cloud_cli import merged_locations
-from dagster_plus_k8s_helpers.findings.finding import Severity
+from dagster_plus_k8s_helpers.findings.finding import MOST_OF_A_RULE, Severity
 from dagster_plus_k8s_helpers.plan.merge.launch import Launch, make_launcher, offline
 from dagster_plus_k8s_helpers.plan.merge.layers import (
     Layer,
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
 __all__ = ["check_pods"]
 
 
+MOST_ENTRIES = 1_000
+"""Of a list in the settings of pods that are merged."""
+
+
 def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]:
     """What is wrong with the pods of each pair, each fault once however many of them have it.
 
@@ -54,6 +59,11 @@ def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]
     with offline() as kubeconfig:
         merging = _Merging(kubeconfig)
         for pair in pairs:
+            if pair.longest > MOST_ENTRIES:
+                where = next(reversed(pair.files.values())).home_where()
+                text = f"a list of {pair.longest:,} entries, so that the pods are not looked at"
+                found[where] = TOO_LONG.at(where, text)
+                continue
             try:
                 hits = list(_hits(pair, merging))
             # Of values that are shaped otherwise Dagster and rules raise what they will.
@@ -122,7 +132,8 @@ def _hits(pair: Pair, merging: _Merging) -> Iterator[Hit]:
         except _RefusedError as error:
             yield Hit(CANNOT_PLAN, str(error), of=of, layer=error.layer)
             continue
-        yield from (hit for rule in rules for hit in rule(group, around))
+        # Of hundreds only the first are shown; a file may have a rule find tens of thousands.
+        yield from (hit for rule in rules for hit in islice(rule(group, around), MOST_OF_A_RULE + 2))
 
 
 _RULES: Mapping[PodsOf, tuple[str, tuple[PodRule, ...]]] = {

@@ -71,7 +71,7 @@ def duplicate_env(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             yield group.hit(
                 DUPLICATE_ENV,
                 f"{path}.env has {name!r} {_times(places)}: {values}; the last one counts",
-                *(f"{path}.env[{place}]" for place in places),
+                *(f"{path}.env[{place}]" for place in _some(places)),
                 cause=_twice(group.pod, path, "env", name, places),
             )
 
@@ -101,7 +101,7 @@ def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             yield group.hit(
                 DUPLICATE_NAME,
                 f"{path} has the {key} {name!r} {_times(places)}: {values}",
-                *(f"{path}[{place}]" for place in places),
+                *(f"{path}[{place}]" for place in _some(places)),
                 cause=_twice(group.pod, holder, field, name, places),
             )
 
@@ -179,6 +179,14 @@ def _times(places: Sequence[object]) -> str:
 
 def _values(group: PodGroup, path: str, items: Sequence[Any], places: Sequence[int]) -> str:
     """Elements of a list with the layers they are from."""
-    return " and ".join(
-        f"{shown(items[place])} by {layer_of(group.pod, f'{path}[{place}]')}" for place in places
-    )
+    some = [f"{shown(items[place])} by {layer_of(group.pod, f'{path}[{place}]')}" for place in _some(places)]
+    more = [f"{len(places) - len(some)} more"] if len(some) < len(places) else []
+    return " and ".join([*some, *more])
+
+
+def _some(places: Sequence[int]) -> Sequence[int]:
+    """The places that are worth naming: of very many the first ones, and the last, which counts."""
+    return places if len(places) <= _MOST_NAMED else (*places[: _MOST_NAMED - 1], places[-1])
+
+
+_MOST_NAMED = 4

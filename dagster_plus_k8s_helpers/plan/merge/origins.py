@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -97,6 +98,7 @@ class History:
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = stages
+        self._lists = _Lists()
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -135,15 +137,15 @@ class History:
         found: list[Path | None] = [path]
         for upper, lower in zip(self._stages[:0:-1], self._stages[-2::-1], strict=True):
             here = found[-1]
-            found.append(None if here is None else _earlier(upper.prefix, lower.prefix, here))
+            found.append(None if here is None else self._lists.earlier(upper.prefix, lower.prefix, here))
         return reversed(found)
 
     def _said(self, index: int, final: Manifest, path: Path) -> Any:
         """What a layer alone brings to a field."""
-        alone = _in_alone(final, self._stages[index].alone, path)
+        alone = self._lists.in_alone(final, self._stages[index].alone, path)
         if index == 0:
             return alone
-        base = _in_alone(final, self._stages[0].alone, path)
+        base = self._lists.in_alone(final, self._stages[0].alone, path)
         return alone if base is _ABSENT else _beyond(base, alone)
 
     def _owner(self, values: list[Any], said: list[Any]) -> int:
@@ -157,6 +159,11 @@ class History:
         ]
         return max([0, *changed[-1:], *says[-1:]])
 
+    def _earlier_list(self, owner: int, path: Path) -> Any:
+        now, before = self._stages[owner].prefix, self._stages[owner - 1].prefix
+        where = self._lists.earlier(now, before, path)
+        return None if where is None else _at(before, where)
+
     def _action(self, owner: int, traced: list[Path | None], values: list[Any]) -> Action:
         if owner == 0:
             return "set"
@@ -167,7 +174,7 @@ class History:
             where = traced[owner]
             assert where  # noqa: S101 - the layer brought the field, so it is there
             parent = _at(self._stages[owner].prefix, where[:-1])
-            was = None if len(where) < 2 else _earlier_list(self._stages, owner, where[:-1])
+            was = None if len(where) < 2 else self._earlier_list(owner, where[:-1])
             return "appended" if isinstance(parent, list) and was else "set"
         if before == now:
             return "repeated"
@@ -230,64 +237,80 @@ def _at(manifest: Any, path: Path) -> Any:
     return manifest
 
 
-def _earlier(now: Any, before: Any, path: Path) -> Path | None:
-    """Where a field of one manifest is in the manifest before it."""
-    found: list[str | int] = []
-    for key in path:
-        if isinstance(now, list):
-            if not isinstance(before, list):
-                return None
-            index = _pairs(now, before)[int(key)]
-            if index is None:
-                return None
-            found.append(index)
-            now, before = now[int(key)], before[index]
-        else:
-            if not isinstance(before, dict) or key not in before:
-                return None
-            found.append(key)
-            now, before = now[key], before[key]
-    return tuple(found)
+class _Lists:
+    """Which element of a list is which of another.
+
+    Each list is gone through once: whoever asks for every element of a list of thousands would else wait for
+    the square of its length. The lists are those of stages, and live as long as this does.
+    """
+
+    def __init__(self) -> None:
+        self._pairs: dict[tuple[int, int], list[int | None]] = {}
+        self._places: dict[int, dict[str, list[int]]] = {}
+
+    def earlier(self, now: Any, before: Any, path: Path) -> Path | None:
+        """Where a field of one manifest is in the manifest before it."""
+        found: list[str | int] = []
+        for key in path:
+            if isinstance(now, list):
+                if not isinstance(before, list):
+                    return None
+                index = self._pairs_of(now, before)[int(key)]
+                if index is None:
+                    return None
+                found.append(index)
+                now, before = now[int(key)], before[index]
+            else:
+                if not isinstance(before, dict) or key not in before:
+                    return None
+                found.append(key)
+                now, before = now[key], before[key]
+        return tuple(found)
+
+    def in_alone(self, final: Any, alone: Any, path: Path) -> Any:
+        """A field of the final manifest, in that of one layer."""
+        for depth, key in enumerate(path):
+            if isinstance(final, list):
+                if not isinstance(alone, list):
+                    return _ABSENT
+                wanted = final[int(key)]
+                index = next(iter(self._places_in(alone).get(_as_text(wanted), ())), None)
+                # The step's own container is the first one whatever the layers put into it.
+                if index is None and key == 0 and path[depth - 1] == "containers":
+                    index = 0
+                if index is None or index >= len(alone):
+                    return _ABSENT
+                final, alone = wanted, alone[index]
+            else:
+                if not isinstance(alone, dict) or key not in alone:
+                    return _ABSENT
+                final, alone = final[key], alone[key]
+        return alone
+
+    def _pairs_of(self, now: list[Any], before: list[Any]) -> list[int | None]:
+        """For each element of a list the one it was before: an equal one, else one left over at its place."""
+        key = id(now), id(before)
+        if key not in self._pairs:
+            free = {text: deque(places) for text, places in self._places_in(before).items()}
+            found = [places.popleft() if (places := free.get(_as_text(value))) else None for value in now]
+            left = {place for places in free.values() for place in places}
+            self._pairs[key] = [
+                index if pair is None and index in left else pair for index, pair in enumerate(found)
+            ]
+        return self._pairs[key]
+
+    def _places_in(self, items: list[Any]) -> dict[str, list[int]]:
+        if id(items) not in self._places:
+            found: dict[str, list[int]] = {}
+            for index, value in enumerate(items):
+                found.setdefault(_as_text(value), []).append(index)
+            self._places[id(items)] = found
+        return self._places[id(items)]
 
 
-def _earlier_list(stages: Sequence[Stage], owner: int, path: Path) -> Any:
-    where = _earlier(stages[owner].prefix, stages[owner - 1].prefix, path)
-    return None if where is None else _at(stages[owner - 1].prefix, where)
-
-
-def _pairs(now: list[Any], before: list[Any]) -> list[int | None]:
-    """For each element of a list the one it was before: an equal one, else one left over at its place."""
-    free = set(range(len(before)))
-    found: list[int | None] = []
-    for value in now:
-        equal = next((index for index in sorted(free) if before[index] == value), None)
-        free.discard(-1 if equal is None else equal)
-        found.append(equal)
-    for index, pair in enumerate(found):
-        if pair is None and index in free:
-            found[index] = index
-    return found
-
-
-def _in_alone(final: Any, alone: Any, path: Path) -> Any:
-    """A field of the final manifest, in that of one layer."""
-    for depth, key in enumerate(path):
-        if isinstance(final, list):
-            if not isinstance(alone, list):
-                return _ABSENT
-            wanted = final[int(key)]
-            index = next((place for place, value in enumerate(alone) if value == wanted), None)
-            # The step's own container is the first one whatever the layers put into it.
-            if index is None and key == 0 and path[depth - 1] == "containers":
-                index = 0
-            if index is None or index >= len(alone):
-                return _ABSENT
-            final, alone = wanted, alone[index]
-        else:
-            if not isinstance(alone, dict) or key not in alone:
-                return _ABSENT
-            final, alone = final[key], alone[key]
-    return alone
+def _as_text(value: Any) -> str:
+    """A value by which equal ones are found."""
+    return json.dumps(value, sort_keys=True, default=repr)
 
 
 def _beyond(base: Any, value: Any) -> Any:
