@@ -65,18 +65,15 @@ def disrupted(pod: ApiObject) -> Diagnosis | None:
 
 _SPOT = "Keep steps that must not be moved off preemptible nodes, or raise disruption_retries."
 _OTHER_DISRUPTION = (DiagnosisKind.NODE_LOST, "was taken away by the cluster", _SPOT)
+_PREEMPTION = (
+    DiagnosisKind.PREEMPTION_BY_SCHEDULER,
+    "had to make room for one of a higher priority",
+    "Give the step a priority_class_name, or raise disruption_retries.",
+)
 _DISRUPTIONS = {
-    "PreemptionByScheduler": (
-        DiagnosisKind.PREEMPTION_BY_SCHEDULER,
-        "had to make room for one of a higher priority",
-        "Give the step a priority_class_name, or raise disruption_retries.",
-    ),
+    "PreemptionByScheduler": _PREEMPTION,
     # The name it had before 1.27.
-    "PreemptionByKubeScheduler": (
-        DiagnosisKind.PREEMPTION_BY_SCHEDULER,
-        "had to make room for one of a higher priority",
-        "Give the step a priority_class_name, or raise disruption_retries.",
-    ),
+    "PreemptionByKubeScheduler": _PREEMPTION,
     "DeletionByTaintManager": (
         DiagnosisKind.DELETION_BY_TAINT_MANAGER,
         (
@@ -243,15 +240,15 @@ _EXIT_HINTS = {
 }
 
 
-def _deleted(pod: ApiObject, events: Sequence[ApiObject], *, going: bool) -> Diagnosis | None:
+def _deleted(pod: ApiObject, events: Sequence[ApiObject], *, going: bool) -> Diagnosis:
+    node = text(pod, "spec", "nodeName")
     if not going:
         return Diagnosis(
             DiagnosisKind.ERROR,
             "The pod failed, and no container of it says why.",
-            {"node": text(pod, "spec", "nodeName"), "reason": text(pod, "status", "reason")},
+            {"node": node, "reason": text(pod, "status", "reason")},
         )
     if _node_does_not_answer(pod, events):
-        node = text(pod, "spec", "nodeName")
         return Diagnosis(
             DiagnosisKind.NODE_LOST,
             f"The node {node} no longer answers, and its pods are being deleted.",
@@ -261,7 +258,7 @@ def _deleted(pod: ApiObject, events: Sequence[ApiObject], *, going: bool) -> Dia
     return Diagnosis(
         DiagnosisKind.POD_DELETED,
         f"The pod {name_of(pod)} is being deleted.",
-        {"node": text(pod, "spec", "nodeName")},
+        {"node": node},
         hint="Somebody, or a controller, deleted it.",
     )
 

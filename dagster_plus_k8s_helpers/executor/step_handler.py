@@ -158,7 +158,7 @@ class SupervisedStepHandler(K8sStepHandler):
         try:
             deletion.result(0)
         except (CallError, TimeoutError) as error:
-            self.supervisor.not_deleted(step, str(error) or "no answer in time")
+            self.supervisor.reports.not_deleted(step.context, step.place, str(error) or "no answer in time")
 
     def _get_k8s_step_job_name(self, step_handler_context: StepHandlerContext) -> str:
         """The stock name, counting the attempts that the step's process is not told of."""
@@ -200,7 +200,7 @@ class SupervisedStepHandler(K8sStepHandler):
             # Who has raised the config since gets what it says.
             if not before.limit or Quantity(before.limit) < Quantity(memory.limit):
                 attempts.memory = raise_memory(job, memory)
-                self.supervisor.launch_with_learned(step, attempts.memory, run_id)
+                self.supervisor.reports.learned(step.context, attempts.memory, run_id)
 
     def _launch(self, key: str, step: TrackedStep, job: V1Job, context: StepHandlerContext) -> Launch:
         labels = job.metadata.labels

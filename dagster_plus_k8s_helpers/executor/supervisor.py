@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.looking.lookout import Look, Observation
     from dagster_plus_k8s_helpers.executor.looking.remains import Remains
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
-    from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
 __all__ = ["Supervisor"]
 
@@ -71,8 +70,8 @@ class Supervisor:
         namespace: Callable[[], str],
         has_ended: Callable[[str], bool],
     ) -> None:
-        self.history = history
-        self._settings, self._reports = settings, reports
+        self.history, self.reports = history, reports
+        self._settings = settings
         self._endings = Endings(history, reports, has_ended)
         self._outage = Outage()
         limit = RateLimit(settings.launch_qps, settings.launch_burst)
@@ -94,10 +93,6 @@ class Supervisor:
         """Create the Job of a step as soon as may be."""
         self._steps[launch.step_key] = step
         self._launches.submit(launch)
-
-    def launch_with_learned(self, step: TrackedStep, memory: Memory, run_id: str) -> None:
-        """Tell that a step starts at the size that an earlier run needed."""
-        self._reports.learned(step.context, memory, run_id)
 
     def adopt(self, step_key: str, step: TrackedStep, relaunch: Callable[[], None]) -> None:
         """Watch over a step that a run worker before this one has launched, or was about to.
@@ -151,16 +146,12 @@ class Supervisor:
             text = self._notes.pop()
             self._say_once(text, text)
         while (news := self._outage.news()) is not None:
-            self._reports.outage(news, self._settings.api_outage_tolerance)
+            self.reports.outage(news, self._settings.api_outage_tolerance)
         self._looks.begin(self._watched())
 
     def note(self, text: str) -> None:
         """Have the loop tell, once, of something that the executor cannot do here; from any thread."""
         self._notes.append(text)
-
-    def not_deleted(self, step: TrackedStep, why: str) -> None:
-        """Tell of a Job that is still there."""
-        self._reports.not_deleted(step.context, step.place, why)
 
     def delete_all(self, seconds: float) -> dict[str, Future[None]]:
         """Delete the Jobs of all steps at once, by step key; those not created yet never will be.
@@ -275,7 +266,7 @@ class Supervisor:
     def _take_failure(self, key: str, step: TrackedStep, diagnosis: Diagnosis) -> None:
         never_there = diagnosis.kind is DiagnosisKind.JOB_DELETED and key not in self.history.begun
         if never_there and step.relaunch is not None:
-            self._reports.launched_again(step.context, step.place)
+            self.reports.launched_again(step.context, step.place)
             step.relaunch()
             return
         self._endings.end(key, step, diagnosis, self._nodes.largest_memory)
@@ -286,7 +277,7 @@ class Supervisor:
         if seen.started and not step.started:
             step.started = True
             if step.told:
-                self._reports.started(step.context, now - step.since)
+                self.reports.started(step.context, now - step.since)
                 step.told = ""
         told = diagnosis
         if told is None and not step.started and not step.told:
@@ -294,7 +285,7 @@ class Supervisor:
         if told is not None and (cause := step.cause(told)) != step.told:
             step.told = cause
             step.told_at = step.told_at if step.told_at is not None else now
-            self._reports.waiting(step.context, told, step.place, cause)
+            self.reports.waiting(step.context, told, step.place, cause)
         if not step.started:
             step.ending = end_of_wait(step, diagnosis, self._nodes, self._settings, now)
 
@@ -330,7 +321,7 @@ class Supervisor:
                 step.deletion = self._deletions.submit(step.namespace, step.job_name)
                 continue
             if error is not None:
-                self._reports.not_deleted(step.context, step.place, str(error))
+                self.reports.not_deleted(step.context, step.place, str(error))
             self._endings.end(key, step, step.ending, self._nodes.largest_memory)
 
     def _look_after_ended(self, look: Look | None) -> None:
@@ -352,7 +343,7 @@ class Supervisor:
     def _say_once(self, key: str, text: str) -> None:
         if key not in self._said:
             self._said.add(key)
-            self._reports.limitation(text)
+            self.reports.limitation(text)
 
 
 _LIMITATIONS = {

@@ -152,6 +152,7 @@ def by_kubelet(reason: str, message: str = "") -> dict[str, Any]:
 
 
 RUNNING = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+OOM = {"exitCode": 137, "reason": "OOMKilled"}
 SIDECAR = {"initContainers": [{"name": "proxy", "restartPolicy": "Always"}]}
 
 SHAPES: list[tuple[str, dict[str, Any] | None, list[Any], list[Any], DiagnosisKind | None, str]] = [
@@ -194,7 +195,7 @@ SHAPES: list[tuple[str, dict[str, Any] | None, list[Any], list[Any], DiagnosisKi
     ("the events outlive the pod", FAILED_JOB, [], [event("TaintManagerEviction", "Marking for deletion Pod default/step-x")], DiagnosisKind.DELETION_BY_TAINT_MANAGER, "The pod was deleted for a taint: Marking for deletion Pod default/step-x."),
     ("a Job that is gone", None, [], [], DiagnosisKind.JOB_DELETED, "The Job is gone, and the step has reported neither success nor failure."),
     ("a Job whose pod still runs in the cache", FAILED_JOB, [pod({"phase": "Running", "containerStatuses": [container(RUNNING)]})], [], DiagnosisKind.JOB_FAILED, "The Job failed."),
-    ("a suspended Job", {**JOB, "spec": {"suspend": True}}, [], [], DiagnosisKind.JOB_SUSPENDED, "The Job is suspended: a queue such as Kueue starts it when its turn comes."),
+    ("a suspended Job", {**JOB, "spec": {"suspend": True}, "status": {"conditions": [{"type": "Suspended", "status": "True"}]}}, [], [], DiagnosisKind.JOB_SUSPENDED, "The Job is suspended: a queue such as Kueue starts it when its turn comes."),
     ("PodSecurity", JOB, [], [event("FailedCreate", 'Error creating: pods "step-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true')], DiagnosisKind.FAILED_CREATE, 'The pod cannot be created: pods "step-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true.'),
     ("an admission webhook, as events.k8s.io has it", JOB, [], [{"reason": "FailedCreate", "note": 'Error creating: admission webhook "policy.example.com" denied the request: no'}], DiagnosisKind.FAILED_CREATE, 'The pod cannot be created: admission webhook "policy.example.com" denied the request: no.'),
     ("something else", JOB, [], [event("FailedCreate", "Error creating: etcd is slow")], DiagnosisKind.FAILED_CREATE, "The pod cannot be created: etcd is slow."),
@@ -205,6 +206,7 @@ SHAPES: list[tuple[str, dict[str, Any] | None, list[Any], list[Any], DiagnosisKi
     ("a sidecar between two crashes", JOB, [pod({"phase": "Running", "containerStatuses": [container(RUNNING)], "initContainerStatuses": [container({"waiting": {"reason": "CrashLoopBackOff"}}, name="proxy", restartCount=5, lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}})]}, spec=SIDECAR)], [], DiagnosisKind.CRASH_LOOP_BACK_OFF, "The init container 'proxy' crashes again and again; last with exit code 137, OOMKilled."),
     ("a sidecar that was restarted once", JOB, [pod({"phase": "Running", "containerStatuses": [container(RUNNING)], "initContainerStatuses": [container(RUNNING, name="proxy", restartCount=1, lastState={"terminated": {"exitCode": 1}})]}, spec=SIDECAR)], [], None, ""),
     ("a sidecar that ended badly with the step", FAILED_JOB, [pod({"phase": "Failed", "containerStatuses": [container({"terminated": {"exitCode": 3, "reason": "Error"}})], "initContainerStatuses": [container({"terminated": {"exitCode": 143}}, name="proxy")]}, spec=SIDECAR)], [], DiagnosisKind.ERROR, "The container 'dagster' ended with exit code 3."),
+    ("a Job whose conditions have been taken back", {**JOB, "status": {"conditions": [{"type": "Complete", "status": "False"}, {"type": "Failed", "status": "False"}]}}, [waiting("ErrImagePull", "not found")], [], DiagnosisKind.ERR_IMAGE_PULL, "The image 'a:1' of the container 'dagster' cannot be pulled: not found."),
     ("the newest of two pods counts", FAILED_JOB, [ended("Error", 1) | {"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}}, ended("OOMKilled", 137) | {"metadata": {"creationTimestamp": "2026-01-01T00:01:00Z"}}], [], DiagnosisKind.OOM_KILLED, "The container 'dagster' was killed: the node ran out of memory; it has no limit."),
     ("a Job that succeeds by policy (1.31)", {**JOB, "status": {"conditions": [{"type": "SuccessCriteriaMet", "status": "True"}]}}, [ended("Error", 143)], [], None, ""),
 ]  # fmt: skip
@@ -221,22 +223,87 @@ def test_shapes_of_every_release(
     assert (diagnosis and diagnosis.kind, diagnosis.summary if diagnosis else "") == (kind, summary)
 
 
-OOM = {"exitCode": 137, "reason": "OOMKilled"}
+def refused(message: str) -> tuple[dict[str, Any], list[Any], list[Any]]:
+    return JOB, [], [event("FailedCreate", f'Error creating: pods "step-x" is forbidden: {message}')]
+
+
+def unschedulable(cause: str) -> tuple[dict[str, Any], list[Any], list[Any]]:
+    return JOB, [scheduled(f"0/1 nodes are available: {cause}.")], []
+
+
+def failed(*pods: dict[str, Any]) -> tuple[dict[str, Any], list[Any], list[Any]]:
+    return FAILED_JOB, list(pods), []
+
+
+def held_up(reason: str, message: str) -> tuple[dict[str, Any], list[Any], list[Any]]:
+    return JOB, [waiting("ContainerCreating")], [event(reason, message)]
+
+
+MOVED = "Keep steps that must not be moved off preemptible nodes, or raise disruption_retries."
+PRIORITY = "Give the step a priority_class_name, or raise disruption_retries."
+PULL = "Check the name of the image, its registry and image_pull_secrets."
+VOLUME = "Check that what the volume names exists in the namespace and is attached nowhere else."
+
+WHAT_TO_DO: list[tuple[str, tuple[dict[str, Any], list[Any], list[Any]], str, bool]] = [
+    ("no service account", refused('serviceaccount "nope" not found'), "Create the service account in the namespace of the step, or correct service_account_name.", False),
+    ("a quota", refused("exceeded quota: q, requested: pods=1"), "Wait until other pods end, raise the quota, or request less.", True),
+    ("PodSecurity", refused('violates PodSecurity "restricted:latest"'), "Set the security_context that the namespace's Pod Security level asks for.", False),
+    ("an admission webhook", refused('admission webhook "policy" denied the request'), "A policy of the cluster refuses the pod; its message says what it wants.", False),
+    ("an admission policy", refused("ValidatingAdmissionPolicy 'policy' with binding 'b' denied request"), "A policy of the cluster refuses the pod; its message says what it wants.", False),
+    ("a webhook that is away", refused('failed calling webhook "policy": connection refused'), "A webhook of the cluster does not answer; it is tried again.", True),
+    ("no priority class", refused("no PriorityClass with name high was found"), "Create the PriorityClass, or correct priority_class_name.", False),
+    ("a LimitRange", refused("maximum memory usage per Container is 1Gi, but limit is 2Gi"), "Ask for what the LimitRange of the namespace allows.", False),
+    ("another refusal", refused("etcd is slow"), "", True),
+    ("no GPU", unschedulable("1 Insufficient nvidia.com/gpu"), "Wait for a node with nvidia.com/gpu, or add one; its pool may ask for a toleration too.", True),
+    ("no room", unschedulable("1 Insufficient memory"), "Wait for room, add nodes, or request less memory.", True),
+    ("no claim", unschedulable('persistentvolumeclaim "nope" not found'), "Create the PersistentVolumeClaim in the namespace of the step, or correct its name.", True),
+    ("a taint", unschedulable("1 node(s) had untolerated taint {spot: true}"), "Add a toleration for the nodes the step is meant for.", True),
+    ("a selector", unschedulable("1 node(s) didn't match Pod's node affinity/selector"), "Correct the step's node_selector, or label a node.", True),
+    ("a cordoned node", unschedulable("1 node(s) were unschedulable"), "", True),
+    ("a preemption", failed(disruption("PreemptionByScheduler")), PRIORITY, True),
+    ("a preemption, as 1.26 called it", failed(disruption("PreemptionByKubeScheduler")), PRIORITY, True),
+    ("a drain", failed(disruption("EvictionByEvictionAPI")), MOVED, True),
+    ("a NoExecute taint", failed(disruption("DeletionByTaintManager")), MOVED, True),
+    ("a node that is gone", failed(disruption("DeletionByPodGC")), MOVED, True),
+    ("a node that shut down", failed(disruption("TerminationByKubelet")), MOVED, True),
+    ("a reason of a later release", failed(disruption("SomethingNew")), MOVED, True),
+    ("a graceful node shutdown", failed(by_kubelet("NodeShutdown")), MOVED, True),
+    ("a node without the devices", failed(by_kubelet("OutOfnvidia.com/gpu")), "", True),
+    ("a node short of memory", failed(by_kubelet("Evicted", "The node was low on resource: memory.")), "The first to go are pods above their requests: request as much as the step uses.", True),
+    ("too much on the disk", failed(by_kubelet("Evicted", "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi.")), "Raise the size_limit of the volume, or the step's ephemeral_storage.", True),
+    ("the pod's own deadline", failed(by_kubelet("DeadlineExceeded")), "Raise active_deadline_seconds in the step's pod_spec_config.", True),
+    ("an OOM", failed(ended("OOMKilled", 137, resources={"limits": {"memory": "2Gi"}})), "Give the step more memory, or let memory_ladder=MemoryLadder() of k8s_executor do it.", True),
+    ("an OOM without a limit", failed(ended("OOMKilled", 137)), "Give the step the memory it uses, so that it goes to a node that has it.", True),
+    ("an OOM beside", failed(beside({"exitCode": 0}, {"terminated": OOM}, "Failed")), "Give that container more memory where it is configured: a memory ladder raises the step's own only.", True),
+    ("SIGKILL", failed(ended("Error", 137)), "Something other than the memory limit killed it: a node short of memory, or a deletion.", True),
+    ("SIGTERM", failed(ended("Error", 143)), "Something asked it to end: a deletion, a drain, or a process inside the pod.", True),
+    ("a failure of the code", failed(ended("Error", 1)), "", True),
+    ("a command that cannot start", failed(ended("StartError", 128)), "Check the command and the image.", True),
+    ("a kubelet that lost sight", failed(ended("ContainerStatusUnknown", 137)), MOVED, True),
+    ("a pod that is gone", failed(), "Somebody, or a controller that drains or scales nodes, deleted it.", True),
+    ("a pod that is going", failed(pod({"phase": "Running"}, deletionTimestamp="2026-01-01T00:00:00Z")), "Somebody, or a controller, deleted it.", True),
+    ("a Job that is gone", ({}, [], []), "Somebody, or a controller, deleted it.", True),
+    ("an image that is not there", (JOB, [waiting("ImagePullBackOff", "Back-off: not found")], []), PULL, True),
+    ("a registry that is not there", (JOB, [waiting("ErrImagePull", "no such host")], []), PULL, True),
+    ("no image name", (JOB, [waiting("InvalidImageName", "couldn't parse it")], []), "Correct the name of the image; it can never be pulled as it is.", False),
+    ("no Secret", (JOB, [waiting("CreateContainerConfigError", "not found")], []), "Create the Secret or ConfigMap in the step's namespace, or correct its name or key.", True),
+    ("no such mount", (JOB, [waiting("CreateContainerError", "no")], []), "Check the command, the mounts and the security context.", True),
+    ("a crash loop", (JOB, [waiting("CrashLoopBackOff")], []), "Read its log: kubectl logs --previous, container 'dagster'.", True),
+    ("a volume that does not mount", held_up("FailedMount", "x"), VOLUME, True),
+    ("no network", held_up("FailedCreatePodSandBox", "x"), "This is the network or the container runtime of the node.", True),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("found", "hint"),
-    [
-        (ended("OOMKilled", 137, resources={"limits": {"memory": "2Gi"}}), "Give the step more memory, or let memory_ladder=MemoryLadder() of k8s_executor do it."),
-        (ended("OOMKilled", 137), "Give the step the memory it uses, so that it goes to a node that has it."),
-        (beside({"exitCode": 0}, {"terminated": OOM}, "Failed"), "Give that container more memory where it is configured: a memory ladder raises the step's own only."),
-    ],
-)  # fmt: skip
-def test_what_to_do_about_an_oom_depends_on_what_was_killed(found: dict[str, Any], hint: str) -> None:
-    diagnosis = diagnose(FAILED_JOB, [found])
+    ("found", "told"), [(row[1], row[2:]) for row in WHAT_TO_DO], ids=[row[0] for row in WHAT_TO_DO]
+)
+def test_what_to_do_about_it_and_whether_it_may_heal(
+    found: tuple[dict[str, Any], list[Any], list[Any]], told: tuple[str, bool]
+) -> None:
+    diagnosis = diagnose(*found)
 
     assert diagnosis is not None
-    assert diagnosis.hint == hint
+    assert (diagnosis.hint, diagnosis.retryable) == told
 
 
 def test_the_steps_own_container_is_the_first_of_its_job_whatever_stands_before_it_in_the_pod() -> None:

@@ -43,8 +43,10 @@ def said(found: Any) -> tuple[Any, Any] | None:
         (job_with(resources("4Gi")), Memory("2Gi", "2Gi"), ({"cpu": "1", "memory": "4Gi"}, None), None),
         (job_with(whole=resources("1Gi", "1Gi")), Memory("2Gi", "2Gi"), None, ({"cpu": "1", "memory": "2Gi"}, {"memory": "2Gi"})),
         (job_with(resources("1Gi"), resources("3Gi", "2Gi")), Memory("2Gi"), ({"cpu": "1", "memory": "2Gi"}, None), ({"cpu": "1", "memory": "4Gi"}, {"memory": "3Gi"})),
+        (job_with(resources("1Gi"), resources("3Gi")), Memory("2Gi"), ({"cpu": "1", "memory": "2Gi"}, None), ({"cpu": "1", "memory": "4Gi"}, None)),
+        (job_with(whole=resources(request="2Gi")), Memory("1Gi"), ({"memory": "1Gi"}, None), (None, {"memory": "2Gi"})),
     ],
-    ids=["its own", "a LimitRange's", "a request alone", "more already", "the pod's", "both"],
+    ids=["its own", "a LimitRange's", "a request alone", "more already", "the pod's", "both", "both limits", "the pod's request"],
 )  # fmt: skip
 def test_a_limit_is_raised_where_it_stands(job: V1Job, memory: Memory, own: Any, whole: Any) -> None:
     sent = raise_memory(job, memory)

@@ -17,7 +17,7 @@ from dagster_plus_k8s_helpers._dagster.execution import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dagster_plus_k8s_helpers._dagster.execution import IStepContext, PlanOrchestrationContext
     from dagster_plus_k8s_helpers.cluster.outage import OutageNews
@@ -86,16 +86,17 @@ class Reports:
         """The API server cannot be reached, or can be again."""
         if news.reason:
             what = "refuses the run's credentials" if news.is_refusal else "cannot be reached"
-            self._about_the_run(
+            _tell(
+                self._plan_context,
                 f"The Kubernetes API {what}: {news.reason}. Steps that run go on; launches are "
-                f"tried again for up to {tolerance:g} s."
+                f"tried again for up to {tolerance:g} s.",
             )
         else:
-            self._about_the_run(f"The Kubernetes API answers again, after {news.seconds:.0f} s.")
+            _tell(self._plan_context, f"The Kubernetes API answers again, after {news.seconds:.0f} s.")
 
     def limitation(self, text: str) -> None:
         """Something that the executor cannot do here; it goes on without."""
-        self._about_the_run(text)
+        _tell(self._plan_context, text)
 
     def taken(self, taken: Taken, owner: Owner | None, way_out: str, *, resumed: bool) -> str:
         """The run worker is taken away while its run is under way.
@@ -112,45 +113,38 @@ class Reports:
         said = _taken_said(taken, owner, way_out, resumed=resumed)
         shown = {"pod": taken.pod, "node": taken.node}
         metadata = {name: dg.MetadataValue.text(found) for name, found in shown.items() if found}
-        DagsterEvent.engine_event(self._plan_context, said, EngineEventData(metadata=metadata))
+        _tell(self._plan_context, said, metadata)
         return said
 
     def launched_again(self, step: IStepContext, place: Place) -> None:
         """A step whose launch a run worker before this one did not come to."""
-        DagsterEvent.engine_event(
+        _tell(
             step,
             f'Step "{step.step.key}" is launched again: its Kubernetes job {place.job} was not created '
             "before the run worker was replaced.",
-            EngineEventData(),
         )
 
     def waiting(self, step: IStepContext, diagnosis: Diagnosis, place: Place, cause: str) -> None:
         """A pod waits, or a container beside the step is in trouble."""
-        DagsterEvent.engine_event(
+        _tell(
             step,
             f'Step "{step.step.key}" is in trouble: {diagnosis}'
             if diagnosis.kind.value == "CrashLoopBackOff"
             else f'Step "{step.step.key}" waits: {diagnosis}',
-            EngineEventData(
-                metadata={**_metadata(diagnosis, place), WAIT_CAUSE: dg.MetadataValue.text(cause)}
-            ),
+            {**_metadata(diagnosis, place), WAIT_CAUSE: dg.MetadataValue.text(cause)},
         )
 
     def started(self, step: IStepContext, seconds: float) -> None:
         """A pod that waited has started after all."""
-        DagsterEvent.engine_event(
+        _tell(
             step,
             f'Step "{step.step.key}" has started after all, {seconds:.0f} s after its launch.',
-            EngineEventData(metadata={WAIT_CAUSE: dg.MetadataValue.text("")}),
+            {WAIT_CAUSE: dg.MetadataValue.text("")},
         )
 
     def interrupted(self, step: IStepContext, diagnosis: Diagnosis, place: Place) -> None:
         """Why a step was interrupted that has reported its end itself, and is not launched again for it."""
-        DagsterEvent.engine_event(
-            step,
-            f'Step "{step.step.key}" was interrupted: {diagnosis}',
-            EngineEventData(metadata=_metadata(diagnosis, place)),
-        )
+        _tell(step, f'Step "{step.step.key}" was interrupted: {diagnosis}', _metadata(diagnosis, place))
 
     def failed(
         self,
@@ -190,11 +184,7 @@ class Reports:
         }
         if decision.memory is not None:
             metadata[MEMORY_NEXT] = _memory(decision.memory)
-        DagsterEvent.engine_event(
-            step,
-            f'Step "{step.step.key}" failed: {_said(diagnosis, decision)}',
-            EngineEventData(metadata=metadata),
-        )
+        _tell(step, f'Step "{step.step.key}" failed: {_said(diagnosis, decision)}', metadata)
 
     def retry(self, step: IStepContext, diagnosis: Diagnosis, decision: Decision) -> None:
         """A step is launched again."""
@@ -204,38 +194,40 @@ class Reports:
 
     def learned(self, step: IStepContext, memory: Memory, run_id: str) -> None:
         """A step starts at the size that last worked."""
-        DagsterEvent.engine_event(
+        _tell(
             step,
             f'Step "{step.step.key}" starts with {memory.limit} of memory, which it needed in run {run_id}.',
-            EngineEventData(metadata={MEMORY_NEXT: _memory(memory)}),
+            {MEMORY_NEXT: _memory(memory)},
         )
 
     def worked(self, step: IStepContext, memory: Memory, tried: Sequence[str]) -> None:
         """A step succeeded after its memory was raised."""
-        DagsterEvent.engine_event(
+        _tell(
             step,
             f'Step "{step.step.key}" succeeded with {memory.limit} of memory.',
-            EngineEventData(metadata={**_tried(tried), MEMORY_WORKED: _memory(memory)}),
+            {**_tried(tried), MEMORY_WORKED: _memory(memory)},
         )
 
     def left_behind(self, step_key: str, job: str, containers: Sequence[str]) -> None:
         """The pod of a step that has ended is kept alive by what runs beside it; told once for the same."""
-        self._about_the_run(_left_behind_said(step_key, job, containers))
+        _tell(self._plan_context, _left_behind_said(step_key, job, containers))
 
     def still_there(self, job: str, namespace: str, why: str) -> None:
         """The Job of a step that has ended could not be deleted."""
-        self._about_the_run(_still_there(job, namespace, why))
+        _tell(self._plan_context, _still_there(job, namespace, why))
 
     def not_deleted(self, step: IStepContext, place: Place, why: str) -> None:
         """A Job is still there."""
-        DagsterEvent.engine_event(
-            step,
-            _still_there(place.job, place.namespace, why),
-            EngineEventData(metadata={"job": dg.MetadataValue.text(place.job)}),
-        )
+        said = _still_there(place.job, place.namespace, why)
+        _tell(step, said, {"job": dg.MetadataValue.text(place.job)})
 
-    def _about_the_run(self, message: str) -> None:
-        DagsterEvent.engine_event(self._plan_context, message, EngineEventData())
+
+def _tell(
+    context: IStepContext | PlanOrchestrationContext,
+    said: str,
+    metadata: Mapping[str, dg.MetadataValue] | None = None,
+) -> None:
+    DagsterEvent.engine_event(context, said, EngineEventData(metadata=metadata))
 
 
 def _taken_said(taken: Taken, owner: Owner | None, way_out: str, *, resumed: bool) -> str:

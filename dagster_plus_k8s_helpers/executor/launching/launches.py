@@ -137,7 +137,7 @@ class LaunchQueue:
             waiting = {entry[2].job_name for entry in self._waiting} & names
             self._waiting = [entry for entry in self._waiting if entry[2].job_name not in names]
             heapq.heapify(self._waiting)
-            return {name for name in waiting if name not in self._first_failure}
+            return waiting - self._first_failure.keys()
 
     def cancel(self, job_name: str) -> bool:
         """Do not create this Job; waits while it is being created.
@@ -146,13 +146,9 @@ class LaunchQueue:
             Whether it was never created.
         """
         with self._condition:
-            self._cancelled.add(job_name)
+            never = self.withdraw([job_name])
             self._condition.wait_for(lambda: job_name not in self._in_call)
-            kept = [entry for entry in self._waiting if entry[2].job_name != job_name]
-            never = len(kept) < len(self._waiting) and job_name not in self._first_failure
-            self._waiting = kept
-            heapq.heapify(self._waiting)
-            return never
+            return bool(never)
 
     def close(self, *, wait: bool = True) -> None:
         """Create no more Jobs.

@@ -73,12 +73,14 @@ class Launch:
 
     def step_job(self, step: planning.Step, layers: Collection[LayerName]) -> Sent:
         """The Job of a step's pod, from some of its layers."""
+        from dagster_k8s.job import get_k8s_job_name
+
         handler = self._handler(layers)
         recorder = _record(handler)
         if "op tags" not in layers:
             step = step._replace(tags={})
         run = self._run(layers)
-        hash_of_step = _step_job_hash(run.run_id, step.key)
+        hash_of_step = get_k8s_job_name(run.run_id, step.key)
         with launching.quiet():
             arguments = launching.launch_step(handler, self._launcher(layers), run, step)
         return recorder.sent(
@@ -225,13 +227,6 @@ def _serializer() -> Any:
     from kubernetes.client import ApiClient
 
     return ApiClient()
-
-
-def _step_job_hash(run_id: str, step_key: str) -> str:
-    from dagster_k8s.job import get_k8s_job_name
-
-    found: str = get_k8s_job_name(run_id, step_key)
-    return found
 
 
 _NO_CLUSTER = """\

@@ -13,7 +13,7 @@ from dagster_plus_k8s_helpers.plan.show.html_sizes import (
     Bar,
     Size,
     amount_text,
-    bars,
+    bar,
     capacity_of,
     resources_of,
     scale_of,
@@ -77,7 +77,7 @@ class PodSizes:
 
     def bars_of(self, size: Size) -> list[Bar]:
         """A size as bars."""
-        return bars(size, self.scale, self.resources)
+        return [bar(size, self.scale, name, label) for name, label in self.resources]
 
     def of(self, pod: Pod, where: str) -> Size:
         """The size of one pod."""
@@ -96,19 +96,16 @@ class PodSizes:
     def groups(self) -> list[Group]:
         """The pods by size, the run's own first and then the largest."""
         alike: dict[object, list[str]] = {}
-        first: dict[object, tuple[Pod, Size]] = {}
         for key, (pod, size) in self._steps.items():
             found = self.fit_of(pod)
             likeness = (size, found.pools if found else (), found.message if found else "")
             alike.setdefault(likeness, []).append(key)
-            first.setdefault(likeness, (pod, size))
-        groups = [
-            Group(tuple(keys), first[likeness][1], self.bars_of(first[likeness][1]), self.fit_of(pod))
-            for likeness, keys in alike.items()
-            for pod in [first[likeness][0]]
-        ]
+        groups = [self._group(keys, *self._steps[keys[0]]) for keys in alike.values()]
         groups.sort(key=lambda group: _weight(group.size), reverse=True)
-        return [Group((), self.run, self.bars_of(self.run), self.fit_of(self._run_pod)), *groups]
+        return [self._group((), self._run_pod, self.run), *groups]
+
+    def _group(self, keys: Sequence[str], pod: Pod, size: Size) -> Group:
+        return Group(tuple(keys), size, self.bars_of(size), self.fit_of(pod))
 
     def requests_of(self, key: str) -> Amounts:
         """What the pod of a step requests; nothing when it has none."""

@@ -20,7 +20,7 @@ __all__ = [
     "Bar",
     "Size",
     "amount_text",
-    "bars",
+    "bar",
     "capacity_of",
     "resources_of",
     "scale_of",
@@ -126,11 +126,6 @@ def resources_of(sizes: Iterable[Size], scale: Amounts) -> tuple[tuple[str, str]
     return RESOURCES if has_gpu else RESOURCES[:2]
 
 
-def bars(size: Size, scale: Amounts, resources: Sequence[tuple[str, str]]) -> list[Bar]:
-    """A bar for each resource."""
-    return [_bar(size, scale, name, label) for name, label in resources]
-
-
 def share_of(amount: Decimal, whole: Decimal) -> float:
     """An amount in percent of the whole, at most 100."""
     if not amount:
@@ -138,7 +133,8 @@ def share_of(amount: Decimal, whole: Decimal) -> float:
     return min(100.0, round(float(amount / whole) * 100, 1)) if whole else 100.0
 
 
-def _bar(size: Size, scale: Amounts, name: str, label: str) -> Bar:
+def bar(size: Size, scale: Amounts, name: str, label: str) -> Bar:
+    """What a size says of one of the `RESOURCES`, beside the scale."""
     request, limit = getattr(size.requests, name), getattr(size.limits, name)
     whole = getattr(scale, name)
     text = amount_text(name, request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dagster as dg
@@ -67,7 +68,8 @@ def with_pod_metadata(
         raise PlanError(f"definitions: must be dagster.Definitions, not {type(definitions).__name__}")
     link = _link(report_url)
     steps = _steps_by_asset(definitions, agent, location, deployment)
-    rows_of = _Rows()
+    # Steps of the same settings share a template.
+    rows_of = cache(lambda template: tuple(_rows(template)))
 
     def described(spec: dg.AssetSpec) -> dg.AssetSpec:
         kept = {key: value for key, value in spec.metadata.items() if key not in (POD_KEY, REPORT_KEY)}
@@ -75,18 +77,6 @@ def with_pod_metadata(
         return spec.replace_attributes(metadata={**kept, POD_KEY: pod, **link})
 
     return dagster_internals.with_specs(definitions, described)
-
-
-class _Rows:
-    """The rows of a pod, looked up once for all steps of the same settings."""
-
-    def __init__(self) -> None:
-        self._of_template: dict[Template, list[Row]] = {}
-
-    def __call__(self, template: Template) -> list[Row]:
-        if template not in self._of_template:
-            self._of_template[template] = list(_rows(template))
-        return self._of_template[template]
 
 
 def _link(report_url: str | None) -> dict[str, dg.MetadataValue[Any]]:
@@ -116,7 +106,9 @@ def _steps_by_asset(
     return {key: of_node.get(node, []) for key, node in planning.nodes_of_assets(job).items()}
 
 
-def _metadata(steps: Sequence[StepPlan], rows_of: Callable[[Template], list[Row]]) -> dg.MetadataValue[Any]:
+def _metadata(
+    steps: Sequence[StepPlan], rows_of: Callable[[Template], Sequence[Row]]
+) -> dg.MetadataValue[Any]:
     if not steps:
         return dg.MetadataValue.text("no pod: nothing here materializes this asset")
     if steps[0].runs_in == "run pod":
