@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from dagster_plus_k8s_helpers.credentials.names import kind_of_name
 from dagster_plus_k8s_helpers.secrets.value import MASK
 
 __all__ = ["OTHERS", "PASSWORDS", "mask_places"]
@@ -26,12 +27,12 @@ OTHERS = f"{_KEYS}|secrets?|credentials?|token(?!iz)s?"
 """Names of other credentials."""
 
 _WORD = rf"(?:{PASSWORDS}|{OTHERS})(?:[_-][\w-]{{0,20}})?"
-_NAME = rf"[\w.-]{{0,60}}?{_WORD}"
-_Q = r"(?:\\?[\"'])"
+_NAME = rf"(?P<name>[\w.-]{{0,60}}?{_WORD})"
+_Q = r"(?:\\{0,15}[\"'])"
 _QUOTED = r"[^\"'\n\\]{1,2000}"
 _WHOLE = r"[^\s\"']{1,500}"
 # After a quotation mark that the head ends in, up to the next; without one, a word.
-_OPENED = r"(?P<quote>\\?[\"'])?"
+_OPENED = r"(?:[bBuUN](?=\\{0,15}[\"']))?(?P<quote>\\{0,15}[\"'])?"
 _VALUE = r"(?(quote)[^\"'\n\\]{1,2000}|[^\s,;&<>\"'\\)\]}]{1,2000})"
 _KEY = rf"^(?P<in>[ \t]*)(?:- )?[\"']?{_NAME}[\"']?[ \t]*:[ \t]*"
 _DEEPER = r"(?P=in)[ \t]+"
@@ -85,7 +86,7 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     (
         (
             rf"\bcurl{_OPTIONS}(?:-[a-z]{{0,8}}u|--user|--proxy-user)[\s=]{{0,3}}[\"']?"
-            r"[^\s:\"'-][^\s:\"']{0,200}:"
+            r"(?!\w{1,20}://)[^\s:\"'-][^\s:\"']{0,200}:"
         ),
         _WHOLE,
         "",
@@ -93,9 +94,26 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     (
         (
             rf"\b(?:sshpass\s+-p\s?|redis-cli{_OPTIONS}-a\s+|docker\s+login{_OPTIONS}-p\s+"
-            rf"|(?-i:mysql(?:dump|admin)?{_OPTIONS}-p))[\"']?"
+            rf"|(?-i:mysql(?:dump|admin)?{_OPTIONS}-p(?!ort\b|rotocol\b|assword\b|lugin))"
+            rf"|(?-i:(?:sqlcmd|bcp|osql|isql|unzip|zip){_OPTIONS}-P\s?)"
+            rf"|(?-i:(?:mongo(?:sh|dump|restore)?|(?:podman|oc|az|registry)\s+login){_OPTIONS}-p\s+)"
+            rf"|(?-i:ldap\w{{2,10}}{_OPTIONS}-w\s+)"
+            r"|(?:smbclient|rpcclient|smbget|net)\s(?:[^\n]{0,300}?\s)?-U\s?[\"']?[^\s%\"']{1,100}%"
+            r")[\"']?"
         ),
         _WHOLE,
+        "",
+    ),
+    (r"(?<!\S)-pass(?:in|out)?\s{1,3}[\"']?pass:", _WHOLE, ""),
+    (
+        r"(?:\bsqlplus\s(?:[^\n]{0,300}?\s)?|\bjdbc:oracle:\w{1,10}:)[\"']?[\w$#.-]{1,100}/",
+        r"[^\s@\"']{1,500}",
+        "@",
+    ),
+    # .netrc, on one line or several.
+    (
+        r"\b(?:machine\s{1,3}\S{1,200}|default)\s{1,3}(?:login\s{1,3}\S{1,200}\s{1,3})?password\s{1,3}",
+        r"\S{1,500}",
         "",
     ),
     # .pgpass: host:port:database:user:password. https://www.postgresql.org/docs/current/libpq-pgpass.html
@@ -117,5 +135,12 @@ _PATTERNS = tuple(
 def mask_places(text: str) -> str:
     """A text with the credentials at such places masked."""
     for pattern in _PATTERNS:
-        text = pattern.sub(rf"\g<head>{MASK}\g<tail>", text)
+        text = pattern.sub(_masked, text)
     return text
+
+
+def _masked(found: re.Match[str]) -> str:
+    name = found.groupdict().get("name")
+    if name is not None and kind_of_name(name) is None:
+        return found[0]
+    return f"{found['head']}{MASK}{found['tail']}"

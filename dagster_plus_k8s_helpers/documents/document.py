@@ -137,8 +137,9 @@ def read_yaml(content: bytes | str, file: str) -> tuple[list[YamlDocument], list
     except yaml.YAMLError as error:
         return [], [syntax_finding(error, file, text)]
     # What the parser's own constructors raise for a value that its tag does not fit, such as !!float "".
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        return [], [SYNTAX.at(Where(file), f"a value cannot be read: {error}")]
+    # It quotes the value, which may be a credential.
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return [], [SYNTAX.at(Where(file), "a value cannot be read as its tag, such as !!float, says")]
     if not documents and not findings:
         findings = [EMPTY_FILE.at(Where(file, 1, 1), "the file is empty")]
     return documents, findings

@@ -31,7 +31,8 @@ def syntax_finding(error: yaml.YAMLError, file: str, text: str) -> Finding:
     """
     if isinstance(error, yaml.MarkedYAMLError):
         where = at_mark(file, error.problem_mark or error.context_mark, "")
-        problem = error.problem or error.context or "cannot be read"
+        # A tag may be a password that begins with an exclamation mark.
+        problem = re.sub(_OWN_TAG, " for the tag here", error.problem or error.context or "cannot be read")
         lines = text.splitlines()
         line = lines[where.line - 1] if 0 < where.line <= len(lines) else ""
         if line[: len(line) - len(line.lstrip())].find("\t") >= 0:
@@ -47,4 +48,7 @@ def syntax_finding(error: yaml.YAMLError, file: str, text: str) -> Finding:
     return SYNTAX.at(Where(file), f"this is not YAML: {error}")
 
 
+_OWN_TAG = re.compile(
+    r" for the tag '(?!tag:yaml\.org,2002:(?:python/|(?:binary|omap|pairs|set)')).*", re.DOTALL
+)
 _FILL_IN = "mend the YAML at this place, or, if this is a template, fill it in and check what comes out"

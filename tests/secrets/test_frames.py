@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
+from dagster_plus_k8s_helpers.documents.document import read_yaml
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.files.editing.edit import edited
+from dagster_plus_k8s_helpers.files.editing.helm_set import Assignment
 from dagster_plus_k8s_helpers.secrets import (
     ChainedSecrets,
     EnvSecrets,
@@ -257,3 +261,30 @@ def test_aws(answer: tuple[int, dict[str, str], bytes]) -> None:
             failure = error_of(call)
             assert isinstance(failure, SecretsError), failure
             assert exposed(failure, HIDDEN, SESSION) == []
+
+
+@pytest.mark.parametrize(
+    "value", ["!!float {}", "!!int {}", "!!int 0x{}", "!!bool {}", "!{}", "!!{}", "'{}", "*{}"]
+)
+def test_a_finding_about_a_value_that_yaml_refuses_does_not_quote_it(value: str) -> None:
+    _, findings = read_yaml(f"password: {value.format(HIDDEN)}", "f")
+
+    assert findings
+    assert HIDDEN not in repr(findings)
+
+
+@pytest.mark.parametrize(
+    ("content", "assignment"),
+    [
+        (f"a: {HIDDEN}\nb: [", Assignment(("a",), "x")),
+        (f"a: !!float {HIDDEN}", Assignment(("a",), "x")),
+        (f"locations:\n- location_name: {HIDDEN}\n", Assignment(("a",), HIDDEN)),
+        (f"dagsterCloudAgent: # {HIDDEN}\n  replicas: 1\n", Assignment(("dagsterCloudAgent",), 3)),
+    ],
+)
+def test_an_edit_that_is_refused(content: str, assignment: Assignment) -> None:
+    failure = error_of(lambda: edited(content.encode(), "f", [assignment]))
+
+    assert isinstance(failure, DagsterPlusK8sError)
+    assert HIDDEN not in str(failure)
+    assert exposed(failure, HIDDEN) == []

@@ -50,8 +50,7 @@ def set_in_file(file: FilePath, assignments: Sequence[Assignment]) -> list[Findi
         OSError: The file cannot be read or written.
     """
     target = file.resolve()
-    content = target.read_bytes()
-    text, findings = edited(content, str(file), assignments)
+    text, findings = edited(target.read_bytes(), str(file), assignments)
     _write(target, text)
     return findings
 
@@ -63,6 +62,17 @@ def edited(content: bytes, file: str, assignments: Sequence[Assignment]) -> tupl
         InvalidFileError: The file cannot be read, or the edit brings mistakes into it.
         K8sConfigError: The edit cannot be made.
     """
+    try:
+        return _edited(content, file, assignments)
+    except (InvalidFileError, K8sConfigError) as error:
+        refusal = error.with_traceback(None)
+        refusal.__context__ = None
+    # Tracebacks are shown with their locals, and the file may hold credentials.
+    del content, assignments
+    raise refusal
+
+
+def _edited(content: bytes, file: str, assignments: Sequence[Assignment]) -> tuple[str, list[Finding]]:
     documents, before = check_values_file(content, file)
     if not documents and [finding.code for finding in before] != [EMPTY_FILE.code]:
         raise InvalidFileError(before)
