@@ -51,6 +51,7 @@ __all__ = [
     "asset_keys_of",
     "engine_events",
     "failure_data",
+    "interrupts_end_runs",
     "is_interrupted",
     "is_under_way",
     "newest_endings",
@@ -109,6 +110,15 @@ def will_be_resumed(instance: dg.DagsterInstance, run_id: str) -> bool:
     """
     recovers = getattr(instance.run_launcher, "supports_run_worker_crash_recovery", True)
     return bool(recovers and instance.run_will_resume(run_id))
+
+
+def interrupts_end_runs(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether Dagster writes the failure of a run whose executor ends by an interrupt.
+
+    It asks run monitoring alone, and not whether the launcher recovers: a run can be left without an end that
+    nobody resumes. Any other error ends it.
+    """
+    return not instance.run_will_resume(run_id)
 
 
 def resumes_allowed(instance: dg.DagsterInstance) -> int:

@@ -1,7 +1,8 @@
 """HTTP calls that end when their time is up, whatever the other side does.
 
 A socket's timeout bounds each wait for the next byte, so an answer that comes a byte at a time is never late
-for it; name resolution and credential plugins know no timeout at all. Here one deadline holds for all.
+for it; name resolution and credential plugins know no timeout at all. Here one deadline holds for all, and
+nothing is sent after it: a call that was given up must not create the Job that has been deleted since.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as SocketTimeout
+from urllib3.util import Timeout
 
 from dagster_plus_k8s_helpers.cluster.errors import CallError, late, unreachable
-from dagster_plus_k8s_helpers.secrets.deadline import call_within
+from dagster_plus_k8s_helpers.secrets.deadline import Deadline, call_within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +31,8 @@ __all__ = ["Answer", "Request", "TimedHttp"]
 # Ten times a LIST of a thousand steps: a body without an end must not take the run worker's memory.
 _MOST_BYTES = 2**27
 _CHUNK = 2**16
+# urllib3 takes no timeout of nothing.
+_LEAST_SECONDS = 0.001
 
 
 class Request(NamedTuple):
@@ -91,14 +95,17 @@ class _Call:
     """One call, made on a thread of its own."""
 
     def __init__(self, client: ApiClient, request: Request, seconds: float) -> None:
-        self._client, self._request, self._seconds = client, request, seconds
+        self._client, self._request, self._deadline = client, request, Deadline(seconds)
+        self._lock = threading.Lock()
         self._socket: socket.socket | None = None
+        self._is_over = False
         self.has_begun = False
 
     def make(self) -> Answer:
         """The answer; raises ``CallError`` only."""
         _current.call = self
         headers = {**self._request.headers, **self._credentials()}
+        self._go_on()
         try:
             response = self._client.rest_client.pool_manager.request(
                 self._request.method,
@@ -108,13 +115,13 @@ class _Call:
                 preload_content=False,
                 redirect=False,
                 retries=False,
-                timeout=self._seconds,
+                timeout=Timeout(total=max(self._deadline.left(), _LEAST_SECONDS)),
             )
             self.has_begun = True
             return Answer(response.status, response.reason or "", response.headers, _content(response))
         except (HTTPError, OSError) as error:
             if isinstance(error, SocketTimeout) and not isinstance(error, NewConnectionError):
-                raise late(self._seconds, has_begun=self.has_begun) from None
+                raise self._late() from None
             raise unreachable(error) from None
         # The text of the error would hold the header, which is a credential.
         except ValueError:
@@ -122,15 +129,32 @@ class _Call:
                 0, "the request cannot be written: its credentials are not text for HTTP"
             ) from None
 
-    def remember(self, connected: socket.socket | None) -> None:
-        """Note what to cut when the time is up."""
-        self._socket = connected or self._socket
+    def use(self, connected: socket.socket | None) -> None:
+        """Note what to cut when the time is up; to be asked before anything is sent on it.
+
+        Raises:
+            CallError: It is up.
+        """
+        with self._lock:
+            self._socket = connected or self._socket
+        self._go_on()
 
     def cut(self) -> None:
-        """End what still waits for the other side."""
-        if self._socket is not None:
+        """End what still waits for the other side, and have nothing sent from now on."""
+        with self._lock:
+            self._is_over = True
+            connected = self._socket
+        if connected is not None:
             with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+                connected.shutdown(socket.SHUT_RDWR)
+
+    def _go_on(self) -> None:
+        with self._lock:
+            if self._is_over or not self._deadline.left():
+                raise self._late()
+
+    def _late(self) -> CallError:
+        return late(self._deadline.seconds, has_begun=self.has_begun)
 
     def _credentials(self) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -157,25 +181,31 @@ def _content(response: Any) -> bytes:
 _current = threading.local()
 
 
-class _Remembered:
-    """A connection that says which socket the call of its thread waits for."""
+class _Watched:
+    """A connection that says which socket the call of its thread waits for, and asks before it sends."""
 
     sock: socket.socket | None
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]  # of the connection that this is mixed into
-        _current.call.remember(self.sock)
+        _current.call.use(self.sock)
+
+    def _tunnel(self) -> None:
+        # A proxy that is cut off in its answer has, for http.client, ended it well.
+        _current.call.use(self.sock)
+        super()._tunnel()  # type: ignore[misc]
+        _current.call.use(self.sock)
 
     def request(self, *arguments: Any, **named: Any) -> None:
-        _current.call.remember(self.sock)
+        _current.call.use(self.sock)
         super().request(*arguments, **named)  # type: ignore[misc]
 
 
-class _HTTPConnection(_Remembered, HTTPConnection):
+class _HTTPConnection(_Watched, HTTPConnection):
     pass
 
 
-class _HTTPSConnection(_Remembered, HTTPSConnection):
+class _HTTPSConnection(_Watched, HTTPSConnection):
     pass
 
 

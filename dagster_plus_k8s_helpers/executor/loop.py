@@ -14,6 +14,7 @@ from dagster_plus_k8s_helpers._dagster.execution import (
     DagsterEvent,
     DagsterExecutionInterruptedError,
     StepDelegatingExecutor,
+    interrupts_end_runs,
     is_interrupted,
     is_under_way,
     newest_endings,
@@ -29,7 +30,7 @@ from dagster_plus_k8s_helpers.executor.events.history import History, ends_step
 from dagster_plus_k8s_helpers.executor.events.learned_memory import LearnedMemory
 from dagster_plus_k8s_helpers.executor.events.reports import Reports
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
-from dagster_plus_k8s_helpers.executor.looking.run_worker import way_out, what_took
+from dagster_plus_k8s_helpers.executor.looking.run_worker import RunWorkerTaken, way_out, what_took
 from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings, start_timeout_of_step
 from dagster_plus_k8s_helpers.executor.step_handler import SupervisedStepHandler
 from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
@@ -132,7 +133,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         if is_under_way(self._plan_context.instance, self._plan_context.run_id):
             self._taken = what_took(self._handler.cluster, self._handler.place())
 
-    def _end_of_worker(self, interrupt: DagsterExecutionInterruptedError) -> DagsterExecutionInterruptedError:
+    def _end_of_worker(self, interrupt: DagsterExecutionInterruptedError) -> Exception:
         """What this run worker ends with, when it was told to end.
 
         A run that is cancelled takes its steps with it. Else the run worker is being taken away: where
@@ -147,6 +148,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
                 self._handler.terminate_all()
                 return interrupt
             resumed = will_be_resumed(instance, run.run_id)
+            ends_by_interrupt = interrupts_end_runs(instance, run.run_id)
             if resumed:
                 self._supervisor.leave()
             else:
@@ -160,7 +162,9 @@ class SupervisedExecutor(StepDelegatingExecutor):
         # Whether the run goes on is not known, so nothing more is done to its steps.
         except Exception:  # noqa: BLE001
             return interrupt
-        return DagsterExecutionInterruptedError(said)
+        if resumed or ends_by_interrupt:
+            return DagsterExecutionInterruptedError(said)
+        return RunWorkerTaken(said)
 
     def _pop_events(
         self, instance: dg.DagsterInstance, run_id: str, seen_storage_ids: set[int]

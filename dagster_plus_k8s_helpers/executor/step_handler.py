@@ -19,7 +19,7 @@ from dagster_plus_k8s_helpers.cluster.calls import Cluster
 from dagster_plus_k8s_helpers.cluster.errors import CallError, not_built
 from dagster_plus_k8s_helpers.executor.launching.launches import Launch
 from dagster_plus_k8s_helpers.executor.launching.unbuildable import why_not_built
-from dagster_plus_k8s_helpers.executor.looking.run_worker import owner_in
+from dagster_plus_k8s_helpers.executor.looking.run_worker import LEAST_TIME_TO_LIVE, owner_in, owner_of
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.job_memory import memory_in, raise_memory
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from kubernetes.client import V1Job
 
     from dagster_plus_k8s_helpers._dagster.execution import StepHandlerContext
-    from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
     from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
     from dagster_plus_k8s_helpers.executor.looking.run_worker import Owner
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
@@ -51,6 +50,12 @@ _OWNER_ELSEWHERE = (
     "Step Jobs get no owner reference, so they will not go with the run's pod: it is in the namespace "
     "{here!r} and they are in {there!r}, where it can own nothing. k8s_executor(owner_references=False) says "
     "that this is meant."
+)
+# A drain is the end of the run's Job, from which its time to live counts, while its steps go on.
+_SHORT_LIVED = (
+    "Step Jobs go with the run's pod, so they start again when it is taken: its Job {job} would take them "
+    "along {seconds} s after that, by its ttl_seconds_after_finished. Give the runs {least} or more of it "
+    "(job_spec_config), so that their steps go on."
 )
 _PRIORITY_TAG = "dagster/priority"
 
@@ -90,7 +95,7 @@ class SupervisedStepHandler(K8sStepHandler):
         self._enable_owner_references = False
         self._api_client = _Captured()
         self._before_termination = before_termination
-        self._own_pod: ApiObject | None = None
+        self._own: Owner | None = None
         self._deletions: dict[str, Any] | None = None
         self.free_attempts: dict[str, int] = {}
 
@@ -241,9 +246,7 @@ class SupervisedStepHandler(K8sStepHandler):
             if here != namespace:
                 self.supervisor.note(_OWNER_ELSEWHERE.format(here=here, there=namespace))
                 return None
-            if self._own_pod is None:
-                self._own_pod = self.cluster.pod(here, name)
-            return owner_in(self._own_pod, resumed=self.will_be_resumed)
+            return self._lasting(here, name)
         except CallError as error:
             if error.is_passing:
                 raise
@@ -254,6 +257,19 @@ class SupervisedStepHandler(K8sStepHandler):
         self._wants_owner = False
         self.supervisor.note(_CANNOT_OWN.format(said=said))
         return None
+
+    def _lasting(self, namespace: str, name: str) -> Owner:
+        """What of the run worker's pod owns the steps for as long as they may go on."""
+        if self._own is None:
+            pod = self.cluster.pod(namespace, name)
+            owner = owner_of(self.cluster, namespace, pod, resumed=self.will_be_resumed)
+            seconds = owner.time_to_live
+            if seconds is not None and seconds < LEAST_TIME_TO_LIVE:
+                said = _SHORT_LIVED.format(job=owner.name, seconds=seconds, least=LEAST_TIME_TO_LIVE)
+                self.supervisor.note(said)
+                owner = owner_in(pod, resumed=False)
+            self._own = owner
+        return self._own
 
 
 class _Captured:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +13,19 @@ import yaml
 from api_server import Fault
 from broken_answers import BROKEN, BrokenAnswer, html, says
 from kubernetes.config import new_client_from_config
+from plays import Play
 from scenarios import ends
 from step_runs import eventually
 
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
+from dagster_plus_k8s_helpers.cluster.deletions import Deletions
 from dagster_plus_k8s_helpers.cluster.errors import CallError
+from dagster_plus_k8s_helpers.cluster.outage import Outage
+from dagster_plus_k8s_helpers.executor.launching.launches import Launch, LaunchQueue, RateLimit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from api_server import ApiServer
     from step_runs import StepRun
 
@@ -110,7 +118,7 @@ def growing() -> BrokenAnswer:
     numbers = itertools.count()
 
     def write(connection: Any, closing: threading.Event) -> None:
-        page = [{"metadata": {"name": f"never-launched-{next(numbers)}"}} for _ in range(50)]
+        page = [{"metadata": {"name": f"never-launched-{next(numbers)}"}} for _ in range(5_000)]
         says({"metadata": {"continue": str(next(numbers))}, "items": page})(connection, closing)
 
     return write
@@ -118,7 +126,7 @@ def growing() -> BrokenAnswer:
 
 @pytest.mark.parametrize(
     ("pages", "calls", "objects"),
-    [(endless([], "a", "b"), 3, 0), (endless([]), 11, 0), (growing(), 3, 150)],
+    [(endless([], "a", "b"), 3, 0), (endless([]), 11, 0), (growing(), 3, 15_000)],
     ids=["a circle", "empty pages", "objects of nobody"],
 )
 def test_pages_without_end_are_left(run: StepRun, pages: BrokenAnswer, calls: int, objects: int) -> None:
@@ -139,6 +147,28 @@ def test_pages_without_end_are_left(run: StepRun, pages: BrokenAnswer, calls: in
 
     assert run.finish(), run.messages()
     assert ends(run, "a") == ["STEP_SUCCESS"]
+
+
+def test_what_a_step_launches_itself_is_no_list_without_end(run: StepRun) -> None:
+    """As `k8s_job_op` does, and `PipesK8sClient`: with the label of the run."""
+    run.start({"a": {"does": "hold"}}, SETTINGS)
+    eventually(lambda: run.began("a").exists(), "a begins")
+    for number in range(600):
+        name, labels = f"fanned-out-{number}", {"dagster/run-id": run.run_id, "dagster/op": "fanned-out"}
+        run.server.play("fanned-out", Play(runs=False), attempt=number)
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main"}]}}
+        run.server.create({"metadata": {"name": name, "labels": labels}, "spec": {"template": template}})
+    run.server.page = 500
+    run.server.faults.append(
+        Fault(
+            "GET", "jobs", writes=says(EMPTY_LIST), asks=lambda query: query.get("resourceVersion") == ["0"]
+        )
+    )
+    eventually(lambda: sum("continue" in query for _, query in run.server.queries) > 2, "second pages")
+    run.go("a")
+
+    assert run.finish(), run.messages()
+    assert outages(run) == []
 
 
 @pytest.mark.parametrize(
@@ -191,6 +221,71 @@ def test_what_cannot_be_connected_to_fails_the_step_when_the_tolerance_is_over(
     (said,) = outages(run)
     assert said.startswith(reason)
     assert ends(run, "a") == ["STEP_FAILURE"]
+
+
+def held_in_name_resolution(go_on: threading.Event, _cluster: Cluster, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(socket, "getaddrinfo", once_after(go_on, socket.getaddrinfo))
+
+
+def held_in_a_credential_plugin(go_on: threading.Event, cluster: Cluster, _patch: pytest.MonkeyPatch) -> None:
+    configuration = cluster._client.configuration
+    configuration.api_key = {"authorization": "Bearer x"}
+    configuration.refresh_api_key_hook = once_after(go_on, lambda _configuration: None)
+
+
+def once_after(go_on: threading.Event, call: Callable[..., Any]) -> Callable[..., Any]:
+    """A call of which the first waits."""
+    calls = itertools.count()
+
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        if next(calls) == 0:
+            go_on.wait()
+        return call(*arguments, **named)
+
+    return wrapped
+
+
+@pytest.mark.parametrize("hold", [held_in_name_resolution, held_in_a_credential_plugin])
+def test_what_was_given_up_is_not_sent_later(
+    api_server: ApiServer,
+    monkeypatch: pytest.MonkeyPatch,
+    hold: Callable[[threading.Event, Cluster, pytest.MonkeyPatch], None],
+) -> None:
+    """Or a Job comes into being that a cancel has just found absent."""
+    cluster, go_on = Cluster(new_client_from_config(str(api_server.kubeconfig)), 0.5), threading.Event()
+    queue, deletions = LaunchQueue(cluster, Outage(), RateLimit(50, 100), 600), Deletions(cluster)
+    hold(go_on, cluster, monkeypatch)
+    queue.submit(Launch("a", "default", "a", lambda: {"metadata": {"name": "a", "labels": {}}}))
+    eventually(threads_of_calls, "it is on its way")
+
+    deletions.submit("default", "a", before=lambda: queue.cancel("a")).result()
+    assert api_server.count("DELETE jobs") == 1
+    go_on.set()
+    eventually(lambda: not threads_of_calls(), "no call is left behind")
+    assert api_server.count("POST jobs") == 0
+    queue.close()
+    deletions.close(wait=True)
+
+
+def test_a_proxy_whose_tunnel_does_not_begin_is_cut_off(api_server: ApiServer) -> None:
+    closing = threading.Event()
+    client = new_client_from_config(str(api_server.kubeconfig))
+    client.configuration.host = "https://kubernetes.invalid"
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        client.configuration.proxy = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+
+        def answer() -> None:
+            connection, _ = proxy.accept()
+            with connection, contextlib.suppress(OSError):
+                BROKEN["headers that dribble"][0](connection, closing)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(CallError, match=r"no answer within 0\.5 s"):
+            Cluster(client, 0.5).read_job("default", "a")
+        eventually(lambda: not threads_of_calls(), "no call is left behind")
+        closing.set()
+        thread.join()
 
 
 def test_a_token_that_is_no_text_for_http_is_not_shown(api_server: ApiServer) -> None:

@@ -16,7 +16,15 @@ from step_runs import StepRun, eventually, launcher
 
 from dagster_plus_k8s_helpers._dagster.execution import will_be_resumed
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
-from dagster_plus_k8s_helpers.executor.looking.run_worker import Owner, Taken, owner_in, way_out, what_took
+from dagster_plus_k8s_helpers.cluster.errors import CallError
+from dagster_plus_k8s_helpers.executor.looking.run_worker import (
+    Owner,
+    Taken,
+    owner_in,
+    owner_of,
+    way_out,
+    what_took,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,13 +37,23 @@ POD = {"metadata": {"name": "dagster-run-1-x", "uid": "p", "ownerReferences": [J
 
 
 @pytest.fixture
+def launcher_class() -> tuple[str, str]:
+    """Module and name of what launches the runs."""
+    return "dagster_k8s", "K8sRunLauncher"
+
+
+@pytest.fixture
 def monitored(
-    running_api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    running_api_server: ApiServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    launcher_class: tuple[str, str],
 ) -> Iterator[StepRun]:
     """A run of an instance whose run monitoring replaces a run worker once."""
     overrides = launcher(running_api_server, tmp_path) | {
         "run_monitoring": {"enabled": True, "max_resume_run_attempts": 1}
     }
+    overrides["run_launcher"] |= dict(zip(("module", "class"), launcher_class, strict=True))
     with instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
         run = StepRun(instance, running_api_server, tmp_path, monkeypatch)
         run.resumes = 1
@@ -77,7 +95,8 @@ def test_run_monitoring_replaces_a_drained_run_worker_and_the_steps_go_on(monito
     assert [len(run.server.of_step(step)) for step in "ab"] == [1, 1]
     assert run.said("The run worker is taken away") == [
         "The run worker is taken away: The pod on the node node1 was evicted through the API: the node is drained "
-        "or scaled down (Eviction API: evicting). The steps that run go on, and another run worker takes them over."
+        "or scaled down (Eviction API: evicting). The steps that run go on, and another run worker takes them over. They are removed "
+        f"with the Job dagster-run-{run.run_id} if they take longer than 86400 s, its ttl_seconds_after_finished."
     ]
 
 
@@ -165,6 +184,71 @@ def test_steps_belong_to_what_outlives_the_pod_where_a_run_is_resumed(
     pod: dict[str, Any], *, resumed: bool, owner: Owner
 ) -> None:
     assert owner_in(pod, resumed=resumed) == owner
+
+
+class Jobs(Cluster):
+    """A cluster of one Job.
+
+    Args:
+        spec: Of the Job; a status that the API server answers instead of it.
+    """
+
+    def __init__(self, spec: dict[str, Any] | int) -> None:
+        self._spec = spec
+
+    def read_job(self, namespace: str, name: str) -> dict[str, Any] | None:
+        assert (namespace, name) == ("etl", "dagster-run-1")
+        if isinstance(self._spec, int):
+            raise CallError(self._spec, "not yours")
+        return {"spec": self._spec}
+
+
+@pytest.mark.parametrize(
+    ("spec", "seconds"), [({"ttlSecondsAfterFinished": 300}, 300), ({}, None), (403, None)]
+)
+def test_the_owner_of_the_steps_says_how_long_it_stays(
+    spec: dict[str, Any] | int, seconds: int | None
+) -> None:
+    assert owner_of(Jobs(spec), "etl", POD, resumed=True) == Owner(
+        "batch/v1", "Job", "dagster-run-1", "j", seconds
+    )
+
+
+def test_a_job_that_soon_goes_owns_no_step(monitored: StepRun) -> None:
+    run = monitored
+    run.describe({"a": {"does": "hold"}}, {})
+    run.launch_worker(job_spec={"ttl_seconds_after_finished": 300})
+    eventually(lambda: run.began("a").exists(), "a begins")
+
+    (step,) = run.server.of_step("a")
+    assert step.body["metadata"]["ownerReferences"][0]["kind"] == "Pod"
+    drain(run)
+    assert run.status.status.value == "STARTED"
+    assert run.said("Step Jobs go with the run's pod") == [
+        "Step Jobs go with the run's pod, so they start again when it is taken: its Job "
+        f"dagster-run-{run.run_id} would take them along 300 s after that, by its ttl_seconds_after_finished. "
+        "Give the runs 3600 or more of it (job_spec_config), so that their steps go on."
+    ]
+    assert "go with this one's pod and start again" in run.said("The run worker is taken away")[0]
+
+
+@pytest.mark.parametrize(
+    "launcher_class", [("dagster_cloud.execution.cloud_run_launcher.k8s", "CloudK8sRunLauncher")]
+)
+def test_a_run_whose_launcher_resumes_none_ends_whatever_run_monitoring_says(monitored: StepRun) -> None:
+    """Dagster counts a resume as left, and would leave the run without an end."""
+    run = monitored
+    run.describe({"a": {"does": "hold"}}, {})
+    run.launch_worker()
+    eventually(lambda: run.began("a").exists(), "a begins")
+    drain(run)
+
+    assert not run.ends()
+    (failure,) = run.events("PIPELINE_FAILURE")
+    assert failure.job_failure_data.error is not None
+    assert failure.job_failure_data.error.cls_name == "RunWorkerTaken"
+    assert "Nothing resumes the run, so it fails" in failure.job_failure_data.error.message
+    assert run.server.live_jobs() == [run.server.workers()[-1].name]
 
 
 class Pods(Cluster):

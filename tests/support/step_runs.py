@@ -155,11 +155,12 @@ class StepRun:
         command = ["dagster", *arguments.get_command_args()[entry_point:]]
         self._process = StepProcess([part for part in command if part], os.environ)
 
-    def launch_worker(self, *, resume: int = 0) -> None:
+    def launch_worker(self, *, resume: int = 0, job_spec: Mapping[str, Any] | None = None) -> None:
         """Begin the run in a run worker's own pod; or go on with it there, as run monitoring does.
 
         Args:
             resume: How many run workers there were before, less one.
+            job_spec: Of the run's Job.
         """
         job = self.job()
         if not resume:
@@ -167,7 +168,11 @@ class StepRun:
             self.run_id = self.instance.create_run_for_job(
                 job.get_definition(),
                 job_code_origin=job.get_python_origin(),
-                tags={"dagster-k8s/config": json.dumps({"container_config": {"env": env}})},
+                tags={
+                    "dagster-k8s/config": json.dumps(
+                        {"container_config": {"env": env}, "job_spec_config": job_spec or {}}
+                    )
+                },
             ).run_id
         run = self.instance.get_run_by_id(self.run_id)
         assert run is not None

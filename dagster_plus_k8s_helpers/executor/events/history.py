@@ -43,8 +43,9 @@ _BEGINNINGS = frozenset(
 _JOB_NAME = "Kubernetes Job name"
 _BEGUN = frozenset({DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED})
 
-# A Job gives a pod that was evicted before it began another one, and another attempt may be on its way.
-_SPARE_OBJECTS, _OBJECTS_OF_AN_ATTEMPT = 100, 10
+# A Job gives a pod that was evicted before it began another one, and another attempt may be on its way. What
+# steps launch themselves has the run's label too (k8s_job_op, PipesK8sClient), and may be thousands of Jobs.
+_SPARE_OBJECTS, _OBJECTS_OF_AN_ATTEMPT = 10_000, 10
 
 
 class History:
@@ -85,7 +86,7 @@ class History:
         return step_key in self._open
 
     def most_objects(self) -> int:
-        """How many Jobs, or pods, the run can have by now: of each attempt one, and some that were replaced.
+        """How many Jobs, or pods, the run can have by now: of each attempt some, and what its steps launch.
 
         May be asked for on any thread.
         """

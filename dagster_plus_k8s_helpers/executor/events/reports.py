@@ -237,6 +237,11 @@ def _taken_said(taken: Taken, owner: Owner | None, way_out: str, *, resumed: boo
         follows = "Another run worker goes on; the steps that run go with this one's pod and start again."
     else:
         follows = "The steps that run go on, and another run worker takes them over."
+        if owner is not None and owner.time_to_live is not None:
+            follows += (
+                f" They are removed with the Job {owner.name} if they take longer than "
+                f"{owner.time_to_live} s, its ttl_seconds_after_finished."
+            )
     return f"The run worker is taken away: {taken.summary} {follows}"
 
 

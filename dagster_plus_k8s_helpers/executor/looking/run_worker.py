@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.cluster.errors import CallError
-from dagster_plus_k8s_helpers.diagnosis.api_json import items, name_of, text, value
+from dagster_plus_k8s_helpers.diagnosis.api_json import integer, items, name_of, text, value
 from dagster_plus_k8s_helpers.diagnosis.failed_pod import disrupted
 from dagster_plus_k8s_helpers.executor.looking.disruptions import leaving
 
@@ -16,10 +16,26 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.cluster.calls import Cluster
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["Owner", "Taken", "owner_in", "way_out", "what_took"]
+__all__ = [
+    "LEAST_TIME_TO_LIVE",
+    "Owner",
+    "RunWorkerTaken",
+    "Taken",
+    "owner_in",
+    "owner_of",
+    "way_out",
+    "what_took",
+]
 
 # Of the 30 s that a pod has from SIGTERM to its end, the deletion of the steps' Jobs may need 20.
 _CALL_SECONDS = 2.0
+
+LEAST_TIME_TO_LIVE = 3600
+"""Seconds that a Job must stay after its end to own steps that go on then; dagster_k8s gives it a day."""
+
+
+class RunWorkerTaken(Exception):  # noqa: N818 - the UI shows the name: what happened, and no fault of the code
+    """Ends a run whose worker is taken away, where Dagster takes an interrupt for no end of it."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +47,15 @@ class Owner:
         kind: ``Job`` or ``Pod``.
         name: Its name.
         uid: Its uid.
+        time_to_live: Seconds that it stays after its end, with what it owns; ``None`` when that is for ever,
+            or not known.
     """
 
     api_version: str
     kind: str
     name: str
     uid: str
+    time_to_live: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,32 @@ def owner_in(pod: ApiObject, *, resumed: bool) -> Owner:
                 text(reference, "apiVersion"), "Job", text(reference, "name"), text(reference, "uid")
             )
     return Owner("v1", "Pod", name_of(pod), text(pod, "metadata", "uid"))
+
+
+def owner_of(cluster: Cluster, namespace: str, pod: ApiObject, *, resumed: bool) -> Owner:
+    """What the Jobs of the steps belong to, with the time it has to live.
+
+    Args:
+        cluster: Where the pod is.
+        namespace: In which namespace.
+        pod: The run worker's.
+        resumed: Whether another run worker goes on when this one is gone.
+
+    Raises:
+        CallError: The API server cannot be asked; who may not ask it gets an owner of unknown time to live.
+
+    Source: https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/
+    """
+    owner = owner_in(pod, resumed=resumed)
+    if owner.kind != "Job":
+        return owner
+    try:
+        job = cluster.read_job(namespace, owner.name)
+    except CallError as error:
+        if not error.is_forbidden:
+            raise
+        return owner
+    return replace(owner, time_to_live=integer(job, "spec", "ttlSecondsAfterFinished"))
 
 
 def what_took(cluster: Cluster, place: tuple[str, str] | None) -> Taken:
