@@ -10,18 +10,24 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from functools import wraps
 from types import FunctionType
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from dagster_plus_k8s_helpers.errors import ArgumentError, did_you_mean
+from dagster_plus_k8s_helpers.errors import ArgumentError, DagsterPlusK8sError, did_you_mean
 
-__all__ = ["answering", "unknown_argument"]
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = ["answering", "check_kinds", "unknown_argument"]
 
 Target = TypeVar("Target", bound=Callable[..., object])
 
 _PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-_SHORTEST_BEGINNING = 3
+_SHORTEST_PART = 3
+_FEW = 4
+"""So many names are said to who wrote one that is near none of them."""
 
 
 @overload
@@ -45,11 +51,11 @@ def answering(
         say = _Answers(advice or {}, otherwise)
         if not isinstance(found, type):
             return say.wrapped(found, found.__name__)  # type: ignore[return-value] # of the same signature
-        for name, member in list(vars(found).items()):
+        for name, member in _members(found).items():
             if name in {"__init__", "__new__"} and isinstance(member, FunctionType | staticmethod):
                 made_by = say.wrapped(getattr(found, name), "", skipped=1)
                 setattr(found, name, staticmethod(made_by) if name == "__new__" else made_by)
-            elif not name.startswith("_") and isinstance(member, FunctionType) and _takes_any(member):
+            elif not name.startswith("_") and isinstance(member, FunctionType):
                 setattr(found, name, _METHODS.wrapped(member, f".{name}", skipped=1))
             elif not name.startswith("_") and isinstance(member, classmethod):
                 of_class = _METHODS.wrapped(member.__func__, f".{name}", skipped=1)
@@ -75,10 +81,24 @@ def unknown_argument(
     near = did_you_mean(name, known)
     if near:
         return near
-    begun = [candidate for candidate in known if candidate.startswith(name)]
-    if len(begun) == 1 and len(name) >= _SHORTEST_BEGINNING:
-        return f"; did you mean {begun[0]!r}?"
-    return f"; {otherwise.format(name=name)}" if otherwise else ""
+    part = [candidate for candidate in known if candidate.startswith(name) or candidate.endswith(f"_{name}")]
+    if len(part) == 1 and len(name) >= _SHORTEST_PART:
+        return f"; did you mean {part[0]!r}?"
+    if otherwise:
+        return f"; {otherwise.format(name=name)}"
+    return f"; it takes {', '.join(known)}" if 0 < len(known) <= _FEW else ""
+
+
+def check_kinds(value: DataclassInstance) -> None:
+    """Refuses a field of a frozen value that is of another kind than it is annotated with.
+
+    Raises:
+        ArgumentError: A number where there should be text, and the like.
+    """
+    annotations = {field.name: field.type for field in fields(value)}
+    reason = _first_wrong({name: getattr(value, name) for name in annotations}, annotations)
+    if reason:
+        raise ArgumentError(f"{type(value).__name__}: {reason}")
 
 
 class _Answers:
@@ -101,11 +121,13 @@ class _Answers:
         def answered(*args: Any, **kwargs: Any) -> Any:
             try:
                 return function(*args, **kwargs)
-            except (TypeError, AttributeError):
-                problem = self._problem(function, of, skipped, args, kwargs)
-                if problem is None:
-                    raise
-            raise problem
+            except (TypeError, AttributeError) as raised:
+                is_said = isinstance(raised, DagsterPlusK8sError) and not isinstance(raised, ArgumentError)
+                problem = None if is_said else self._problem(function, of, skipped, args, kwargs)
+                refused = problem or raised
+            # A traceback that shows locals shows this frame, and an argument may be a secret value.
+            del args, kwargs
+            raise refused
 
         return answered
 
@@ -123,20 +145,19 @@ class _Answers:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError:
             parameters = list(signature.parameters.values())[skipped:]
-            return ArgumentError(self._reason(name, parameters, len(args) - skipped, kwargs))
-        reasons = (_wrong_kind(given[key], signature.parameters[key].annotation) for key in given)
-        return next(
-            (
-                ArgumentError(f"{name}: {key} {reason}")
-                for key, reason in zip(given, reasons, strict=True)
-                if reason
-            ),
-            None,  # it comes from further in
-        )
+            return ArgumentError(self._reason(name, parameters, args[skipped:], kwargs))
+        annotations = {key: signature.parameters[key].annotation for key in given}
+        reason = _first_wrong(given, annotations)
+        return ArgumentError(f"{name}: {reason}") if reason else None  # else it comes from further in
 
     def _reason(
-        self, of: str, parameters: list[inspect.Parameter], placed: int, kwargs: Mapping[str, object]
+        self,
+        of: str,
+        parameters: list[inspect.Parameter],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
     ) -> str:
+        placed = len(args)
         known = [item.name for item in parameters if item.kind not in _STARRED]
         takes_any = any(item.kind is item.VAR_KEYWORD for item in parameters)
         for name in kwargs:
@@ -146,13 +167,9 @@ class _Answers:
                 )
         places = [item.name for item in parameters if item.kind in _PLACED]
         if placed > len(places):
-            others = [name for name in known if name not in places and name not in kwargs]
-            such_as = f", such as {others[0]}=..." if others else ""
-            if not places:
-                by_name = f"its arguments by name only{such_as}" if known or takes_any else "no argument"
-                return f"{of} takes {by_name}"
-            by_name = f"; name the others{such_as}" if others else ""
-            return f"{of} takes at most {len(places)} without a name, not {placed}{by_name}"
+            return self._too_many(
+                of, args, places, [n for n in known if n not in kwargs], takes_any=takes_any
+            )
         twice = next((name for name in places[:placed] if name in kwargs), None)
         if twice is not None:
             return f"{of} gets {twice} twice, by its place and by its name; keep one of the two"
@@ -164,16 +181,38 @@ class _Answers:
             and item.name not in kwargs
             and index >= placed
         ]
+        if len(missing) == 1 and missing[0] in self._advice:
+            return f"{of} needs {missing[0]}; {self._advised(missing[0])}"
         return f"{of} needs {' and '.join(missing)}; write {', '.join(f'{name}=...' for name in missing)}"
 
+    def _too_many(
+        self, of: str, args: tuple[object, ...], places: list[str], known: list[str], *, takes_any: bool
+    ) -> str:
+        meant = args[len(places)]
+        if isinstance(meant, str) and meant in self._advice:
+            return f"{of} takes at most {len(places)} without a name; {self._advised(meant)}"
+        others = [name for name in known if name not in places]
+        such_as = f", such as {others[0]}=..." if others else ""
+        if not places:
+            by_name = f"its arguments by name only{such_as}" if known or takes_any else "no argument"
+            return f"{of} takes {by_name}"
+        by_name = f"; name the others{such_as}" if others else ""
+        return f"{of} takes at most {len(places)} without a name, not {len(args)}{by_name}"
 
-def _takes_any(method: FunctionType) -> bool:
-    """Whether a method takes anything beside its object: one that does not is not called wrongly."""
-    code = method.__code__
-    return code.co_argcount + code.co_kwonlyargcount > 1 or bool(code.co_flags & _TAKES_MORE)
+    def _advised(self, name: str) -> str:
+        return self._advice[name].format(name=name)
 
 
-_TAKES_MORE = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+def _members(of: type) -> dict[str, Any]:
+    """What a class has of its own, and public methods of bases that nobody decorated."""
+    inherited = {
+        name: member
+        for base in reversed(of.__mro__[1:])
+        if base.__module__.startswith(f"{__package__}.")
+        for name, member in vars(base).items()
+        if not name.startswith("_")
+    }
+    return {**inherited, **vars(of)}
 
 
 def _class_name(made: object) -> str:
@@ -181,19 +220,30 @@ def _class_name(made: object) -> str:
     return (made if isinstance(made, type) else type(made)).__name__
 
 
+def _first_wrong(given: Mapping[str, object], annotations: Mapping[str, object]) -> str:
+    reasons = ((key, _wrong_kind(value, annotations[key])) for key, value in given.items())
+    return next((f"{key} {reason}" for key, reason in reasons if reason), "")
+
+
 def _wrong_kind(value: object, annotation: object) -> str:
     """What is wrong with the kind of an argument, as far as the outermost names of its annotation tell it."""
-    names, inner = str(annotation), ""
+    names, inner = annotation.__name__ if isinstance(annotation, type) else str(annotation), ""
     while names != inner:
         names, inner = re.sub(r"\[[^\[\]]*\]", "", names), names
-    kinds = [name.strip() for name in names.split("|")]
+    kinds = [name.strip().rpartition(".")[2] for name in names.split("|")]
     if not all(name in _KINDS or name == "None" for name in kinds):
         return ""
-    if value is None or any(isinstance(value, _KINDS[name][0]) for name in kinds if name != "None"):
+    if ("None" in kinds and value is None) or any(_is_kind(value, name) for name in kinds if name != "None"):
         return ""
     words = " or ".join(dict.fromkeys(_KINDS[name][1] for name in kinds if name != "None"))
     what = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
     return f"must be {words}, not {what}"
+
+
+def _is_kind(value: object, name: str) -> bool:
+    """Text is no list of its letters."""
+    is_text_as_list = isinstance(value, str) and name in {"Iterable", "Sequence"}
+    return isinstance(value, _KINDS[name][0]) and not is_text_as_list
 
 
 _KINDS: Mapping[str, tuple[Any, str]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import DeploymentError
@@ -116,8 +116,10 @@ def executor_for_deployment(
     Raises:
         DeploymentError: None of those given applies here.
     """
+    import dagster as dg  # noqa: PLC0415 - who asks for the deployment does not wait for it
+
     return _pick(
-        "executor",
+        _Alternatives("executor", dg.ExecutorDefinition, "an executor, such as k8s_executor(...)"),
         deployment or current_deployment(),
         local=local,
         branch=branch,
@@ -150,8 +152,10 @@ def secrets_for_deployment(
     Raises:
         DeploymentError: None of those given applies here.
     """
+    from dagster_plus_k8s_helpers.secrets.resource import SecretsResource  # noqa: PLC0415 - as above
+
     return _pick(
-        "secrets resource",
+        _Alternatives("secrets resource", SecretsResource, "a resource of secrets, such as EnvSecrets(...)"),
         deployment or current_deployment(),
         local=local,
         branch=branch,
@@ -160,8 +164,30 @@ def secrets_for_deployment(
     )
 
 
+class _Alternatives(NamedTuple):
+    """What is picked from: its name, its class, and how messages put it."""
+
+    what: str
+    kind: type
+    wanted: str
+
+    def check(self, where: str, value: object) -> None:
+        """Refuses another value than one of these, wherever it would be used.
+
+        Raises:
+            DeploymentError: It says what was given, and what to write.
+        """
+        if value is None or isinstance(value, self.kind):
+            return
+        if isinstance(value, type):
+            raise DeploymentError(
+                f"{where} is the class {value.__name__} itself; write {value.__name__}(...)"
+            )
+        raise DeploymentError(f"{where} must be {self.wanted}, not {type(value).__name__}")
+
+
 def _pick(
-    what: str,
+    of: _Alternatives,
     deployment: Deployment,
     *,
     local: T | None,
@@ -172,7 +198,7 @@ def _pick(
     """The most specific of some alternatives for a deployment: by name, by kind, else the default.
 
     Raises:
-        DeploymentError: None of those given applies.
+        DeploymentError: None of those given applies, or one of them, whichever it is, is something else.
     """
     if not isinstance(deployment, Deployment):
         raise DeploymentError(
@@ -181,6 +207,10 @@ def _pick(
     if not isinstance(deployments, Mapping | None):
         raise DeploymentError(f"deployments={deployments!r} must map names, such as {{'prod': ...}}")
     named = deployments or {}
+    for where, value in (("local", local), ("branch", branch), ("default", default)):
+        of.check(where, value)
+    for name, value in named.items():
+        of.check(f"deployments[{name!r}]", value)
     by_kind = {"local": local, "branch": branch}.get(deployment.kind)
     candidates = (named.get(deployment.name or ""), by_kind, default)
     for candidate in candidates:
@@ -196,4 +226,4 @@ def _pick(
         *(f"deployments[{name!r}]" for name in named),
     ]
     only = f", only {' and '.join(given)}" if given else ""
-    raise DeploymentError(f"no {what} was given for {deployment}{only}; add {' or '.join(missing)}")
+    raise DeploymentError(f"no {of.what} was given for {deployment}{only}; add {' or '.join(missing)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
+import json
 import pickle
 import re
 from enum import Enum
@@ -13,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 
 import dagster_plus_k8s_helpers as package
 from dagster_plus_k8s_helpers import (
@@ -22,13 +24,19 @@ from dagster_plus_k8s_helpers import (
     DagsterCloudAgent,
     DagsterPlusK8sError,
     EnvSecrets,
+    FileSecrets,
     K8sConfig,
     MemoryLadder,
     Resources,
+    SecretKeyRef,
+    SecretRef,
+    SecretValue,
     Toleration,
     UnknownFieldError,
     VaultKubernetesAuth,
     VaultSecrets,
+    VaultTokenAuth,
+    Volume,
     VolumeMount,
     Workspace,
     current_deployment,
@@ -67,7 +75,7 @@ SLIPS = [
     ("secrets_for_deployment(prod=...)", lambda: call(secrets_for_deployment)(prod=EnvSecrets()), "secrets_for_deployment has no argument 'prod'; for the deployment of that name write deployments={'prod': ...}"),
     ("gpu(node_seletor=...)", lambda: call(gpu)(node_seletor={}), "gpu has no argument 'node_seletor'; did you mean 'node_selector'?"),
     ('gpu(1, "l4")', lambda: call(gpu)(1, "l4"), "gpu takes at most 1 without a name, not 2; name the others, such as product=..."),
-    ("spot()", call(spot), "spot needs platform; write platform=..."),
+    ("spot()", call(spot), "spot needs platform; write one of 'aks', 'eks', 'eks-auto', 'gke', 'karpenter'"),
     ('MemoryLadder(max="64Gi")', lambda: call(MemoryLadder)(max="64Gi"), "MemoryLadder has no argument 'max'; did you mean 'maximum'?"),
     ("MemoryLadder(max_retries=3)", lambda: call(MemoryLadder)(max_retries=3), "MemoryLadder has no argument 'max_retries'; write retries=..."),
     ('k8s_tags(mem="1Gi")', lambda: call(k8s_tags)(mem="1Gi"), "k8s_tags has no field 'mem'; write memory=..."),
@@ -90,6 +98,31 @@ SLIPS = [
     ('VaultSecrets(auth="token")', lambda: VAULT(url="https://vault", auth="token"), "VaultSecrets: auth: must be a VaultAuth, not str"),
     ('VaultSecrets("https://vault")', lambda: VAULT("https://vault"), "VaultSecrets takes its settings by name only, such as url=..."),
     ('secrets.get("a#b", refesh=True)', lambda: call(EnvSecrets()).get("a#b", refesh=True), "EnvSecrets.get has no argument 'refesh'; did you mean 'refresh'?"),
+    ("SMALL.tags | GPU.tags", lambda: SMALL.tags | gpu(1).tags, "the second config would take the place of the first; write (a | b).tags"),
+    ("SMALL | GPU.tags", lambda: SMALL | call(gpu(1).tags), "| merges two K8sConfig, not one and tags; write (a | b).tags, or K8sConfig.from_tags(...)"),
+    ("SMALL | {}", lambda: SMALL | call({}), "| merges two K8sConfig, not one and dict; write K8sConfig.from_dict(...), or for tags {**a.tags, ...}"),
+    ("SMALL | None", lambda: SMALL | call(None), "| merges two K8sConfig, not one and None; for a config that says nothing write K8sConfig()"),
+    ("SMALL + GPU", lambda: SMALL + call(gpu(1)), "configs are merged with |; write a | b"),
+    ("SMALL.pod_spec(1)", lambda: call(SMALL).pod_spec(1), "K8sConfig.pod_spec takes no argument"),
+    ("K8sConfig(resources=Resources)", lambda: K8S(resources=Resources), "resources: is the class itself; write Resources(...)"),
+    ('K8sConfig(resources={"cpu": "1"})', lambda: K8S(resources={"cpu": "1"}), "resources: a dictionary here has requests and limits; write Resources(cpu='1')"),
+    ('Resources(cpu="1k")', lambda: RES(cpu="1k"), "cpu: 1k is 1,000 cores, which hardly any node has; where that is meant, it is '1000000m'; did you mean '1000m'?"),
+    ('SecretKeyRef(1, "key")', lambda: call(SecretKeyRef)(1, "key"), "SecretKeyRef: name must be text, not int"),
+    ('SecretKeyRef("a", "b", "c")', lambda: call(SecretKeyRef)("a", "b", "c"), "SecretKeyRef: optional must be True or False, not str"),
+    ('SecretKeyRef(secret="a")', lambda: call(SecretKeyRef)(secret="a"), "SecretKeyRef has no argument 'secret'; it takes name, key, optional"),
+    ('Volume.secret("a", path="/x")', lambda: call(Volume).secret("a", path="/x"), "Volume.secret has no argument 'path'; did you mean 'mount_path'?"),
+    ("gpu(gpus=1)", lambda: call(gpu)(gpus=1), "gpu has no argument 'gpus'; write count=..."),
+    ('gpu(1, "gke")', lambda: call(gpu)(1, "gke"), "gpu takes at most 1 without a name; write platform='gke'"),
+    ('k8s_executor(memory_ladder="64Gi")', lambda: call(k8s_executor)(memory_ladder="64Gi"), "memory_ladder: must be a MemoryLadder, not str; write MemoryLadder(maximum='64Gi')"),
+    ('k8s_executor(start_timeout="10m")', lambda: call(k8s_executor)(start_timeout="10m"), "start_timeout: must be a number of seconds, not '10m'; write 600"),
+    ('MemoryLadder(on="OOMKilled")', lambda: MemoryLadder(on="OOMKilled"), "on: must be a list, not 'OOMKilled'; write ['OOMKilled']"),
+    ('executor_for_deployment(local=..., default="k8s")', lambda: call(executor_for_deployment)(local=k8s_executor, default="k8s"), "default must be an executor, such as k8s_executor(...), not str"),
+    ("secrets_for_deployment(default=EnvSecrets)", lambda: call(secrets_for_deployment)(default=EnvSecrets), "default is the class EnvSecrets itself; write EnvSecrets(...)"),
+    ("SecretValue()", call(SecretValue), "SecretValue needs value; write value=..."),
+    ('SecretRef(pth="a")', lambda: call(SecretRef)(pth="a"), "SecretRef has no argument 'pth'; it takes name, field, version"),
+    ("VaultSecrets(...).lease(1)", lambda: call(VAULT(url="https://vault", auth=VaultTokenAuth(token="t"))).lease(1), "VaultSecrets.lease: path must be text, not int"),
+    ('FileSecrets(path="/secrets")', lambda: call(FileSecrets)(path="/secrets"), "FileSecrets: there is no setting 'path'; write directory=..."),
+    ('EnvSecrets(".env")', lambda: call(EnvSecrets)(".env"), "EnvSecrets takes its settings by name only, such as env_file=..."),
 ]  # fmt: skip
 
 
@@ -112,7 +145,6 @@ NOT_CALLED = {
     "LayerName",
     "Manifest",
     "PolicyRule",
-    "SecretValue",
     "SecretsResource",
     "Steps",
     "VaultAuth",
@@ -151,6 +183,22 @@ def test_the_error_is_a_type_error_and_a_value_error_still() -> None:
     assert issubclass(ArgumentError, TypeError)
     assert issubclass(ArgumentError, package.K8sConfigError)
     assert isinstance(pickle.loads(pickle.dumps(ArgumentError("no"))), ArgumentError)
+
+
+def test_the_tags_of_a_config_are_a_dictionary_everywhere() -> None:
+    tags = SMALL.tags
+
+    assert tags | {"team": "data"} == {"team": "data"} | tags == {**tags, "team": "data"}
+    assert pickle.loads(pickle.dumps(tags)) == copy.deepcopy(tags) == json.loads(json.dumps(tags)) == tags
+    assert yaml.safe_load(yaml.safe_dump(tags)) == tags
+    for lose in (lambda: dict(tags) | gpu(1).tags, lambda: tags.update(gpu(1).tags)):
+        with pytest.raises(package.K8sConfigError, match=r"write \(a \| b\)\.tags"):
+            lose()
+
+
+def test_a_field_in_the_name_of_a_secret_is_told_once_there_is_none() -> None:
+    with pytest.raises(DagsterPlusK8sError, match=r"write SecretRef\.parse\('warehouse#password'\)"):
+        EnvSecrets().get(SecretRef("warehouse#password"))
 
 
 def test_a_type_error_from_further_in_stays_what_it_is() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
-from dagster_plus_k8s_helpers.commands.planning import pairs
+from dagster_plus_k8s_helpers.commands.planning import pairs, refuse_lone_name
 from dagster_plus_k8s_helpers.findings.finding import Finding, Severity, at_or_above
 from dagster_plus_k8s_helpers.findings.forms import FORMATS, Format, print_text
 from dagster_plus_k8s_helpers.terminal import echo, one_line, printable
@@ -110,6 +110,7 @@ def check(
     given = tuple(dict.fromkeys((*(file for file in (agent, location) if file), *files)))
     if not given and module is None:
         raise click.UsageError("give a FILE, or -m MODULE")
+    refuse_lone_name(location_name, location)
     if module is None and (job or nodes or kubernetes_version or cluster or deployment or location_name):
         raise click.UsageError(
             "--job, --location-name, --nodes, --kubernetes-version, --cluster and --deployment go with "

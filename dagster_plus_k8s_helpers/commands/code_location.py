@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError, failure, imported, on_path
 from dagster_plus_k8s_helpers.documents.document import read_yaml
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.files.settings import FromFile
     from dagster_plus_k8s_helpers.check.files.sources import Source
 
-__all__ = ["entry_of", "loader_of", "values_of"]
+__all__ = ["entry_of", "loader_of", "refuse_other_file", "values_of"]
 
 
 def loader_of(
@@ -88,6 +88,30 @@ def _loadable(module: ModuleType) -> list[dict[str, Any]]:
 
     kinds = (dg.Definitions | LazyDefinitions, dg.RepositoryDefinition)
     return [{key: value for key, value in vars(module).items() if isinstance(value, kind)} for kind in kinds]
+
+
+def refuse_other_file(option: Literal["--agent", "--location"], source: Source | None) -> None:
+    """Refuses a file that is plainly of another kind than an option wants.
+
+    Raises:
+        CannotAnswerError: It says what the file is, and with which option it goes.
+    """
+    from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, kind_of  # noqa: PLC0415 - as above
+
+    wanted = {"--agent": FileKind.VALUES, "--location": FileKind.LOCATIONS}
+    # Under the name that it should have, so that what it holds has to speak against it.
+    name = {"--agent": "values.yaml", "--location": "dagster_cloud.yaml"}[option]
+    documents, _ = read_yaml(source.content, name) if source else ([], [])
+    kind = kind_of(documents[0]) if documents else None
+    if source is None or not isinstance(kind, FileKind) or kind is wanted[option]:
+        return
+    right = next((other for other, of in wanted.items() if of is kind), "")
+    give = f"give it with {right}" if right else f"{option} takes {wanted[option]}"
+    raise CannotAnswerError(f"{source.name}: this is {_article(kind)}; {give}")
+
+
+def _article(kind: str) -> str:
+    return kind if kind.startswith("the ") else f"a {kind}"
 
 
 def values_of(source: Source | None) -> FromFile | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from dagster_plus_k8s_helpers.commands.code_location import entry_of, loader_of, values_of
+from dagster_plus_k8s_helpers.commands.code_location import entry_of, loader_of, refuse_other_file, values_of
 from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
 from dagster_plus_k8s_helpers.commands.planning import deployment_of
 from dagster_plus_k8s_helpers.commands.served import first_deployment, unserved
@@ -74,6 +74,8 @@ def check_definitions(
     note = unserved(agent, deployment, branch=branch) if deployment else ""
     if note:
         click.echo(note, err=True)
+    refuse_other_file("--agent", agent)
+    refuse_other_file("--location", location)
     values = values_of(agent)
     entry = entry_of(location, location_name, module)
     os.environ.update(env)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 import click
 
 from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
-from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, InvalidFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings.finding import Finding
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
-__all__ = ["Planning", "deployment_of", "pairs", "plan_options"]
+__all__ = ["Planning", "deployment_of", "pairs", "plan_options", "refuse_lone_name"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -130,6 +131,12 @@ def pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
+def refuse_lone_name(location_name: str | None, location: object) -> None:
+    """Refuses a name of a location without the file that has it, where it would mean nothing."""
+    if location_name is not None and location is None:
+        raise click.UsageError("--location-name names a location of a file; give that with --location")
+
+
 def plan_options(command: Callable[..., R]) -> Callable[..., R]:
     """Gives a command the options by which a plan is made, as its first argument."""
 
@@ -183,6 +190,7 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
     ) -> R:
         if [agent, location, run_config].count(_STDIN) > 1:
             raise click.UsageError("only one file can be -, which is standard input")
+        refuse_lone_name(location_name, location)
         planning = Planning(
             module,
             folder,
@@ -203,6 +211,7 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
 
 
 _STDIN = Path("-")
+_STDIN_NAME = "standard input"
 
 
 def _source(file: Path | None) -> Source | None:
@@ -212,7 +221,7 @@ def _source(file: Path | None) -> Source | None:
     from dagster_plus_k8s_helpers.check.files.sources import Source  # noqa: PLC0415 - as above
 
     if file == _STDIN:
-        return Source("standard input", sys.stdin.buffer.read())
+        return Source(_STDIN_NAME, sys.stdin.buffer.read())
     try:
         return Source(str(file), file.read_bytes())
     except OSError as error:
@@ -236,23 +245,33 @@ def _run_config(source: Source | None) -> Mapping[str, object] | None:
 def _agent(source: Source | None) -> Any:
     if source is None:
         return None
+    from dagster_plus_k8s_helpers.commands.code_location import refuse_other_file  # noqa: PLC0415
     from dagster_plus_k8s_helpers.files.values.agent_values import AgentValues  # noqa: PLC0415 - as above
 
-    return AgentValues.from_yaml(_readable(source))
+    refuse_other_file("--agent", source)
+    return _read(AgentValues.from_yaml, source)
 
 
 def _location(source: Source | None, name: str | None, reference: str) -> Any:
     """The entry of a file for the location, as `check` finds it; a file with mistakes has none."""
     if source is None:
         return None
-    from dagster_plus_k8s_helpers.commands.code_location import entry_of  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.commands.code_location import entry_of, refuse_other_file  # noqa: PLC0415
     from dagster_plus_k8s_helpers.files.locations.locations import DagsterCloudConfig  # noqa: PLC0415 - as above
 
-    DagsterCloudConfig.from_yaml(_readable(source))
+    refuse_other_file("--location", source)
+    _read(DagsterCloudConfig.from_yaml, source)
     return entry_of(source, name, reference)
 
 
-def _readable(source: Source) -> Path | str:
-    """A file by its path, which messages then name; standard input as text."""
+def _read(reader: Callable[[Path | str], R], source: Source) -> R:
+    """A file by its path, and standard input as text; messages name both as every other one does."""
     path = Path(source.name)
-    return path if path.is_file() else source.content.decode("utf-8-sig", errors="replace")
+    if source.name != _STDIN_NAME and path.is_file():
+        return reader(path)
+    try:
+        return reader(source.content.decode("utf-8-sig", errors="replace"))
+    except InvalidFileError as error:
+        raise InvalidFileError(
+            [replace(finding, where=replace(finding.where, file=source.name)) for finding in error.findings]
+        ) from None

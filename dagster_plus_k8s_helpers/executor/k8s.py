@@ -279,5 +279,14 @@ def _op_name(key: OpName) -> str:
 
 def _checked_config(where: str, config: K8sConfig) -> K8sConfig:
     if not isinstance(config, K8sConfig):
-        raise K8sConfigError(f"must be a K8sConfig, not {type(config).__name__}", where=where)
+        raise K8sConfigError(_config_wanted(config), where=where)
     return config
+
+
+def _config_wanted(given: object) -> str:
+    if isinstance(given, type):
+        return f"must be a K8sConfig, not the class {given.__name__}; write {given.__name__}(...)"
+    write = (
+        "; write K8sConfig.from_tags(...)" if isinstance(given, Mapping) and K8sConfig.TAG in given else ""
+    )
+    return f"must be a K8sConfig, not {type(given).__name__}{write}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.sizing.memory_ladder import MemoryLadder
 
 if TYPE_CHECKING:
@@ -51,9 +53,7 @@ class ExecutorSettings:
             if not isinstance(getattr(self, name), bool):
                 raise K8sConfigError(f"must be True or False, not {getattr(self, name)!r}", where=name)
         if self.memory_ladder is not None and not isinstance(self.memory_ladder, MemoryLadder):
-            raise K8sConfigError(
-                f"must be a MemoryLadder, not {type(self.memory_ladder).__name__}", where="memory_ladder"
-            )
+            raise K8sConfigError(_ladder_wanted(self.memory_ladder), where="memory_ladder")
 
     def config_fields(self) -> dict[str, dg.Field]:
         """Fields of the executor's config, with these settings as their defaults."""
@@ -128,9 +128,28 @@ def start_timeout_of_step(tags: Mapping[str, str], default: float | None) -> flo
     return seconds
 
 
+def _ladder_wanted(written: object) -> str:
+    is_number = isinstance(written, int | float) and not isinstance(written, bool)
+    name = "maximum" if isinstance(written, str | Quantity) else "factor" if is_number else ""
+    write = f"MemoryLadder({name}={written!r})" if name else "MemoryLadder(...)"
+    what = f"the class {written.__name__}" if isinstance(written, type) else type(written).__name__
+    return f"must be a MemoryLadder, not {what}; write {write}"
+
+
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def _seconds_meant(written: object) -> str:
+    """What ``"10m"`` and ``"600"`` come to."""
+    match = re.fullmatch(r"([0-9]+) ?(s|m|min|h|)", written) if isinstance(written, str) else None
+    return f"; write {int(match[1]) * _SECONDS.get(match[2], 1)}" if match else ""
+
+
 def _check_number(where: str, number: object, *, above_zero: bool) -> None:
     if isinstance(number, bool) or not isinstance(number, int | float) or math.isnan(number):
-        raise K8sConfigError(f"must be a number of seconds, not {number!r}", where=where)
+        raise K8sConfigError(
+            f"must be a number of seconds, not {number!r}{_seconds_meant(number)}", where=where
+        )
     if number < 0 or (above_zero and number == 0) or math.isinf(number):
         raise K8sConfigError(f"{number!r} must be above 0 and finite", where=where)
 

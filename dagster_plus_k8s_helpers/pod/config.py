@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, Unpack
+from typing import Any, ClassVar, Literal, Never, TypeAlias, TypedDict, Unpack
 
 from dagster_plus_k8s_helpers.arguments import answering
-from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
+from dagster_plus_k8s_helpers.errors import ArgumentError, K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS, SECTIONS, Field, Sections, names_to_references
 from dagster_plus_k8s_helpers.pod.objects.merge import merge
 from dagster_plus_k8s_helpers.pod.objects.schema import KubernetesObject, thaw
@@ -20,7 +20,7 @@ from dagster_plus_k8s_helpers.pod.parts.env import (
     env_from_list,
     env_to_list,
 )
-from dagster_plus_k8s_helpers.pod.parts.resources import Resources
+from dagster_plus_k8s_helpers.pod.parts.resources import Resources, resources_written
 from dagster_plus_k8s_helpers.pod.parts.toleration import Toleration
 from dagster_plus_k8s_helpers.pod.parts.volumes import Volume, VolumeMount
 from dagster_plus_k8s_helpers.pod.reading import by_name, sections_from_dict, sections_from_fields, spellings
@@ -128,6 +128,7 @@ class K8sConfig(Renderings, Sections, Mapping[str, Any]):
         "container_config",
         unset=None,
         read=lambda value: Resources.from_dict({k: v for k, v in value.items() if k != "claims"}),
+        write=resources_written,
     )
     node_selector = Field[dict[str, str]]("pod_spec_config", unset={})
     tolerations = Field[tuple[Toleration, ...]](
@@ -245,12 +246,21 @@ class K8sConfig(Renderings, Sections, Mapping[str, Any]):
 
     def __or__(self, other: K8sConfig) -> K8sConfig:
         if not isinstance(other, K8sConfig):
-            return NotImplemented
+            raise ArgumentError(_no_operand(other))
         sections = {
             section: merge(model, self._section(section), other._section(section))
             for section, model in SECTIONS.items()
         }
         return self._make(sections, other._merge_behavior or self._merge_behavior)
+
+    # `Never` keeps these an error to type checkers: they only say what to write.
+    def __ror__(self, other: Never) -> Never:
+        raise ArgumentError(_no_operand(other))
+
+    def __add__(self, other: Never) -> Never:
+        raise ArgumentError("configs are merged with |; write a | b")
+
+    __radd__ = __add__
 
     def __getitem__(self, key: str) -> Any:
         return self.tags[key]
@@ -306,6 +316,28 @@ class K8sConfig(Renderings, Sections, Mapping[str, Any]):
 
 K8sConfig.FIELDS = {name: row for name, row in vars(K8sConfig).items() if isinstance(row, Field)}
 _SPELLINGS = spellings(*K8sConfig.FIELDS, *RAW_FIELDS, "merge_behavior")
+
+
+def _no_operand(other: object) -> str:
+    """What to write instead of merging a config with something that is none."""
+    if isinstance(other, type):
+        return f"| merges two K8sConfig, not one and the class {other.__name__}; write {other.__name__}(...)"
+    if other is None:
+        return "| merges two K8sConfig, not one and None; for a config that says nothing write K8sConfig()"
+    if isinstance(other, Mapping) and K8sConfig.TAG in other:
+        return "| merges two K8sConfig, not one and tags; write (a | b).tags, or K8sConfig.from_tags(...)"
+    write = ""
+    if isinstance(other, Mapping):
+        write = "; write K8sConfig.from_dict(...), or for tags {**a.tags, ...}"
+    elif isinstance(other, Resources):
+        write = "; write K8sConfig(resources=Resources(...))"
+    elif isinstance(other, Toleration | Volume | VolumeMount):
+        field = _FIELD_OF[type(other)]
+        write = f"; write K8sConfig({field}=[{type(other).__name__}(...)])"
+    return f"| merges two K8sConfig, not one and {type(other).__name__}{write}"
+
+
+_FIELD_OF = {Toleration: "tolerations", Volume: "volumes", VolumeMount: "volume_mounts"}
 
 
 def _hashable(value: object) -> object:

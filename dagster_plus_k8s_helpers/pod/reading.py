@@ -30,9 +30,17 @@ def by_name(written: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, A
         name = known[spelling]
         if name in given:
             raise K8sConfigError("is given twice, in snake_case and in camelCase", where=name)
+        _refuse_class(name, value)
         if value is not None:
             given[name] = value
     return given
+
+
+def _refuse_class(name: str, value: object) -> None:
+    items = value if isinstance(value, list | tuple) else (value,)
+    wrong = next((item for item in items if isinstance(item, type)), None)
+    if wrong is not None:
+        raise K8sConfigError(f"is the class itself; write {wrong.__name__}(...)", where=name)
 
 
 def sections_from_fields(given: Mapping[str, Any], fields: Fields) -> dict[str, KubernetesObject]:

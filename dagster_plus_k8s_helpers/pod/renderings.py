@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.fields import SECTIONS, Sections
 from dagster_plus_k8s_helpers.pod.objects.schema import thaw, to_camel_case
+from dagster_plus_k8s_helpers.pod.tags import Tags
 
 __all__ = ["PodKind", "Renderings"]
 
@@ -36,12 +37,12 @@ class Renderings(Sections):
             K8sConfigError: The config has ``args``, which Dagster overwrites in its own pods.
         """
         config = self._for_dagster()
-        return {self.TAG: config} if config else {}
+        return Tags({self.TAG: config} if config else {})
 
     @property
     def run_tags(self) -> dict[str, str]:
         """The same tags as text, for ``RunRequest`` and everything else that takes strings only."""
-        return {key: json.dumps(value) for key, value in self.tags.items()}
+        return Tags({key: json.dumps(value) for key, value in self.tags.items()})
 
     def container_context(self, *pods: PodKind) -> dict[str, Any]:
         """What ``container_context`` of a code location holds.

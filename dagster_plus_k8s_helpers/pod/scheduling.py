@@ -27,7 +27,15 @@ __all__ = ["Toleration", "gpu", "shm", "spot"]
 T = TypeVar("T")
 
 
-@answering
+_PLATFORM = "write platform={name!r}"
+
+
+@answering(
+    advice={
+        **dict.fromkeys(GPU_NODES, _PLATFORM),
+        **dict.fromkeys(("gpus", "gpu", "number", "amount"), "write count=..."),
+    }
+)
 def gpu(
     count: int = 1,
     *,
@@ -72,7 +80,12 @@ def gpu(
     )
 
 
-@answering
+@answering(
+    advice={
+        **dict.fromkeys(SPOT_NODES, _PLATFORM),
+        "platform": f"write one of {', '.join(map(repr, sorted(SPOT_NODES)))}",
+    }
+)
 def spot(
     platform: str,
     *,

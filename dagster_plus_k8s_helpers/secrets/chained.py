@@ -42,7 +42,7 @@ class ChainedSecrets(SecretsResource):
         for number, backend in enumerate(self.backends):
             if not isinstance(backend, SecretsResource):
                 raise SecretsConfigError(
-                    f"backends[{number}] is a {type(backend).__name__}, not a SecretsResource",
+                    f"backends[{number}] is of type {type(backend).__name__}, not a SecretsResource",
                     check="Write for example [EnvSecrets(), VaultSecrets(...)]",
                     backend="ChainedSecrets",
                 )

@@ -38,6 +38,8 @@ class FileSecrets(SecretsResource):
     A link that leads out of the directory is refused.
     """
 
+    ADVICE = dict.fromkeys(("path", "root", "dir", "folder", "mount_path"), "write directory=...")
+
     directory: str = Field(description="Where the Secrets are mounted, one directory each.")
 
     @property

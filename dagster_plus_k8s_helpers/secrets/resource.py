@@ -6,7 +6,7 @@ resources by looking at the annotations themselves.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import dagster as dg
@@ -58,7 +58,7 @@ class CheckedResource(dg.ConfigurableResource[Any], ABC):
     @classmethod
     def _by_name_only(cls) -> ArgumentError:
         fields = cls.model_fields
-        first = next((name for name, field in fields.items() if field.is_required()), "")
+        first = next((name for name, field in fields.items() if field.is_required()), next(iter(fields), ""))
         such_as = f", such as {first}=..." if first else ""
         return ArgumentError(f"{cls.__name__} takes its settings by name only{such_as}")
 
@@ -238,8 +238,7 @@ class SecretsResource(CheckedResource, ABC):
         """
         return {name: value.reveal() for name, value in self._variables(variables).items()}
 
-    @contextmanager
-    def in_environment(self, variables: Mapping[str, str | SecretRef]) -> Iterator[None]:
+    def in_environment(self, variables: Mapping[str, str | SecretRef]) -> AbstractContextManager[None]:
         """``os.environ`` with these variables in it for a while; restored whatever happens.
 
         The environment belongs to the whole process: other threads see the variables too. Prefer
@@ -251,6 +250,11 @@ class SecretsResource(CheckedResource, ABC):
         Raises:
             SecretsError: As for :meth:`as_env`; nothing is set then.
         """
+        self._check_variables(variables)
+        return self._in_environment(variables)
+
+    @contextmanager
+    def _in_environment(self, variables: Mapping[str, str | SecretRef]) -> Iterator[None]:
         with in_environment(self._variables(variables)):
             yield
 
@@ -264,14 +268,18 @@ class SecretsResource(CheckedResource, ABC):
             SecretRef.of(ref)
 
     def _variables(self, variables: Mapping[str, str | SecretRef]) -> dict[str, SecretValue]:
+        self._check_variables(variables)
+        values = self.get_many(variables.values())
+        return fitting({name: values[str(ref)] for name, ref in variables.items()}, variables, self.backend)
+
+    @staticmethod
+    def _check_variables(variables: Mapping[str, str | SecretRef]) -> None:
         if not isinstance(variables, Mapping):
             raise SecretRefError(
                 "as_env() takes references by variable name",
                 check='Write {"PGPASSWORD": "warehouse#password"}',
             )
         refuse_names(variables)
-        values = self.get_many(variables.values())
-        return fitting({name: values[str(ref)] for name, ref in variables.items()}, variables, self.backend)
 
     def _lookup(self, refs: Sequence[SecretRef], *, refresh: bool) -> Answers:  # noqa: ARG002  (see cached.py)
         answers = self.fetch(refs)
@@ -295,6 +303,9 @@ class SecretsResource(CheckedResource, ABC):
 
 def _about(failure: SecretsError, ref: SecretRef) -> SecretsError:
     """A failure, told about the reference that was asked for; with the one that was meant, if that shows."""
+    if type(failure) is SecretNotFound and "#" in ref.name and ref.field is None:
+        check = f"The name itself has a '#' in it; for a field write SecretRef.parse({ref.name!r})"
+        return SecretNotFound(failure.what, check=check, backend=failure.backend, ref=str(ref))
     meant = ref.with_field
     if type(failure) is not SecretNotFound or meant is None:
         return failure.about(str(ref))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import NoReturn, Self, SupportsIndex
 
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.secrets.errors import SecretValueError
 
 __all__ = ["MASK", "SecretValue"]
@@ -12,6 +13,7 @@ __all__ = ["MASK", "SecretValue"]
 MASK = "********"
 
 
+@answering
 class SecretValue:
     """One secret value: masked in ``repr``, ``str`` and f-strings, refused by pickle and JSON.
 

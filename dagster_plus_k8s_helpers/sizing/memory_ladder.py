@@ -97,9 +97,8 @@ class MemoryLadder:
                 else f"{maximum} is less than 1Mi",
                 where="maximum",
             )
-        unknown = [reason for reason in self.on if reason not in _REASONS]
-        if isinstance(self.on, str) or unknown:
-            raise K8sConfigError(f"{self.on!r} must be a list of {', '.join(_REASONS)}", where="on")
+        if isinstance(self.on, str) or any(reason not in _REASONS for reason in self.on):
+            raise K8sConfigError(f"must be a list, not {self.on!r}; write {[*_REASONS]!r}", where="on")
         object.__setattr__(self, "maximum", str(maximum))
         object.__setattr__(self, "factor", float(self.factor))
         object.__setattr__(self, "on", tuple(self.on))

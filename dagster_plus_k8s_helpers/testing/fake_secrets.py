@@ -48,14 +48,14 @@ class FakeSecrets(SecretsResource):
             SecretRef.parse(name)
             if not isinstance(secret, (str, bytes, Mapping, SecretsError)):
                 raise SecretsConfigError(
-                    f"{name} is a {type(secret).__name__}",
+                    f"{name} is of type {type(secret).__name__}",
                     check="Write a dictionary of fields, a text, bytes, or a SecretsError",
                     backend="FakeSecrets",
                 )
             for field, value in secret.items() if isinstance(secret, Mapping) else ():
                 if not isinstance(field, str) or not _is_json(value):
                     raise SecretsConfigError(
-                        f"{name}#{field} is a {type(value).__name__}",
+                        f"{name}#{field} is of type {type(value).__name__}",
                         check="Write a text, or what JSON can hold; a binary secret has no fields",
                         backend="FakeSecrets",
                     )

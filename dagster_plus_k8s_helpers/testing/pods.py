@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.arguments import answering
-from dagster_plus_k8s_helpers.findings.finding import Severity, at_or_above
+from dagster_plus_k8s_helpers.errors import ArgumentError
+from dagster_plus_k8s_helpers.findings.finding import Finding, Severity, at_or_above
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
-    from dagster_plus_k8s_helpers.findings.finding import Finding
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
 __all__ = ["assert_fits", "assert_matches_snapshot", "assert_no_findings"]
@@ -57,7 +57,12 @@ def assert_no_findings(findings: Iterable[Finding], *, allow_warnings: bool = Fa
     Raises:
         AssertionError: It found something; the message has all of it.
     """
-    found = at_or_above(list(findings), Severity.ERROR if allow_warnings else Severity.WARNING)
+    given = list(findings)
+    other = next((item for item in given if not isinstance(item, Finding)), None)
+    if isinstance(findings, str) or other is not None:
+        what = type(findings if isinstance(findings, str) else other).__name__
+        raise ArgumentError(f"assert_no_findings: findings must be what check(...) returned, not {what}")
+    found = at_or_above(given, Severity.ERROR if allow_warnings else Severity.WARNING)
     if found:
         raise AssertionError("\n".join(str(finding) for finding in found))
 

@@ -579,3 +579,31 @@ def test_the_page_of_the_implicit_job_has_the_findings_of_its_selection_only() -
     assert ("DPK509" in both.stdout or "DPK511" in both.stdout, one.exit_code) == (True, 0)
     assert "DPK509" not in one.stdout
     assert "Nothing is found to be wrong." in one.stdout
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--agent", "dagster_cloud.yaml"), "dagster_cloud.yaml: this is a dagster_cloud.yaml; give it with --location"),
+        (("--location", "values.yaml"), "values.yaml: this is the agent's Helm values; give it with --agent"),
+        (("--location-name", "shop"), "--location-name names a location of a file; give that with --location"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["plan", "check"])
+def test_a_file_of_another_kind_or_none_is_refused(command: str, options: tuple[str, ...], told: str) -> None:
+    result = call(command, *options)
+
+    assert result.exit_code == 2
+    assert told in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_wrong_in_standard_input_stands_there() -> None:
+    result = CliRunner().invoke(
+        main, ["plan", "-m", "plan_command_defs", "--agent", "-"], input="workspace: {imagePullPolicy: 5}"
+    )
+
+    assert result.exit_code == 2
+    assert "standard input:1:" in result.output
+    assert "<text>" not in result.output

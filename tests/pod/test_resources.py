@@ -31,7 +31,7 @@ from dagster_plus_k8s_helpers import K8sConfigError, Quantity, Resources, Unknow
         (Resources(cpu=448), {"limits": {"cpu": "448"}}),
         (Resources(cpu="500000m"), {"limits": {"cpu": "500000m"}}),
         (Resources(cpu=Quantity(500)), {"limits": {"cpu": "500000m"}}),
-        (Resources(cpu="0.5k"), {"limits": {"cpu": "0.5k"}}),
+        (Resources(cpu="0.4k"), {"limits": {"cpu": "0.4k"}}),
         # Kubernetes rounds up to a thousandth.
         (Resources(cpu=0.3333), {"limits": {"cpu": "0.3333"}}),
         (Resources(cpu="500u"), {"limits": {"cpu": "500u"}}),
@@ -96,7 +96,7 @@ def test_equality_is_that_of_the_amounts() -> None:
         ),
         ({"memory": 512}, "did you mean '512Mi'?"),
         ({"memory": 8}, "memory: 8 is 8 bytes, less than the 4Mi any container needs; did you mean '8Gi'?"),
-        ({"memory": ("1", "1Gi")}, "memory: 1 is 1 bytes"),
+        ({"memory": ("1", "1Gi")}, "memory: 1 is 1 byte,"),
         ({"memory": ("64m", "1Gi")}, "did you mean '64Mi'?"),
         (
             {"cpu": "500"},

@@ -287,7 +287,7 @@ def test_an_env_file_no_path_can_name_is_refused(path: str) -> None:
 
 @pytest.mark.parametrize("field", [b"raw", object(), {1, 2}])
 def test_a_fake_refuses_a_field_no_secret_can_have(field: object) -> None:
-    with pytest.raises(SecretsConfigError, match=r"FakeSecrets: w#k is a \w+\. Write a text"):
+    with pytest.raises(SecretsConfigError, match=r"FakeSecrets: w#k is of type \w+\. Write a text"):
         FakeSecrets(secrets={"w": {"k": field}})
 
 

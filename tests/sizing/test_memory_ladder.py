@@ -61,8 +61,8 @@ def test_a_ladder_rises_to_its_maximum_and_ends_there(start: int, factor: float)
         ({"maximum": "64GB"}, "maximum: '64GB'"),
         ({"retries": -1}, "retries: must be a whole number, not -1"),
         ({"retries": True}, "retries: must be a whole number, not True"),
-        ({"on": ["Evicted"]}, "on: ['Evicted'] must be a list of OOMKilled"),
-        ({"on": "OOMKilled"}, "on: 'OOMKilled' must be a list of OOMKilled"),
+        ({"on": ["Evicted"]}, "on: must be a list, not ['Evicted']; write ['OOMKilled']"),
+        ({"on": "OOMKilled"}, "on: must be a list, not 'OOMKilled'; write ['OOMKilled']"),
         ({"learn": 1}, "learn: must be True or False, not 1"),
     ],
 )

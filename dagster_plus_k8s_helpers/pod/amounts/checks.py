@@ -78,7 +78,7 @@ def amount_of(name: str, value: QuantityLike) -> Quantity:
             raise
         raise QuantityError(f"{value!r} is not a Kubernetes quantity; write '{meant[1]}m'") from None
     # Who writes a Quantity means it; in thousandths the text says so too, wherever it is read again.
-    if name == "cpu" and isinstance(value, Quantity) and _is_bare(amount) and amount > _MOST_CORES:
+    if name == "cpu" and isinstance(value, Quantity) and _is_cores(amount) and amount > _MOST_CORES:
         return Quantity(_thousandths(amount))
     return amount
 
@@ -88,11 +88,16 @@ def _check_cpu(cpu: Quantity) -> None:
     if suffix.endswith("i") or suffix in _MILLIONS:
         meant = f"did you mean '{number}m'?" if suffix[0] == "M" else "write cores or thousandths of them"
         raise K8sConfigError(f"{cpu} of CPU is {cpu.value:,f} cores; {meant}")
-    if _is_bare(cpu) and cpu > _MOST_CORES:
+    if _is_cores(cpu) and cpu > _MOST_CORES:
         raise K8sConfigError(
             f"{cpu} is {cpu.value:,f} cores, which hardly any node has; where that is meant, it is "
-            f"'{_thousandths(cpu)}'; did you mean '{cpu}m'?"
+            f"'{_thousandths(cpu)}'; did you mean '{cpu.value:f}m'?"
         )
+
+
+def _is_cores(cpu: Quantity) -> bool:
+    """Whether it was written in whole cores, ``1k`` and ``1e3`` among them."""
+    return not str(cpu).endswith(_FRACTIONS)
 
 
 def _thousandths(cpu: Quantity) -> str:
@@ -158,9 +163,10 @@ _CHECKS = {"cpu": _check_cpu, "memory": _check_memory}
 
 
 def _in_bytes(amount: Quantity) -> str:
+    unit = "byte" if amount.value == 1 else "bytes"
     if str(amount).endswith("m"):
-        return f"{amount} is {amount.value:f} bytes (m is a thousandth)"
-    return f"{amount} is {amount.value:f} bytes"
+        return f"{amount} is {amount.value:f} {unit} (m is a thousandth)"
+    return f"{amount} is {amount.value:f} {unit}"
 
 
 def _with_unit_meant(amount: Quantity) -> str:

@@ -16,7 +16,7 @@ from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import QuantityError
 from dagster_plus_k8s_helpers.pod.immutable import Immutable
 
-__all__ = ["Quantity", "QuantityLike"]
+__all__ = ["Quantity", "QuantityLike", "quantity_of"]
 
 _ACCEPTED = (
     "write a number, optionally with one of the suffixes n, u, m, k, M, G, T, P, E "
@@ -152,6 +152,18 @@ class Quantity(Immutable):
 
 QuantityLike: TypeAlias = Quantity | str | int | float | Decimal
 """What is accepted where a quantity is wanted."""
+
+
+def quantity_of(where: str, value: QuantityLike) -> Quantity:
+    """A quantity that was given by an argument.
+
+    Raises:
+        QuantityError: It is none; the error says by which argument.
+    """
+    try:
+        return Quantity(value)
+    except QuantityError as error:
+        raise error.within(where) from None
 
 
 def _text_of(value: object) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dagster_plus_k8s_helpers.arguments import answering
+from dagster_plus_k8s_helpers.arguments import answering, check_kinds
 from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity, QuantityLike
+from dagster_plus_k8s_helpers.pod.amounts.quantity import QuantityLike, quantity_of
 from dagster_plus_k8s_helpers.pod.objects.names import check_dns_subdomain, check_env_name
 from dagster_plus_k8s_helpers.pod.objects.schema import set_only, thaw
 
@@ -48,6 +48,9 @@ class SecretKeyRef:
     key: str
     optional: bool | None = None
 
+    def __post_init__(self) -> None:
+        check_kinds(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Kubernetes' ``EnvVarSource``."""
         return {"secret_key_ref": set_only(name=self.name, key=self.key, optional=self.optional)}
@@ -68,6 +71,9 @@ class ConfigMapKeyRef:
     key: str
     optional: bool | None = None
 
+    def __post_init__(self) -> None:
+        check_kinds(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Kubernetes' ``EnvVarSource``."""
         return {"config_map_key_ref": set_only(name=self.name, key=self.key, optional=self.optional)}
@@ -85,6 +91,9 @@ class FieldRef:
 
     field_path: str
     api_version: str | None = None
+
+    def __post_init__(self) -> None:
+        check_kinds(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Kubernetes' ``EnvVarSource``."""
@@ -107,8 +116,9 @@ class ResourceFieldRef:
     divisor: QuantityLike | None = None
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if self.divisor is not None:
-            object.__setattr__(self, "divisor", Quantity(self.divisor))
+            object.__setattr__(self, "divisor", quantity_of("divisor", self.divisor))
 
     def to_dict(self) -> dict[str, Any]:
         """Kubernetes' ``EnvVarSource``."""
@@ -135,6 +145,9 @@ class SecretEnvSource:
     optional: bool | None = None
     prefix: str | None = None
 
+    def __post_init__(self) -> None:
+        check_kinds(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Kubernetes' ``EnvFromSource``."""
         return set_only(prefix=self.prefix, secret_ref=set_only(name=self.name, optional=self.optional))
@@ -154,6 +167,9 @@ class ConfigMapEnvSource:
     name: str
     optional: bool | None = None
     prefix: str | None = None
+
+    def __post_init__(self) -> None:
+        check_kinds(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Kubernetes' ``EnvFromSource``."""

@@ -32,6 +32,7 @@ __all__ = [
     "check_limit",
     "check_request",
     "check_resource_name",
+    "resources_written",
 ]
 
 NVIDIA_GPU = "nvidia.com/gpu"
@@ -121,6 +122,7 @@ class Resources(Checked, Immutable):
         """
         if not isinstance(requirements, Mapping):
             raise K8sConfigError(f"must be a mapping, not {type(requirements).__name__}")
+        _refuse_amounts(requirements)
         for key, side in requirements.items():
             if not isinstance(side, Mapping):
                 raise K8sConfigError(f"must be a mapping, not {type(side).__name__}", where=str(key))
@@ -235,6 +237,33 @@ class Resources(Checked, Immutable):
         return Resources.from_dict, (self.to_dict(),)
 
 
+def resources_written(value: object) -> object:
+    """What stands for resources in a config: an object, or Kubernetes' own form.
+
+    Raises:
+        UnknownFieldError: ``{"cpu": "1"}`` and the like.
+    """
+    if isinstance(value, Mapping):
+        _refuse_amounts(value)
+    return value
+
+
+def _refuse_amounts(requirements: Mapping[str, object]) -> None:
+    """Refuses the arguments of `Resources` where Kubernetes' own form is wanted."""
+    amounts = {_FIELDS[key]: value for key, value in requirements.items() if key in _FIELDS}
+    if amounts:
+        write = ", ".join(f"{name}={value!r}" for name, value in amounts.items())
+        raise UnknownFieldError(
+            str(next(iter(amounts))),
+            (),
+            of="Resources",
+            reason=f"a dictionary here has requests and limits; write Resources({write})",
+        )
+
+
+_FIELDS = {**{name: name for name in _NAMES}, **{native: name for name, native in _NAMES.items()}}
+
+
 def _shown(amount: Amount) -> str:
     if amount.request is None:
         return repr(str(amount.limit))
@@ -282,7 +311,8 @@ def _amount(name: str, value: AmountLike) -> Amount:
     if not isinstance(value, tuple | list):
         return Amount(None, amount_of(name, value))
     if len(value) != 2:
-        raise K8sConfigError(f"{value!r} has {len(value)} parts; write one amount or (request, limit)")
+        parts = "1 part" if len(value) == 1 else f"{len(value)} parts"
+        raise K8sConfigError(f"{value!r} has {parts}; write one amount or (request, limit)")
     request, limit = (None if side is None else amount_of(name, side) for side in value)
     if request is None and limit is None:
         raise K8sConfigError("(None, None) says nothing; leave it out")

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dagster_plus_k8s_helpers.arguments import answering
+from dagster_plus_k8s_helpers.arguments import answering, check_kinds
 from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity, QuantityLike
+from dagster_plus_k8s_helpers.pod.amounts.quantity import QuantityLike, quantity_of
 from dagster_plus_k8s_helpers.pod.objects.names import check_dns_label
 from dagster_plus_k8s_helpers.pod.objects.schema import set_only
 
@@ -40,6 +40,9 @@ class VolumeMount:
     sub_path_expr: str | None = None
     mount_propagation: str | None = None
     recursive_read_only: str | None = None
+
+    def __post_init__(self) -> None:
+        check_kinds(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Kubernetes' ``VolumeMount``."""
@@ -97,7 +100,7 @@ class Volume:
             size_limit: Bytes; a pod that writes more is evicted.
             medium: ``"Memory"`` for a tmpfs, which counts against the memory limit.
         """
-        size = None if size_limit is None else str(Quantity(size_limit))
+        size = None if size_limit is None else str(quantity_of("size_limit", size_limit))
         return _volume(name, {"empty_dir": set_only(medium=medium, size_limit=size)}, mount_path)
 
     @classmethod
@@ -262,7 +265,7 @@ class Volume:
         """
         spec = set_only(
             access_modes=_listed("access_modes", access_modes),
-            resources={"requests": {"storage": str(Quantity(storage))}},
+            resources={"requests": {"storage": str(quantity_of("storage", storage))}},
             storage_class_name=storage_class_name,
         )
         return _volume(name, {"ephemeral": {"volume_claim_template": {"spec": spec}}}, mount_path)

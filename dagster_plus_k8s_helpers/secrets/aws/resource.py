@@ -88,7 +88,7 @@ class AwsSecrets(CachedSecretsResource):
         problem = ""
         if not callable(getattr(self.client, "get_client", None)) and not _is_partial(self.client):
             problem = (
-                f"client is a {type(self.client).__name__}: "
+                f"client is of type {type(self.client).__name__}: "
                 "write dagster_aws.secretsmanager.SecretsManagerResource(region_name=...)"
             )
         elif role is not None and not re.fullmatch(r"arn:[\w-]+:iam::\d{12}:role/\S+", role):

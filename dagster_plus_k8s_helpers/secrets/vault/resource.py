@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -84,8 +84,9 @@ class VaultSecrets(CachedSecretsResource):
         if problem:
             raise SecretsConfigError(problem, backend="VaultSecrets")
 
-    @contextmanager
-    def lease(self, path: str, *, data: Mapping[str, object] | None = None) -> Iterator[VaultLease]:
+    def lease(
+        self, path: str, *, data: Mapping[str, object] | None = None
+    ) -> AbstractContextManager[VaultLease]:
         """Dynamic credentials for the length of a ``with`` block.
 
         They are renewed at two thirds of their TTL from a background thread and revoked at the end of
@@ -98,8 +99,15 @@ class VaultSecrets(CachedSecretsResource):
             data: Parameters, for an engine that wants a POST, such as ``kubernetes/creds/ROLE``.
 
         Raises:
+            ArgumentError: At once, for a path that is not text and the like.
             SecretsError: No credentials; see ``secrets/errors.py``.
         """
+        if not isinstance(path, str) or not isinstance(data, Mapping | None):
+            raise TypeError  # which `answering` answers
+        return self._leased(path, data)
+
+    @contextmanager
+    def _leased(self, path: str, data: Mapping[str, object] | None) -> Iterator[VaultLease]:
         connection = self._vault()
         lease = open_lease(connection.session, path, data, connection.timeout)
         try:
