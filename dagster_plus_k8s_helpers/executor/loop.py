@@ -133,7 +133,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         if is_under_way(self._plan_context.instance, self._plan_context.run_id):
             self._taken = what_took(self._handler.cluster, self._handler.place())
 
-    def _end_of_worker(self, interrupt: DagsterExecutionInterruptedError) -> Exception:
+    def _end_of_worker(self, interrupt: DagsterExecutionInterruptedError) -> BaseException:
         """What this run worker ends with, when it was told to end.
 
         A run that is cancelled takes its steps with it. Else the run worker is being taken away: where

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-import yaml
+from yaml.representer import Representer, SafeRepresenter
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 
@@ -57,6 +57,6 @@ def _refuse_another(
 
 _TAG = "dagster-k8s/config"
 
-# PyYAML writes the very class dict only.
-for dumper in (yaml.SafeDumper, yaml.Dumper):
-    dumper.add_representer(Tags, yaml.SafeDumper.represent_dict)
+# PyYAML writes the very class dict only. From these every dumper inherits, those of libyaml too.
+for representer in (SafeRepresenter, Representer):
+    representer.add_representer(Tags, SafeRepresenter.represent_dict)

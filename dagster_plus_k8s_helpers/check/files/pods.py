@@ -60,9 +60,9 @@ def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]
         merging = _Merging(kubeconfig)
         for pair in pairs:
             if pair.longest > MOST_ENTRIES:
-                where = next(reversed(pair.files.values())).home_where()
+                home = [*pair.files.values()][-1].home_where()
                 text = f"a list of {pair.longest:,} entries, so that the pods are not looked at"
-                found[where] = TOO_LONG.at(where, text)
+                found[home] = TOO_LONG.at(home, text)
                 continue
             try:
                 hits = list(_hits(pair, merging))
