@@ -167,7 +167,8 @@ class Cluster:
         Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
         """
         group = {"jobs": "/apis/batch/v1", "pods": "/api/v1"}[resource]
-        self._call("POST", f"{group}/namespaces/{namespace}/{resource}", [("dryRun", "All")], body)
+        answer = self._call("POST", f"{group}/namespaces/{namespace}/{resource}", [("dryRun", "All")], body)
+        object_of(answer)
 
     def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """The last lines that a container wrote."""

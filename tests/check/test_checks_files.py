@@ -8,7 +8,7 @@ from textwrap import dedent, indent
 from typing import TYPE_CHECKING
 
 import pytest
-from checked import definitions
+from checked import config, definitions
 
 from dagster_plus_k8s_helpers.check.files.pairs import Pair, pairs_of
 from dagster_plus_k8s_helpers.check.files.pods import check_pods
@@ -149,6 +149,42 @@ def test_a_fault_of_two_files_is_found_at_the_line_of_the_later(
     agent: str, k8s: str, found: list[tuple[str, str, int]]
 ) -> None:
     assert said(values(agent), location(k8s)) == found
+
+
+LEVEL = "[{name: LEVEL, value: info}]"
+
+
+@pytest.mark.parametrize(
+    ("agent", "k8s", "severities"),
+    [
+        ("workspace: {envVars: [LEVEL=info]}", "env_vars: [LEVEL=debug]", ["warning"]),
+        (
+            "workspace: {envVars: [LEVEL=info]}",
+            "server_k8s_config: {container_config: {env: [{name: LEVEL, value: x}]}}",
+            ["warning"],
+        ),
+        (RUN + "{containerConfig: {env: " + LEVEL + "}}}", "env_vars: [LEVEL=debug]", ["warning"]),
+        ("workspace: {envVars: [LEVEL=info, LEVEL=x]}", "env_vars: [A=1]", ["error"]),
+        ("workspace: {envVars: [A=1]}", "env_vars: [L=info]\nenv: [{name: L, value: x}]", ["error"]),
+    ],
+)
+def test_a_variable_twice_is_an_error_in_one_layer_and_a_warning_where_a_later_one_says_it(
+    agent: str, k8s: str, severities: list[str]
+) -> None:
+    assert [finding.severity for finding in check_sources([values(agent), location(k8s)])] == severities
+
+
+def test_two_in_one_layer_are_an_error_whatever_a_later_one_says() -> None:
+    twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
+    defs = definitions(config(container_config={"env": twice[:1]}), assets=2)
+    below = {"name": "A", "value": "0"}
+
+    (finding,) = check(defs, location={"container_context": {"k8s": {"env": [below]}}})
+    (of_both,) = check(
+        definitions(config(pod_spec_config={"init_containers": [{"name": "i", "image": "i", "env": twice}]})),
+    )
+
+    assert [finding.severity, of_both.severity] == ["warning", "error"]
 
 
 HEALTHY = {
@@ -300,6 +336,21 @@ def test_what_a_files_own_check_says_is_not_said_again() -> None:
                      "      limits: {cpu: 1}")  # fmt: skip
 
     assert [code for code, _, _ in said(values("workspace: {}"), entry)] == ["DPK301"]
+
+
+TWICE_IN_ONE_FILE = {
+    "initContainers": RUN + "{podSpecConfig: {initContainers: [{name: a, image: a}, {name: a, image: b}]}}}",
+    "containers": RUN + "{podSpecConfig: {initContainers: [{name: a, image: a}, {name: a, image: a}]}}}",
+    "volumes": "workspace: {volumes: [{name: a, emptyDir: {}}, {name: a, secret: {secretName: b}}]}",
+    "env": RUN + "{containerConfig: {env: [{name: A, value: a}, {name: A, value: b}]}}}",
+    "equal env": RUN + "{containerConfig: {env: [{name: A, value: a}, {name: A, value: a}]}}}",
+    "envVars": "workspace: {envVars: [A=1, A=2]}",
+}
+
+
+@pytest.mark.parametrize("text", TWICE_IN_ONE_FILE.values(), ids=TWICE_IN_ONE_FILE)
+def test_what_one_file_has_twice_is_told_once(text: str) -> None:
+    assert len(said(values(text))) == 1
 
 
 def test_a_fault_that_dagster_itself_refuses_is_told_when_no_other_rule_tells_it() -> None:

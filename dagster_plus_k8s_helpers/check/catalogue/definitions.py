@@ -30,7 +30,8 @@ REQUEST_ABOVE_LIMIT = Rule(
 DUPLICATE_ENV = Rule(
     "DPK503",
     _ERROR,
-    "Dagster appends the lists of all layers. Of two variables of one name Kubernetes takes the last.",
+    "Dagster appends the lists of all layers. Of two variables of one name Kubernetes takes the last: a "
+    "warning where that is the later layer's, as it mostly is meant to be.",
     "keep one of the two; an upper layer cannot take out what a lower one says",
 )
 DUPLICATE_NAME = Rule(

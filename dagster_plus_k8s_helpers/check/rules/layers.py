@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.capacity.gpus import gpus_of
@@ -21,6 +22,7 @@ from dagster_plus_k8s_helpers.check.subjects.subjects import (
     shown,
     twice,
 )
+from dagster_plus_k8s_helpers.findings.finding import Severity
 from dagster_plus_k8s_helpers.plan.merge.unknown import placeholder_of_variable
 
 if TYPE_CHECKING:
@@ -68,8 +70,9 @@ def duplicate_env(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     for path, container in containers(group.pod.spec):
         for name, places in _repeated(container.get("env") or (), "name"):
             values = _values(group, f"{path}.env", container["env"], places)
+            layers = {layer_of(group.pod, f"{path}.env[{place}]") for place in places}
             yield group.hit(
-                DUPLICATE_ENV,
+                _OVERRIDDEN_ENV if len(layers) == len(places) else DUPLICATE_ENV,
                 f"{path}.env has {name!r} {_times(places)}: {values}; the last one counts",
                 *(f"{path}.env[{place}]" for place in places),
                 cause=_twice(group.pod, path, "env", name, places),
@@ -151,6 +154,9 @@ def bare_variables(job: Planned) -> Iterator[Hit]:
 
 LAYER_RULES: tuple[PodRule, ...] = (request_above_limit, duplicate_env, duplicate_names)
 GPU_RULES: tuple[PodRule, ...] = (gpu_from_below,)
+
+_OVERRIDDEN_ENV = replace(DUPLICATE_ENV, severity=Severity.WARNING)
+"""The same where a later layer has the last word, as it is meant to."""
 
 
 def _height(pod: Pod, path: str) -> int:
