@@ -101,7 +101,7 @@ REFUSED_VALUE = Rule(
     "DPK515",
     _ERROR,
     "Kubernetes or Dagster refuses the value, and not before the pod is launched.",
-    "write a value that they take",
+    "write a value that Kubernetes and Dagster take",
 )
 OVERWRITTEN = Rule("DPK516", _ERROR, "Dagster sets this itself and overwrites what you say.", "leave it out")
 AGAINST_SCHEMA = Rule(
@@ -294,6 +294,13 @@ GENERAL_OVER_SPECIFIC = Rule(
     "a later layer than the agent, so that it wins even over what the agent has for runs, or for code "
     "servers, alone.",
     "write it under run_k8s_config or server_k8s_config, for the pods that it is meant for",
+)
+NO_SUCH_VOLUME = Rule(
+    "DPK551",
+    _ERROR,
+    "Kubernetes refuses a pod in which a container mounts a volume that the pod does not have; a volume may "
+    "come from any layer. Source: ValidateVolumeMounts in the API server's validation.go",
+    "add the volume to volumes, or correct the name",
 )
 
 PLAN_RULES: tuple[Rule, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

@@ -11,8 +11,10 @@ from dagster_plus_k8s_helpers.check.catalogue.definitions import (
     DUPLICATE_ENV,
     DUPLICATE_NAME,
     GPU_FROM_BELOW,
+    NO_SUCH_VOLUME,
     REQUEST_ABOVE_LIMIT,
 )
+from dagster_plus_k8s_helpers.check.subjects.references import is_one_edit_from
 from dagster_plus_k8s_helpers.check.subjects.subjects import (
     amount,
     containers,
@@ -39,6 +41,7 @@ __all__ = [
     "duplicate_names",
     "gpu_from_below",
     "gpu_from_executor",
+    "no_such_volume",
     "request_above_limit",
 ]
 
@@ -109,6 +112,29 @@ def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             )
 
 
+def no_such_volume(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
+    """A mount or device of a volume that no layer has; without the agent's values it may be the agent's."""
+    names = [str(volume.get("name")) for volume in group.pod.spec.get("volumes") or ()]
+    for path, container in containers(group.pod.spec):
+        for field in ("volumeMounts", "volumeDevices"):
+            for index, mount in enumerate(container.get(field) or ()):
+                name = str(mount.get("name"))
+                if name in names:
+                    continue
+                where = f"{path}.{field}[{index}]"
+                near = next((other for other in sorted(names) if is_one_edit_from(name, other)), None)
+                if around.agent is None and near is None:
+                    continue
+                yield group.hit(
+                    NO_SUCH_VOLUME,
+                    f"{where} by {layer_of(group.pod, where)} mounts the volume {name!r}, which no layer has"
+                    f"{f'; did you mean {near!r}?' if near else ''}",
+                    where,
+                    cause=f"volume {name}",
+                    part=where,
+                )
+
+
 def gpu_from_below(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A GPU that pods get from the agent or the code location, which speak for all of them."""
     yield from _gpus_from(group, {"agent", "location"})
@@ -152,7 +178,12 @@ def bare_variables(job: Planned) -> Iterator[Hit]:
                 )
 
 
-LAYER_RULES: tuple[PodRule, ...] = (request_above_limit, duplicate_env, duplicate_names)
+LAYER_RULES: tuple[PodRule, ...] = (
+    request_above_limit,
+    duplicate_env,
+    duplicate_names,
+    no_such_volume,
+)
 GPU_RULES: tuple[PodRule, ...] = (gpu_from_below,)
 
 _OVERRIDDEN_ENV = replace(DUPLICATE_ENV, severity=Severity.WARNING)
