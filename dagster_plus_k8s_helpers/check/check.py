@@ -240,9 +240,7 @@ def _of_launches(asked: Asked, deployment: Deployment | None, known: Sequence[Hi
         if isinstance(planned, Hit):
             yield planned
             continue
-        of_run = Planned(replace(asked, steps=()), planned, has_asset_job=False)
-        hits = [hit for rule in DEADLINE_RULES for hit in rule(of_run)]
-        hits += [hit for rule in RULES_OF_JOBS for hit in rule(PodGroup(planned.run), asked.around)]
+        hits = [hit for rule in RULES_OF_JOBS for hit in rule(PodGroup(planned.run), asked.around)]
         yield from (hit._replace(of=f"{hit.of}, {whose}") for hit in hits if (hit.rule, hit.text) not in said)
 
 

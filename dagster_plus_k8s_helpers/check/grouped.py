@@ -10,7 +10,7 @@ from dagster_plus_k8s_helpers.check.files.hits import home_of, is_of_files, with
 from dagster_plus_k8s_helpers.check.subjects.sources import source_of
 from dagster_plus_k8s_helpers.check.subjects.subjects import Asked, Hit, of_no_one
 from dagster_plus_k8s_helpers.check.subjects.waivers import OF_DEFINITIONS, Waivers
-from dagster_plus_k8s_helpers.findings.finding import Finding, Place, Where, few, steps_named
+from dagster_plus_k8s_helpers.findings.finding import Finding, Place, Severity, Where, few, steps_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -104,7 +104,7 @@ def _finding(found: Sequence[tuple[JobReport, Hit]], files: Mapping[str, LayerFi
         where = Where(path=f"{where.path}, {places[0].pod}")
     return Finding(
         first.rule.code,
-        first.rule.severity,
+        min((hit.rule.severity for hit in hits), key=list(Severity).index),
         where,
         f"{whose}: {with_places(first, files, text, but=where)}",
         first.fix or first.rule.fix,

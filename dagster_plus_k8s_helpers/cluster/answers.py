@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["PageGuard", "listed", "named", "object_of"]
+__all__ = ["PageGuard", "listed", "log_of", "named", "object_of"]
 
 _FIRST_ERROR = 400
 _FRUITLESS = 10
@@ -51,6 +51,19 @@ def named(found: ApiObject, name: str) -> ApiObject:
     if name_of(found) != name:
         raise CallError(0, f"the answer is not the object {name!r} that was asked for")
     return found
+
+
+def log_of(content: bytes, content_type: str) -> str:
+    """The text of a container's log, which the API server hands on as ``text/plain``.
+
+    Raises:
+        CallError: It is the page of a proxy or a login, or an object that says that the call failed.
+    """
+    if "html" in content_type:
+        raise CallError(0, "the answer is a page of HTML, and no log")
+    if "json" in content_type and b'"Status"' in content:
+        object_of(content)
+    return content.decode(errors="replace")
 
 
 def listed(found: ApiObject) -> Iterator[ApiObject]:

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
-from dagster_plus_k8s_helpers.cluster.answers import PageGuard, listed, named, object_of
+from dagster_plus_k8s_helpers.cluster.answers import PageGuard, listed, log_of, named, object_of
 from dagster_plus_k8s_helpers.cluster.errors import CallError, answered
 from dagster_plus_k8s_helpers.cluster.timed_http import Request, TimedHttp
 from dagster_plus_k8s_helpers.diagnosis.api_json import name_of, text
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from kubernetes.client import ApiClient
 
+    from dagster_plus_k8s_helpers.cluster.timed_http import Answer
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
 __all__ = ["MOST", "PAGE", "Cluster"]
@@ -167,13 +168,19 @@ class Cluster:
         Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
         """
         group = {"jobs": "/apis/batch/v1", "pods": "/api/v1"}[resource]
-        self._call("POST", f"{group}/namespaces/{namespace}/{resource}", [("dryRun", "All")], body)
+        answer = self._call("POST", f"{group}/namespaces/{namespace}/{resource}", [("dryRun", "All")], body)
+        object_of(answer)
 
     def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
-        """The last lines that a container wrote."""
+        """The last lines that a container wrote.
+
+        Raises:
+            CallError: They cannot be read, or something else answered than the kubelet.
+        """
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
         query = [("container", container), ("tailLines", str(lines)), ("limitBytes", "65536")]
-        return self._call("GET", path, query, timeout=self._hasty).decode(errors="replace")
+        answer = self._answer("GET", path, query, timeout=self._hasty)
+        return log_of(answer.content, answer.headers.get("Content-Type") or "")
 
     def _list(self, path: str, selector: str, *, consistent: bool, most: int = MOST) -> Iterator[ApiObject]:
         query = [("labelSelector", selector)]
@@ -208,6 +215,18 @@ class Cluster:
         accept: str = "*/*",
         timeout: float | None = None,
     ) -> bytes:
+        return self._answer(method, path, query, body, accept=accept, timeout=timeout).content
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: list[tuple[str, str]] | None = None,
+        body: Body | None = None,
+        *,
+        accept: str = "*/*",
+        timeout: float | None = None,
+    ) -> Answer:
         request = Request(
             method,
             f"{path}?{urlencode(query)}" if query else path,
@@ -216,7 +235,7 @@ class Cluster:
         )
         answer = self._http.call(request, timeout or self._timeout)
         if answer.status in _GOOD:
-            return answer.content
+            return answer
         said, headers = answer.content.decode(errors="replace"), answer.headers
         error = answered(answer.status, answer.reason, said, headers.get("Retry-After"))
         if answer.status in _REDIRECTS and (host := urlsplit(headers.get("Location", "")).hostname):

@@ -95,6 +95,12 @@ class LayerFile:
         """Where a field stands, or the innermost part of it that stands anywhere."""
         return self._where(self._path_of(field))
 
+    def everywhere(self, field: Field) -> Iterator[Where]:
+        """Where the field may stand: each element of its name, where a list has several."""
+        found = [place for root in self.roots for place in _all_places_in(self.document.data, root, field)]
+        deepest = max((depth for depth, _ in found), default=0)
+        yield from (self._where(path) for depth, path in found if depth == deepest)
+
     def home_where(self) -> Where:
         """Where the whole of it stands."""
         return self._where(self.home)
@@ -127,9 +133,15 @@ def place_in(data: object, root: Path, field: Field) -> Place | None:
     found = [
         Place(*place, is_general)
         for path, steps, is_general in _candidates(root, field)
-        if (place := _followed(data, path, steps))
+        if (place := next(_followed(data, path, steps), None))
     ]
     return max(found, key=lambda place: place.depth, default=None)
+
+
+def _all_places_in(data: object, root: Path, field: Field) -> Iterator[tuple[int, Path]]:
+    """Depth and path of everything that may be the field, as `place_in` finds the first of it."""
+    for path, steps, _ in _candidates(root, field):
+        yield from _followed(data, path, steps)
 
 
 GENERAL: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -186,24 +198,29 @@ def _candidates(root: Path, field: Field) -> Iterator[tuple[Path, tuple[str | El
         yield _AT_THE_TOP[known], tuple(rest), True
 
 
-def _followed(data: object, path: Path, rest: Sequence[str | Element]) -> tuple[int, Path] | None:
-    """How far a path leads, and to where; ``None`` when not even the field is there."""
-    here, found = data, list[str | int]()
+def _followed(data: object, path: Path, rest: Sequence[str | Element]) -> Iterator[tuple[int, Path]]:
+    """How far a path leads, and to where, the likeliest first; nothing when not even the field is there."""
+    here: Any = data
+    found: Path = ()
     for part in path:
         key = _key(here, part)
         if key is None:
-            return None
-        found.append(key)
-        here = here[key]  # type: ignore[index] # it has the key
-    depth = 0
-    for step in rest:
-        inside = _index(here, step) if isinstance(step, Element) else _key(here, step)
-        if inside is None:
-            break
-        found.append(inside)
-        here = here[inside]  # type: ignore[index] # as above
-        depth += 1
-    return depth, tuple(found)
+            return
+        found = (*found, key)
+        here = here[key]
+    yield from _inside(here, found, rest, 0)
+
+
+def _inside(here: Any, found: Path, rest: Sequence[str | Element], depth: int) -> Iterator[tuple[int, Path]]:
+    is_there = False
+    for step in rest[:1]:
+        key = None if isinstance(step, Element) else _key(here, step)
+        of_list = _indexes(here, step) if isinstance(step, Element) else iter(())
+        for part in of_list if key is None else (key,):
+            is_there = True
+            yield from _inside(here[part], (*found, part), rest[1:], depth + 1)
+    if not is_there:
+        yield depth, found
 
 
 def _key(data: object, name: str | int) -> str | int | None:
@@ -218,16 +235,13 @@ def _key(data: object, name: str | int) -> str | int | None:
     return next((key for key in data if isinstance(key, str) and _plain(key) == plain), None)
 
 
-def _index(data: object, element: Element) -> int | None:
-    """Which item of a file's list an element of the pod's is: an equal one, else one of the same name."""
-    if not isinstance(data, list):
-        return None
+def _indexes(data: object, element: Element) -> Iterator[int]:
+    """Which items of a file's list an element of the pod's is: an equal one, else one of the same name."""
     wanted = _comparable(element.value)
-    for is_it in (_is_equal, _has_same_name):
-        for index, item in enumerate(data):
-            if is_it(_comparable(item), wanted):
-                return index
-    return None
+    items = [_comparable(item) for item in data] if isinstance(data, list) else []
+    equal = [index for index, item in enumerate(items) if _is_equal(item, wanted)]
+    yield from equal
+    yield from (i for i, item in enumerate(items) if i not in equal and _has_same_name(item, wanted))
 
 
 def _is_equal(item: Any, wanted: Any) -> bool:

@@ -305,6 +305,24 @@ CASES: list[Case] = [
         {},
     ),
     (
+        "DPK522",
+        definitions(k8s_tags(active_deadline_seconds=30), executor=k8s_job_executor),
+        {},
+        f"step 'train': spec.activeDeadlineSeconds is 30 by {OP}, below the 60 seconds that a pod may need for its "
+        "node and its image",
+        definitions(k8s_tags(active_deadline_seconds=60), executor=k8s_job_executor),
+        {},
+    ),
+    (
+        "DPK551",
+        definitions(container(volume_mounts=[{"name": "dta", "mount_path": "/d"}])),
+        {"agent": {"workspace": {"volumes": [{"name": "data", "emptyDir": {}}]}}},
+        f"step 'train': containers[0].volumeMounts[0] by {OP} mounts the volume 'dta', which no layer has; did you "
+        "mean 'data'?",
+        definitions(container(volume_mounts=[{"name": "data", "mount_path": "/d"}])),
+        {"agent": {"workspace": {"volumes": [{"name": "data", "emptyDir": {}}]}}},
+    ),
+    (
         "DPK523",
         definitions(resources(limits={"memory": "100Gi"}, requests={"memory": "1Gi"})),
         {"nodes": NODES},

@@ -17,6 +17,7 @@ RESOURCES = {"onlyAllowUserDefinedK8sConfigFields": {"containerConfig": {"resour
 AGENT = {"workspace": RESOURCES}
 NO_FIELD = "onlyAllowUserDefinedK8sConfigFields of the agent has no such field"
 NO_VARIABLE = "is not in onlyAllowUserDefinedEnvVars of the agent"
+BOTH = "the run's pod and the code server"
 BY_SHOP = "by the code location 'shop'"
 
 
@@ -38,9 +39,9 @@ def location(**k8s: Any) -> dict[str, Any]:
         ),
         (
             location(scheduler_name="own"),
-            f'the run\'s pod: pod_spec_config.scheduler_name is "own" {BY_SHOP}, and {NO_FIELD}',
+            f'{BOTH}: pod_spec_config.scheduler_name is "own" {BY_SHOP}, and {NO_FIELD}',
         ),
-        (location(env_vars=["A=1"]), f"the run's pod: 'A' in the environment {BY_SHOP} {NO_VARIABLE}"),
+        (location(env_vars=["A=1"]), f"{BOTH}: 'A' in the environment {BY_SHOP} {NO_VARIABLE}"),
     ],
 )
 def test_what_a_location_may_not_say_is_found_once(given: dict[str, Any], said: str) -> None:
@@ -75,7 +76,7 @@ def test_a_variable_is_dropped_with_a_list_of_variables_alone() -> None:
 
     said = found(definitions(), agent=agent, location=location(env_vars=["A=1", "B=2"]))
 
-    assert said == [("DPK542", f"the run's pod: 'A' in the environment {BY_SHOP} {NO_VARIABLE}")]
+    assert said == [("DPK542", f"{BOTH}: 'A' in the environment {BY_SHOP} {NO_VARIABLE}")]
 
 
 def test_namespace_and_variables_of_steps_evade_the_list() -> None:

@@ -8,7 +8,7 @@ from textwrap import dedent, indent
 from typing import TYPE_CHECKING
 
 import pytest
-from checked import definitions
+from checked import config, definitions
 
 from dagster_plus_k8s_helpers.check.files.pairs import Pair, pairs_of
 from dagster_plus_k8s_helpers.check.files.pods import check_pods
@@ -151,6 +151,133 @@ def test_a_fault_of_two_files_is_found_at_the_line_of_the_later(
     assert said(values(agent), location(k8s)) == found
 
 
+VOLUMES = "workspace: {volumes: [{name: data, emptyDir: {}}]}"
+MOUNTS = "workspace: {volumeMounts: [{name: data, mountPath: /d}]}"
+OF_ONE_POD = {
+    "a mount of the values": (MOUNTS, "env_vars: [A=1]", [("DPK551", "values.yaml", 2)]),
+    "a mount of the location": (
+        VOLUMES,
+        "volume_mounts: [{name: dta, mount_path: /d}]",
+        [("DPK551", "dagster_cloud.yaml", 6)],
+    ),
+    "a device": (
+        RUN + "{containerConfig: {volumeDevices: [{name: disk, devicePath: /dev/x}]}}}",
+        "env_vars: [A=1]",
+        [("DPK551", "values.yaml", 2)],
+    ),
+    "a mount of an init container": (
+        VOLUMES,
+        "run_k8s_config:\n  pod_spec_config:\n    init_containers:\n"
+        "    - {name: i, image: i, volume_mounts: [{name: other, mount_path: /d}]}",
+        [("DPK551", "dagster_cloud.yaml", 9)],
+    ),
+    "a Job that is gone at once": (
+        RUN + "{jobSpecConfig: {ttlSecondsAfterFinished: 0}}}",
+        "env_vars: [A=1]",
+        [("DPK521", "values.yaml", 2)],
+    ),
+    "a deadline of the Job": (
+        RUN + "{jobSpecConfig: {activeDeadlineSeconds: 30}}}",
+        "env_vars: [A=1]",
+        [("DPK522", "values.yaml", 2)],
+    ),
+    "a deadline of the pod": (
+        "workspace: {}",
+        "run_k8s_config:\n  pod_spec_config: {active_deadline_seconds: 30}",
+        [("DPK522", "dagster_cloud.yaml", 7)],
+    ),
+    "a port of the node": (
+        RUN + "{containerConfig: {ports: [{containerPort: 80, hostPort: 80}]}}}",
+        "env_vars: [A=1]",
+        [("DPK563", "values.yaml", 2)],
+    ),
+}
+ALONE = {
+    "a mount of what the agent may bring": location("volume_mounts: [{name: data, mount_path: /d}]"),
+    "a mount of what the location brings": location(
+        "volumes: [{name: data, empty_dir: {}}]\nvolume_mounts: [{name: data, mount_path: /d}]"
+    ),
+    "deadlines and Jobs that last": values(
+        RUN + "{jobSpecConfig: {activeDeadlineSeconds: 86400, ttlSecondsAfterFinished: 600}}}"
+    ),
+    "a port of the container": values(RUN + "{containerConfig: {ports: [{containerPort: 80}]}}}"),
+}
+
+
+@pytest.mark.parametrize(("agent", "k8s", "found"), OF_ONE_POD.values(), ids=OF_ONE_POD)
+def test_what_is_wrong_with_the_pod_is_found_in_files_and_once_with_definitions(
+    agent: str, k8s: str, found: list[tuple[str, str, int]]
+) -> None:
+    sources = [values(agent), location(k8s)]
+    (of_agent, of_file) = (read_yaml(source.content, source.name)[0][0].data for source in sources)
+    entry = of_file["locations"][0]
+    jobs = check(definitions(assets=2), agent=of_agent, location=entry)
+
+    assert said(*sources) == found
+    assert [item.code for item in jobs] == [code for code, _, _ in found]
+
+
+@pytest.mark.parametrize("source", ALONE.values(), ids=ALONE)
+def test_what_is_right_in_a_file_alone_is_not_found(source: Source) -> None:
+    assert said(source) == []
+
+
+def test_a_mount_says_which_volume_was_probably_meant_whoever_brings_it() -> None:
+    entry = location("volumes: [{name: data, empty_dir: {}}]\nvolume_mounts: [{name: dta, mount_path: /d}]")
+
+    (finding,) = check_sources([entry])
+
+    assert finding.message.endswith(
+        "containers[0].volumeMounts[0] by location (the code location 'etl') mounts the volume 'dta', which no "
+        "layer has; did you mean 'data'?"
+    )
+
+
+def test_a_step_mounts_what_some_layer_has() -> None:
+    mounts = config(container_config={"volume_mounts": [{"name": "data", "mount_path": "/d"}]})
+    agent = {"workspace": {"volumes": [{"name": "data", "emptyDir": {}}]}}
+
+    assert [item.code for item in check(definitions(mounts), agent={})] == ["DPK551"]
+    assert check(definitions(mounts), agent=agent) == []
+    assert check(definitions(mounts)) == []
+
+
+LEVEL = "[{name: LEVEL, value: info}]"
+
+
+@pytest.mark.parametrize(
+    ("agent", "k8s", "severities"),
+    [
+        ("workspace: {envVars: [LEVEL=info]}", "env_vars: [LEVEL=debug]", ["warning"]),
+        (
+            "workspace: {envVars: [LEVEL=info]}",
+            "server_k8s_config: {container_config: {env: [{name: LEVEL, value: x}]}}",
+            ["warning"],
+        ),
+        (RUN + "{containerConfig: {env: " + LEVEL + "}}}", "env_vars: [LEVEL=debug]", ["warning"]),
+        ("workspace: {envVars: [LEVEL=info, LEVEL=x]}", "env_vars: [A=1]", ["error"]),
+        ("workspace: {envVars: [A=1]}", "env_vars: [L=info]\nenv: [{name: L, value: x}]", ["error"]),
+    ],
+)
+def test_a_variable_twice_is_an_error_in_one_layer_and_a_warning_where_a_later_one_says_it(
+    agent: str, k8s: str, severities: list[str]
+) -> None:
+    assert [finding.severity for finding in check_sources([values(agent), location(k8s)])] == severities
+
+
+def test_two_in_one_layer_are_an_error_whatever_a_later_one_says() -> None:
+    twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
+    defs = definitions(config(container_config={"env": twice[:1]}), assets=2)
+    below = {"name": "A", "value": "0"}
+
+    (finding,) = check(defs, location={"container_context": {"k8s": {"env": [below]}}})
+    (of_both,) = check(
+        definitions(config(pod_spec_config={"init_containers": [{"name": "i", "image": "i", "env": twice}]})),
+    )
+
+    assert [finding.severity, of_both.severity] == ["warning", "error"]
+
+
 HEALTHY = {
     "nothing in common": ("workspace: {envVars: [A=1]}", "env_vars: [B=1]"),
     "the same variable, said the same": ("workspace: {envVars: [A=1]}", "env_vars: [A=1]"),
@@ -219,7 +346,7 @@ def test_of_a_healthy_pair_nothing_is_found(agent: str, k8s: str) -> None:
     assert said(values(agent), location(k8s)) == []
 
 
-BOTH = {**{name: case[:2] for name, case in FAULTS.items()}, **HEALTHY}
+BOTH = {**{name: case[:2] for name, case in {**FAULTS, **OF_ONE_POD}.items()}, **HEALTHY}
 
 
 @pytest.mark.parametrize(("agent", "k8s"), BOTH.values(), ids=BOTH)
@@ -300,6 +427,21 @@ def test_what_a_files_own_check_says_is_not_said_again() -> None:
                      "      limits: {cpu: 1}")  # fmt: skip
 
     assert [code for code, _, _ in said(values("workspace: {}"), entry)] == ["DPK301"]
+
+
+TWICE_IN_ONE_FILE = {
+    "initContainers": RUN + "{podSpecConfig: {initContainers: [{name: a, image: a}, {name: a, image: b}]}}}",
+    "containers": RUN + "{podSpecConfig: {initContainers: [{name: a, image: a}, {name: a, image: a}]}}}",
+    "volumes": "workspace: {volumes: [{name: a, emptyDir: {}}, {name: a, secret: {secretName: b}}]}",
+    "env": RUN + "{containerConfig: {env: [{name: A, value: a}, {name: A, value: b}]}}}",
+    "equal env": RUN + "{containerConfig: {env: [{name: A, value: a}, {name: A, value: a}]}}}",
+    "envVars": "workspace: {envVars: [A=1, A=2]}",
+}
+
+
+@pytest.mark.parametrize("text", TWICE_IN_ONE_FILE.values(), ids=TWICE_IN_ONE_FILE)
+def test_what_one_file_has_twice_is_told_once(text: str) -> None:
+    assert len(said(values(text))) == 1
 
 
 def test_a_fault_that_dagster_itself_refuses_is_told_when_no_other_rule_tells_it() -> None:

@@ -58,7 +58,7 @@ CASES: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     (
         "DPK563",
         pod(host_network=True),
-        f"hostNetwork is True by {OP}, and dnsPolicy is not 'ClusterFirstWithHostNet'",
+        f"hostNetwork is true by {OP}, and dnsPolicy is not 'ClusterFirstWithHostNet'",
         pod(host_network=True, dns_policy="ClusterFirstWithHostNet"),
     ),
     (

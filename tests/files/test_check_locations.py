@@ -394,8 +394,23 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         """,
         [
             "dagster_cloud.yaml:17:17 locations[0].container_context.k8s.run_k8s_config.container_config.env[1]: "
-            "error DPK306: 'LEVEL' is set twice for runs; line 7 sets it too, and merging the defaults keeps both; "
+            "warning DPK306: 'LEVEL' is set twice for runs; line 7 sets it too, and merging the defaults keeps both; "
             "keep one of the two"
+        ],
+    ),
+    "a variable of the defaults that is merged behind that of the location": (
+        LOCATIONS,
+        """\
+        defaults: {container_context: {k8s: {env: [{name: LEVEL, value: info}]}}}
+        locations:
+          - location_name: a
+            container_context:
+              k8s:
+                env_vars: [LEVEL=debug]
+        """,
+        [
+            "dagster_cloud.yaml:6:20 locations[0].container_context.k8s.env_vars[0]: error DPK306: 'LEVEL' is set "
+            "twice for runs; line 1 sets it too, and merging the defaults keeps both; keep one of the two",
         ],
     ),
     "two locations of one name": (

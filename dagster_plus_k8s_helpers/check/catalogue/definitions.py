@@ -30,7 +30,8 @@ REQUEST_ABOVE_LIMIT = Rule(
 DUPLICATE_ENV = Rule(
     "DPK503",
     _ERROR,
-    "Dagster appends the lists of all layers. Of two variables of one name Kubernetes takes the last.",
+    "Dagster appends the lists of all layers. Of two variables of one name Kubernetes takes the last: a "
+    "warning where that is the later layer's, as it mostly is meant to be.",
     "keep one of the two; an upper layer cannot take out what a lower one says",
 )
 DUPLICATE_NAME = Rule(
@@ -100,7 +101,7 @@ REFUSED_VALUE = Rule(
     "DPK515",
     _ERROR,
     "Kubernetes or Dagster refuses the value, and not before the pod is launched.",
-    "write a value that they take",
+    "write a value that Kubernetes and Dagster take",
 )
 OVERWRITTEN = Rule("DPK516", _ERROR, "Dagster sets this itself and overwrites what you say.", "leave it out")
 AGAINST_SCHEMA = Rule(
@@ -300,6 +301,13 @@ GENERAL_OVER_SPECIFIC = Rule(
     "a later layer than the agent, so that it wins even over what the agent has for runs, or for code "
     "servers, alone.",
     "write it under run_k8s_config or server_k8s_config, for the pods that it is meant for",
+)
+NO_SUCH_VOLUME = Rule(
+    "DPK551",
+    _ERROR,
+    "Kubernetes refuses a pod in which a container mounts a volume that the pod does not have; a volume may "
+    "come from any layer. Source: ValidateVolumeMounts in the API server's validation.go",
+    "add the volume to volumes, or correct the name",
 )
 
 PLAN_RULES: tuple[Rule, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

@@ -75,6 +75,7 @@ def _are_plain(of_agent: Sequence[_Said], of_location: Sequence[_Said] | None) -
         and _differ(_names(said, "env"))
         and _differ(_names(said, "volumes"))
         and _differ(_mount_paths(said))
+        and _have_volumes(said)
         and not _wins_over_specific(of_agent, of_location or ())
     )
 
@@ -267,6 +268,12 @@ def _mount_paths(said: Sequence[_Said]) -> list[object]:
     return [
         item.get("mountPath", item.get("mount_path")) for item in map(_mapping, _items(said, "volumemounts"))
     ]
+
+
+def _have_volumes(said: Sequence[_Said]) -> bool:
+    """Whether every volume that is mounted is there."""
+    mounted = {str(_mapping(item).get("name")) for item in _items(said, "volumemounts")}
+    return mounted <= {str(_mapping(item).get("name")) for item in _items(said, "volumes")}
 
 
 def _differ(names: Sequence[object]) -> bool:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.check.catalogue.definitions import CANNOT_PLAN, TOO_LONG
-from dagster_plus_k8s_helpers.check.files.hits import home_of, of_any_location, places_of, with_places
+from dagster_plus_k8s_helpers.check.files.hits import home_of, of_any_location, with_places
 from dagster_plus_k8s_helpers.check.rules.allowed import refused_of_location
 from dagster_plus_k8s_helpers.check.rules.pod_rules import RULES_OF_FILES, RULES_OF_SERVERS
 from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OF_SERVER, Hit, PodGroup, Surroundings
@@ -103,7 +103,9 @@ class _Known:
             return False
         return any(
             other[: len(path)] == path or path[: len(other)] == other
-            for where in places_of(hit, files)
+            for field in hit.fields
+            if field.layer in files
+            for where in files[field.layer].everywhere(field)
             for path in [parse_path(where.path)]
             for other in self._paths.get(where.file, ())
             if other

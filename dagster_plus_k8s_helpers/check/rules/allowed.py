@@ -18,12 +18,12 @@ from dagster_plus_k8s_helpers.check.catalogue.definitions import (
 )
 from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OF_SERVER, Hit, shown
 from dagster_plus_k8s_helpers.errors import PlanError
-from dagster_plus_k8s_helpers.files.places import Element, Field
+from dagster_plus_k8s_helpers.files.places import GENERAL, Element, Field
 from dagster_plus_k8s_helpers.plan.merge.layers import launcher_config, location_of
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dagster_plus_k8s_helpers.check.subjects.subjects import (
         Asked,
@@ -76,11 +76,18 @@ def _refused_by_agent(
 
 
 def _no_fields(allowed: _Allowed, written: _Written) -> Iterator[Hit]:
+    # The labels of a code location become those of four objects.
+    by_key: dict[object, list[tuple[str, object]]] = {}
     for field, value in _fields(written.config):
         if not allowed.has_field(field):
-            text = _no_such_field(field, value, written.source)
-            at = Field(written.layer, tuple(field.split(".")), written.pods)
-            yield _hit(NOT_ALLOWED, text, written, at, cause=field)
+            section, _, key = field.partition(".")
+            said = GENERAL.get((section, key), field)
+            by_key.setdefault((said, shown(value)), []).append((field, value))
+    for found in by_key.values():
+        fields = [field for field, _ in found]
+        text = _no_such_field(fields, found[0][1], written.source)
+        at = Field(written.layer, tuple(fields[0].split(".")), written.pods)
+        yield _hit(NOT_ALLOWED, text, written, at, cause=" ".join(fields))
 
 
 def _no_variables(allowed: _Allowed, written: _Written) -> Iterator[Hit]:
@@ -108,7 +115,7 @@ def allowlist_evaded(job: Planned) -> Iterator[Hit]:
             config = {**layer.config, **({"namespace": layer.namespace} if layer.namespace else {})}
             for field, value in _fields(config):
                 if not allowed.has_field(field):
-                    text = _no_such_field(field, value, layer)
+                    text = _no_such_field([field], value, layer)
                     yield group.hit(ALLOWLIST_EVADED, text, cause=field, part=f"{shown(value)} by {layer}")
             for variable in _variables(config):
                 name = variable["name"]
@@ -153,8 +160,10 @@ class _Allowed:
         return self.variables is None or name in self.variables
 
 
-def _no_such_field(field: str, value: object, source: object) -> str:
-    return f"{field} is {shown(value)} by {source}, and {_FIELDS} of the agent has no such field"
+def _no_such_field(fields: Sequence[str], value: object, source: object) -> str:
+    verb, such = ("is", "field") if len(fields) == 1 else ("are", "fields")
+    named = " and ".join(fields)
+    return f"{named} {verb} {shown(value)} by {source}, and {_FIELDS} of the agent has no such {such}"
 
 
 def _no_such_variable(name: str, source: object) -> str:
@@ -222,10 +231,21 @@ def _written_by_location(around: Surroundings) -> Iterator[_Written]:
     source = f"the code location {file.name or '<without a name>'!r}"
     namespace = {"namespace": context.namespace} if context.namespace else {}
     run, server = context.run_k8s_config.to_dict(), context.server_k8s_config.to_dict()
-    yield _Written({**run, **namespace}, source, OF_RUN, "location")
+    of_server = _less(server, run)
+    of_run = _less(run, server)
     # What is said of both, once.
-    own = {section: _without(server[section], run[section]) for section in _SECTIONS if section in server}
-    yield _Written(own, source, OF_SERVER, "location")
+    yield _Written(_less(run, of_run), source, f"{OF_RUN} and {OF_SERVER}", "location")
+    yield _Written({**of_run, **namespace}, source, OF_RUN, "location")
+    yield _Written(of_server, source, OF_SERVER, "location")
+
+
+def _less(config: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a config that another does not say alike."""
+    return {
+        section: _without(config[section], other.get(section) or {})
+        for section in _SECTIONS
+        if section in config
+    }
 
 
 def _without(fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.capacity.gpus import gpus_of
@@ -10,8 +11,10 @@ from dagster_plus_k8s_helpers.check.catalogue.definitions import (
     DUPLICATE_ENV,
     DUPLICATE_NAME,
     GPU_FROM_BELOW,
+    NO_SUCH_VOLUME,
     REQUEST_ABOVE_LIMIT,
 )
+from dagster_plus_k8s_helpers.check.subjects.references import is_one_edit_from
 from dagster_plus_k8s_helpers.check.subjects.subjects import (
     amount,
     containers,
@@ -21,6 +24,7 @@ from dagster_plus_k8s_helpers.check.subjects.subjects import (
     shown,
     twice,
 )
+from dagster_plus_k8s_helpers.findings.finding import Severity
 from dagster_plus_k8s_helpers.plan.merge.unknown import placeholder_of_variable
 
 if TYPE_CHECKING:
@@ -37,6 +41,7 @@ __all__ = [
     "duplicate_names",
     "gpu_from_below",
     "gpu_from_executor",
+    "no_such_volume",
     "request_above_limit",
 ]
 
@@ -68,8 +73,9 @@ def duplicate_env(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     for path, container in containers(group.pod.spec):
         for name, places in _repeated(container.get("env") or (), "name"):
             values = _values(group, f"{path}.env", container["env"], places)
+            layers = {layer_of(group.pod, f"{path}.env[{place}]") for place in places}
             yield group.hit(
-                DUPLICATE_ENV,
+                _OVERRIDDEN_ENV if len(layers) == len(places) else DUPLICATE_ENV,
                 f"{path}.env has {name!r} {_times(places)}: {values}; the last one counts",
                 *(f"{path}.env[{place}]" for place in _some(places)),
                 cause=_twice(group.pod, path, "env", name, places),
@@ -104,6 +110,29 @@ def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
                 *(f"{path}[{place}]" for place in _some(places)),
                 cause=_twice(group.pod, holder, field, name, places),
             )
+
+
+def no_such_volume(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
+    """A mount or device of a volume that no layer has; without the agent's values it may be the agent's."""
+    names = [str(volume.get("name")) for volume in group.pod.spec.get("volumes") or ()]
+    for path, container in containers(group.pod.spec):
+        for field in ("volumeMounts", "volumeDevices"):
+            for index, mount in enumerate(container.get(field) or ()):
+                name = str(mount.get("name"))
+                if name in names:
+                    continue
+                where = f"{path}.{field}[{index}]"
+                near = next((other for other in sorted(names) if is_one_edit_from(name, other)), None)
+                if around.agent is None and near is None:
+                    continue
+                yield group.hit(
+                    NO_SUCH_VOLUME,
+                    f"{where} by {layer_of(group.pod, where)} mounts the volume {name!r}, which no layer has"
+                    f"{f'; did you mean {near!r}?' if near else ''}",
+                    where,
+                    cause=f"volume {name}",
+                    part=where,
+                )
 
 
 def gpu_from_below(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
@@ -149,8 +178,16 @@ def bare_variables(job: Planned) -> Iterator[Hit]:
                 )
 
 
-LAYER_RULES: tuple[PodRule, ...] = (request_above_limit, duplicate_env, duplicate_names)
+LAYER_RULES: tuple[PodRule, ...] = (
+    request_above_limit,
+    duplicate_env,
+    duplicate_names,
+    no_such_volume,
+)
 GPU_RULES: tuple[PodRule, ...] = (gpu_from_below,)
+
+_OVERRIDDEN_ENV = replace(DUPLICATE_ENV, severity=Severity.WARNING)
+"""The same where a later layer has the last word, as it is meant to."""
 
 
 def _height(pod: Pod, path: str) -> int:

@@ -12,6 +12,7 @@ from dagster_plus_k8s_helpers.check.rules.objects import OBJECT_RULES
 from dagster_plus_k8s_helpers.check.rules.pods import POD_RULES
 from dagster_plus_k8s_helpers.check.rules.precedence import PRECEDENCE_RULES
 from dagster_plus_k8s_helpers.check.rules.shallow import SHALLOW_RULES
+from dagster_plus_k8s_helpers.check.rules.shared import SHARED_POD_RULES
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import PodRule
@@ -21,7 +22,14 @@ __all__ = ["RULES_OF_FILES", "RULES_OF_JOBS", "RULES_OF_SERVERS"]
 RULES_OF_SERVERS: tuple[PodRule, ...] = (*LAYER_RULES, *PRECEDENCE_RULES, *SHALLOW_RULES)
 """For the pod of a code server, as an agent's values and a code location make it."""
 
-RULES_OF_FILES: tuple[PodRule, ...] = (*RULES_OF_SERVERS, *GPU_RULES, *POD_RULES, *HARM_RULES, *CLUSTER_RULES)
+RULES_OF_FILES: tuple[PodRule, ...] = (
+    *RULES_OF_SERVERS,
+    *GPU_RULES,
+    *POD_RULES,
+    *HARM_RULES,
+    *SHARED_POD_RULES,
+    *CLUSTER_RULES,
+)
 """For the pod of a run, as an agent's values and a code location make it.
 
 A new rule belongs here when what it looks for can be wrong in a file. It is asked only of pods that are not

@@ -36,11 +36,20 @@ __all__ = [
     "backoff",
     "schema_version",
     "short_deadline",
+    "short_deadline_of_run",
     "short_ttl",
 ]
 
 LEAST_TTL = 60
 """Seconds: three of the rounds in which Dagster looks at the Jobs of steps."""
+
+LEAST_DEADLINE = 60
+"""Seconds: what scheduling and pulling an image take, where nothing says how long they may."""
+
+OF_EVERY_POD = frozenset({"agent", "location"})
+"""Layers that speak for the pods of runs and of steps alike."""
+
+_OF_MONITORING = "of the default of Dagster+ for run_monitoring.start_timeout_seconds"
 
 START_TIMEOUT = 1200
 """Seconds: the default of ``run_monitoring.start_timeout_seconds`` in Dagster+.
@@ -61,30 +70,43 @@ def backoff(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
 def short_ttl(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A step's Job that may be gone before Dagster has read how it ended."""
     ttl = group.pod.manifest["spec"].get("ttlSecondsAfterFinished")
-    if group.steps and ttl is not None and ttl < LEAST_TTL:
-        layer = group.pod.origin("spec.ttlSecondsAfterFinished").layer
+    if ttl is None or ttl >= LEAST_TTL:
+        return
+    layer = group.pod.origin("spec.ttlSecondsAfterFinished").layer
+    if group.steps or layer.name in OF_EVERY_POD:
         text = f"spec.ttlSecondsAfterFinished is {ttl} by {layer}, below {LEAST_TTL}"
         yield group.hit(SHORT_TTL, text, "spec.ttlSecondsAfterFinished")
 
 
+def short_deadline_of_run(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
+    """A Job or pod of a run that ends before Dagster gives up on its start."""
+    if not group.steps:
+        yield from _below(group, START_TIMEOUT, _OF_MONITORING)
+
+
 def short_deadline(job: Planned) -> Iterator[Hit]:
-    """A Job or pod that ends before Dagster, or k8s_executor, gives up on its start."""
-    for group in job.groups:
-        timeout: float | None = START_TIMEOUT
-        whose = "the default of Dagster+ for run_monitoring.start_timeout_seconds"
-        if group.steps:
-            timeout, whose = _start_timeout(job.asked, group.steps[0]), "start_timeout"
-        spec = group.pod.manifest["spec"]
-        found = {
-            "spec.activeDeadlineSeconds": spec.get("activeDeadlineSeconds"),
-            "spec.template.spec.activeDeadlineSeconds": spec["template"]["spec"].get("activeDeadlineSeconds"),
-        }
-        for path, deadline in found.items():
-            if deadline is not None and timeout is not None and deadline < timeout:
-                layer = group.pod.origin(path).layer
-                text = f"{path} is {deadline} by {layer}, below the {timeout:g} seconds of {whose}"
-                cause = of_no_one(f"{path} is {deadline} by {layer}")
-                yield group.hit(SHORT_DEADLINE, text, path, cause=cause)
+    """A Job or pod of a step that ends before k8s_executor gives up on its start."""
+    for group in job.groups[1:]:
+        timeout = _start_timeout(job.asked, group.steps[0])
+        if timeout is None:
+            yield from _below(group, LEAST_DEADLINE, "that a pod may need for its node and its image")
+        else:
+            yield from _below(group, timeout, "of start_timeout")
+
+
+def _below(group: PodGroup, seconds: float, whose: str) -> Iterator[Hit]:
+    """Deadlines that are shorter than this."""
+    spec = group.pod.manifest["spec"]
+    found = {
+        "spec.activeDeadlineSeconds": spec.get("activeDeadlineSeconds"),
+        "spec.template.spec.activeDeadlineSeconds": spec["template"]["spec"].get("activeDeadlineSeconds"),
+    }
+    for path, deadline in found.items():
+        if deadline is not None and deadline < seconds:
+            layer = group.pod.origin(path).layer
+            text = f"{path} is {deadline} by {layer}, below the {seconds:g} seconds {whose}"
+            cause = of_no_one(f"{path} is {deadline} by {layer}")
+            yield group.hit(SHORT_DEADLINE, text, path, cause=cause)
 
 
 def against_schema(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
@@ -104,7 +126,7 @@ def against_schema(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
         yield group.hit(AGAINST_SCHEMA, text, *at)
 
 
-POD_RULES: tuple[PodRule, ...] = (backoff, short_ttl, against_schema)
+POD_RULES: tuple[PodRule, ...] = (backoff, short_ttl, short_deadline_of_run, against_schema)
 DEADLINE_RULES: tuple[JobRule, ...] = (short_deadline,)
 
 

@@ -6,15 +6,23 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.check.catalogue.harms import NODES_NETWORK, SHARED_CLAIM
+from dagster_plus_k8s_helpers.check.rules.pods import OF_EVERY_POD
 from dagster_plus_k8s_helpers.check.subjects.at_once import two_at_once
-from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, containers, layer_of
+from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, containers, layer_of, of_no_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, JobRule, Planned, PodGroup
+    from dagster_plus_k8s_helpers.check.subjects.subjects import (
+        Hit,
+        JobRule,
+        Planned,
+        PodGroup,
+        PodRule,
+        Surroundings,
+    )
 
-__all__ = ["SHARED_RULES"]
+__all__ = ["SHARED_POD_RULES", "SHARED_RULES"]
 
 
 def host_ports(job: Planned) -> Iterator[Hit]:
@@ -26,7 +34,22 @@ def host_ports(job: Planned) -> Iterator[Hit]:
             yield group.hit(
                 NODES_NETWORK,
                 f"{path} by {layer_of(group.pod, path)} is {port} of the node, which {whose} want at once",
+                path,
+                cause=_cause(port, group, path),
             )
+
+
+def host_port_of_all(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
+    """A port of the node that every pod of a run wants."""
+    for port, path in _host_ports(group.pod.spec):
+        layer = layer_of(group.pod, path)
+        if layer.name in OF_EVERY_POD:
+            text = f"{path} by {layer} is {port} of the node, so that two runs exclude each other there"
+            yield group.hit(NODES_NETWORK, text, path, cause=_cause(port, group, path))
+
+
+def _cause(port: str, group: PodGroup, path: str) -> str:
+    return of_no_one(f"{port} by {layer_of(group.pod, path)}")
 
 
 def shared_claims(job: Planned) -> Iterator[Hit]:
@@ -47,6 +70,7 @@ def shared_claims(job: Planned) -> Iterator[Hit]:
 
 
 SHARED_RULES: tuple[JobRule, ...] = (host_ports, shared_claims)
+SHARED_POD_RULES: tuple[PodRule, ...] = (host_port_of_all,)
 
 _HOSTNAME = "kubernetes.io/hostname"
 

@@ -233,7 +233,8 @@ def layer_of(pod: Pod, path: str) -> Layer:
 def said(pod: Pod, path: str) -> str:
     """A field inside the pod's spec, with its value and the layer it comes from."""
     origin = pod.origin(f"{POD_SPEC}.{path}")
-    return f"{path} is {origin.value!r} by {origin.layer}"
+    value = str(origin.value).lower() if isinstance(origin.value, bool) else repr(origin.value)
+    return f"{path} is {value} by {origin.layer}"
 
 
 def twice(field: str, name: str, container: str) -> str:

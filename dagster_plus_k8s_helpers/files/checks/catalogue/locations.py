@@ -26,7 +26,7 @@ WRONG_VALUE = Rule(
     "DPK301",
     Severity.ERROR,
     "Dagster+, Dagster or Kubernetes refuses the value, some of them not before the location is deployed.",
-    "write a value that they take",
+    "write a value that Kubernetes and Dagster take",
 )
 REFUSED_KEY = Rule(
     "DPK302",
@@ -57,7 +57,8 @@ DUPLICATE_ENV_VAR = Rule(
     "DPK306",
     Severity.ERROR,
     "Of two environment variables of one name in a container Kubernetes takes the last; the merging of "
-    "defaults appends lists, so that which one is last is easily overlooked.",
+    "defaults appends lists, so that which one is last is easily overlooked. A warning where the location's "
+    "is the last, as it mostly is meant to be.",
     "keep one of the two",
 )
 BARE_ENV_VAR = Rule(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError
@@ -22,6 +23,7 @@ from dagster_plus_k8s_helpers.files.locations.variables import (
 )
 from dagster_plus_k8s_helpers.files.sections.credentials import credential_by_form
 from dagster_plus_k8s_helpers.files.sections.env_entries import VALUE_FIX, check_env_text, has_no_value
+from dagster_plus_k8s_helpers.findings.finding import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -140,6 +142,21 @@ def _check_twice(
     """Two variables of one name in one pod: in one list, in two, or in the defaults and in the location."""
     for item, other in again(part, below, config):
         line = part.where(other.path).line
-        merged = ", and merging the defaults keeps both" if other in below.get(item.name, ()) else ""
+        is_inherited = other in below.get(item.name, ())
+        merged = ", and merging the defaults keeps both" if is_inherited else ""
         message = f"{item.name!r} is set twice for {pods}; line {line} sets it too{merged}"
-        yield DUPLICATE_ENV_VAR.at(part.where(item.path), message), item.path
+        is_last = is_inherited and _rank(item) >= _rank(other)
+        rule = _OVERRIDDEN_ENV_VAR if is_last else DUPLICATE_ENV_VAR
+        yield rule.at(part.where(item.path), message), item.path
+
+
+_OVERRIDDEN_ENV_VAR = replace(DUPLICATE_ENV_VAR, severity=Severity.WARNING)
+
+
+def _rank(variable: Variable) -> int:
+    """The place of its list among those of a pod, whose defaults and location stand one after the other.
+
+    Source: ``dagster_k8s.container_context.K8sContainerContext._get_base_user_defined_k8s_config``
+    """
+    kind = variable.path[-2]
+    return 2 if "container_config" in variable.path else ("env_vars", "env").index(str(kind))
