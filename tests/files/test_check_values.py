@@ -112,10 +112,10 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "labels, all of them",
         "workspace:\n  labels: {a: '!', b: fine, c d: x}\ndagsterCloudAgent:\n  annotations: {'a b': x, 'c d': y}\n",
         [
-            "values.yaml:2:15 workspace.labels.a: error DPK201: the value of label 'a', '!', must be empty or at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and start and end with a letter or digit; longer text belongs in an annotation; write a value that they take",
-            "values.yaml:2:34 workspace.labels['c d']: error DPK201: label key 'c d': the name must be at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and start and end with a letter or digit; write a value that they take",
-            "values.yaml:4:24 dagsterCloudAgent.annotations['a b']: error DPK201: annotation key 'a b': the name must be at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and start and end with a letter or digit; write a value that they take",
-            "values.yaml:4:34 dagsterCloudAgent.annotations['c d']: error DPK201: annotation key 'c d': the name must be at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and start and end with a letter or digit; write a value that they take",
+            "values.yaml:2:15 workspace.labels.a: error DPK201: the value of label 'a', '!', must be empty or at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and start and end with a letter or digit; longer text belongs in an annotation; write a value that Kubernetes and Dagster take",
+            "values.yaml:2:34 workspace.labels['c d']: error DPK201: label key 'c d': the name must be at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and start and end with a letter or digit; write a value that Kubernetes and Dagster take",
+            "values.yaml:4:24 dagsterCloudAgent.annotations['a b']: error DPK201: annotation key 'a b': the name must be at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and start and end with a letter or digit; write a value that Kubernetes and Dagster take",
+            "values.yaml:4:34 dagsterCloudAgent.annotations['c d']: error DPK201: annotation key 'c d': the name must be at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', and start and end with a letter or digit; write a value that Kubernetes and Dagster take",
         ],
     ),
     (
@@ -388,7 +388,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "a name that Kubernetes refuses",
         "workspace:\n  serviceAccountName: My_Account\n",
         [
-            "values.yaml:2:23 workspace.serviceAccountName: error DPK201: 'My_Account' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
+            "values.yaml:2:23 workspace.serviceAccountName: error DPK201: 'My_Account' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write 'my-account', in lower case and without underscores",
         ],
     ),
     (

@@ -105,7 +105,7 @@ def test_a_waived_mistake_that_cannot_be_held_is_refused() -> None:
         CodeLocation.from_yaml(text)
 
     assert str(refusal.value) == (
-        "<text>:3:8 image: error DPK301: must be text, not a number; write a value that they take"
+        "<text>:3:8 image: error DPK301: must be text, not a number; write a value that Kubernetes and Dagster take"
     )
 
 

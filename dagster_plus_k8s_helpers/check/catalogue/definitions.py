@@ -100,7 +100,7 @@ REFUSED_VALUE = Rule(
     "DPK515",
     _ERROR,
     "Kubernetes or Dagster refuses the value, and not before the pod is launched.",
-    "write a value that they take",
+    "write a value that Kubernetes and Dagster take",
 )
 OVERWRITTEN = Rule("DPK516", _ERROR, "Dagster sets this itself and overwrites what you say.", "leave it out")
 AGAINST_SCHEMA = Rule(

@@ -17,6 +17,8 @@ from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OF_SERVER, 
 from dagster_plus_k8s_helpers.documents.document import parse_path
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, MissingExtraError, PlanError
 from dagster_plus_k8s_helpers.files.locations.cloud_cli import merged_locations
+from dagster_plus_k8s_helpers.files.sections.image_texts import is_filled_in_later
+from dagster_plus_k8s_helpers.files.sections.placeholders import holds_placeholder
 from dagster_plus_k8s_helpers.findings.finding import Severity
 from dagster_plus_k8s_helpers.plan.merge.launch import Launch, make_launcher, offline
 from dagster_plus_k8s_helpers.plan.merge.layers import (
@@ -58,12 +60,12 @@ def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]
                 hits = list(_hits(pair, merging))
             # Of values that are shaped otherwise Dagster and rules raise what they will.
             except Exception:
-                if not said_before.has_errors:
+                if not (said_before.has_errors or _is_filled_in_later(pair)):
                     raise
                 continue
             for hit in hits:
                 where = home_of(hit, pair.files)
-                if where is None or said_before.says(hit, pair.files):
+                if where is None or said_before.says(hit, pair.files) or _is_of_placeholder(hit, pair):
                     continue
                 text = with_places(hit, pair.files, hit.text, but=where)
                 key = hit.rule.code, where, of_any_location(hit.cause or hit.text)
@@ -98,6 +100,23 @@ class _Known:
             for other in self._paths.get(where.file, ())
             if other
         )
+
+
+def _is_filled_in_later(pair: Pair) -> bool:
+    """Whether Dagster will read something else than the files say."""
+    return any(map(holds_placeholder, (pair.values, pair.defaults, pair.location)))
+
+
+def _is_of_placeholder(hit: Hit, pair: Pair) -> bool:
+    """Whether a hit is about a value that is filled in later: what it will be, nobody here knows."""
+    if hit.rule is CANNOT_PLAN:
+        return _is_filled_in_later(pair)
+    return any(
+        is_filled_in_later(file.document.data, parse_path(file.where(field).path), hit.text)
+        for field in hit.fields
+        for file in [pair.files.get(field.layer)]
+        if file is not None
+    )
 
 
 def _with_defaults(pair: Pair) -> Mapping[str, Any] | None:

@@ -26,7 +26,7 @@ WRONG_VALUE = Rule(
     "DPK301",
     Severity.ERROR,
     "Dagster+, Dagster or Kubernetes refuses the value, some of them not before the location is deployed.",
-    "write a value that they take",
+    "write a value that Kubernetes and Dagster take",
 )
 REFUSED_KEY = Rule(
     "DPK302",

@@ -26,7 +26,7 @@ INVALID_VALUE = Rule(
     "DPK201",
     Severity.ERROR,
     "The chart, Kubernetes or Dagster+ refuses the value, or reads it otherwise than it was meant.",
-    "write a value that they take",
+    "write a value that Kubernetes and Dagster take",
 )
 QUANTITY = Rule(
     "DPK202",
