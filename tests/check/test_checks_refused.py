@@ -153,7 +153,7 @@ def test_an_executors_config_is_read_as_it_is_written(
         ),
         (
             {"job_namespace": "a_b"},
-            "job_namespace: 'a_b' must be at most 63 of a-z, 0-9 and '-', and start and end with a letter or digit",
+            "job_namespace: 'a_b' must be at most 63 of a-z, 0-9 and '-', and start and end with a letter or digit; write 'a-b', without underscores",
         ),
     ],
 )

@@ -197,7 +197,6 @@ def checked(project: Path, expression: str) -> list[tuple[str, str, str]]:
         "{**A.tags, **B.tags}",
         "{**A, **B}",
         "{'team': 'data', **A_TAGS, **gpu(1).tags}",
-        "A.tags | B.tags",
         "{**k8s_tags(cpu=1), **helpers.spot('gke').tags}",
         "{**(A | B).tags, **helpers.shm('1Gi').tags}",
     ],

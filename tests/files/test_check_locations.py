@@ -55,6 +55,10 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             container_context: {k8s: {resources: {requests: {cpu: 1}, limits: {cpu: 1}}}}
         """,
         [
+            "dagster_cloud.yaml:5:66 defaults.container_context.k8s.run_k8s_config.container_config.resources.requests.memory: "
+            "error DPK502: the run's pod: containers[0].resources.requests.memory is '2Gi' by location (the code location "
+            "'b'), and containers[0].resources.limits.memory is '1Gi' by location (the code location 'b'); see "
+            "dagster_cloud.yaml:4; set the request and the limit in the same layer",
             "dagster_cloud.yaml:10:35 locations[0].container_context.k8s.resources.limits.cpu: error DPK314: cpu: the "
             "request 2 of the defaults is above the limit 1; write requests: {cpu: ...} beside it",
             "dagster_cloud.yaml:10:58 locations[0].container_context.k8s.resources.requests.memory: error DPK314: "

@@ -388,7 +388,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "a name that Kubernetes refuses",
         "workspace:\n  serviceAccountName: My_Account\n",
         [
-            "values.yaml:2:23 workspace.serviceAccountName: error DPK201: 'My_Account' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
+            "values.yaml:2:23 workspace.serviceAccountName: error DPK201: 'My_Account' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write 'my-account', in lower case and without underscores",
         ],
     ),
     (

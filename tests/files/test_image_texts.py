@@ -19,11 +19,16 @@ from dagster_plus_k8s_helpers.files.locations.locations import Build
 DIGEST = "sha256:" + "0" * 64
 NO_IMAGES = [
     ("ghcr.io/Acme/Etl:1", "; write it in lower case"),
-    ("a b:1", ""),
+    ("ghcr.io/Acme/etl:${TAG}", "; write it in lower case"),
+    ("a b:1", "; write it without a space"),
+    ("a/b:1 ", "; drop the space at the end"),
+    ("ghcr.io/acme/etl:1:2", "; keep one of the two tags"),
+    ("@sha256:abc", "; write a digest of 64 hexadecimal digits"),
     ("http://a/b:1", "; write 'a/b:1', without http://"),
-    ("<acr>.azurecr.io/<image>", ""),
-    ("a:", ""),
-    ("/etl", ""),
+    ("<acr>.azurecr.io/<image>", "; write what is meant in the place of <...>"),
+    ("<IMAGE>", "; write what is meant in the place of <...>"),
+    ("a:", "; write a tag after the ':', or drop the ':'"),
+    ("/etl", "; write it without an empty part before or between '/'"),
 ]
 IMAGES = [
     "etl",
@@ -35,7 +40,11 @@ IMAGES = [
     "${REGISTRY}/etl:$TAG",
     "{{ image }}",
     "$(Registry)/etl:#{Build}#",
-    "",
+    "etl:${{ github.sha }}",
+    "etl@${DIGEST}",
+    "localhost:${PORT}/etl:${A}-${B}.${C}-${D}",
+    "__IMAGE__",
+    "%IMAGE%",
 ]
 
 

@@ -29,10 +29,10 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             - {name: C, value: x}
         """,
         [
-            "container_context.yaml:3:7 k8s.env_secrets[0]: error DPK301: env_secrets: 'Bad_A' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
-            "container_context.yaml:4:7 k8s.env_secrets[1]: error DPK301: env_secrets: 'Bad_B' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
+            "container_context.yaml:3:7 k8s.env_secrets[0]: error DPK301: env_secrets: 'Bad_A' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write 'bad-a', in lower case and without underscores",
+            "container_context.yaml:4:7 k8s.env_secrets[1]: error DPK301: env_secrets: 'Bad_B' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write 'bad-b', in lower case and without underscores",
             "container_context.yaml:7:7 k8s.volumes[0]: error DPK301: volumes: volume name 'Bad' must be at most 63 of a-z, 0-9 and '-', and start and end with a letter or digit; write it in lower case",
-            "container_context.yaml:8:7 k8s.volumes[1]: error DPK301: volumes: volume name 'B_d' must be at most 63 of a-z, 0-9 and '-', and start and end with a letter or digit; write it in lower case",
+            "container_context.yaml:8:7 k8s.volumes[1]: error DPK301: volumes: volume name 'B_d' must be at most 63 of a-z, 0-9 and '-', and start and end with a letter or digit; write 'b-d', in lower case and without underscores",
             "container_context.yaml:11:7 k8s.env[0]: warning DPK307: 'A' has neither a value nor a value_from and is set to empty text; write its value; where empty text is meant, value: \"\"",
             "container_context.yaml:11:17 k8s.env[0].valu: error DPK301: EnvVar has no field 'valu'; did you mean 'value'?; write 'value'",
             "container_context.yaml:12:7 k8s.env[1]: warning DPK307: 'B' has neither a value nor a value_from and is set to empty text; write its value; where empty text is meant, value: \"\"",
@@ -167,8 +167,8 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             - {name: Bad, emptyDir: {}}
         """,
         [
-            "values.yaml:1:20 imagePullSecrets[0]: error DPK201: 'Bad_A' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
-            "values.yaml:1:35 imagePullSecrets[1]: error DPK201: 'Bad_B' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write it in lower case",
+            "values.yaml:1:20 imagePullSecrets[0]: error DPK201: 'Bad_A' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write 'bad-a', in lower case and without underscores",
+            "values.yaml:1:35 imagePullSecrets[1]: error DPK201: 'Bad_B' must be at most 253 of a-z, 0-9, '-' and '.', and start and end with a letter or digit; write 'bad-b', in lower case and without underscores",
             "values.yaml:4:7 workspace.envVars[0]: error DPK201: the name 'export A' has a space in it; write NAME=value without export",
             "values.yaml:10:11 workspace.runK8sConfig.containerConfig.env[1]: error DPK209: names 'A' twice, first on line 9; keep one of the two",
             "values.yaml:11:11 workspace.runK8sConfig.containerConfig.env[2]: error DPK209: the environment variable 'B' is set twice; envVars sets it too, in line 5; keep one of the two",

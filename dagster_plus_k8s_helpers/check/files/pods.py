@@ -17,7 +17,11 @@ from dagster_plus_k8s_helpers.check.rules.pod_rules import RULES_OF_FILES, RULES
 from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OF_SERVER, Hit, PodGroup, Surroundings
 from dagster_plus_k8s_helpers.documents.document import parse_path
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, MissingExtraError, PlanError
+from dagster_plus_k8s_helpers.files.checks.catalogue.locations import REFUSED_KEY
 from dagster_plus_k8s_helpers.files.locations.cloud_cli import merged_locations
+from dagster_plus_k8s_helpers.files.sections.image_texts import is_filled_in_later
+from dagster_plus_k8s_helpers.files.sections.keys import UNKNOWN_KEY
+from dagster_plus_k8s_helpers.files.sections.placeholders import holds_placeholder
 from dagster_plus_k8s_helpers.findings.finding import MOST_OF_A_RULE, Severity
 from dagster_plus_k8s_helpers.plan.merge.launch import Launch, make_launcher, offline
 from dagster_plus_k8s_helpers.plan.merge.layers import (
@@ -62,18 +66,18 @@ def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]
             if pair.longest > MOST_ENTRIES:
                 home = [*pair.files.values()][-1].home_where()
                 text = f"a list of {pair.longest:,} entries, so that the pods are not looked at"
-                found[home] = TOO_LONG.at(home, text)
+                found |= {} if said_before.has_errors else {home: TOO_LONG.at(home, text)}
                 continue
             try:
                 hits = list(_hits(pair, merging))
             # Of values that are shaped otherwise Dagster and rules raise what they will.
             except Exception:
-                if not said_before.has_errors:
+                if not (said_before.has_errors or _is_filled_in_later(pair)):
                     raise
                 continue
             for hit in hits:
                 where = home_of(hit, pair.files)
-                if where is None or said_before.says(hit, pair.files):
+                if where is None or said_before.says(hit, pair.files) or _is_of_placeholder(hit, pair):
                     continue
                 text = with_places(hit, pair.files, hit.text, but=where)
                 key = hit.rule.code, where, of_any_location(hit.cause or hit.text)
@@ -83,12 +87,19 @@ def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]
     return list(found.values())
 
 
+_NEWER = {UNKNOWN_KEY.code, REFUSED_KEY.code}
+
+
 class _Known:
     """What is said of files already."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self._paths: dict[str, list[tuple[str | int, ...]]] = {}
-        self.has_errors = any(item.severity is Severity.ERROR for item in findings)
+        errors = [item for item in findings if item.severity is Severity.ERROR]
+        self.has_errors = bool(errors)
+        self._errors = {(item.where.file, item.where.path) for item in errors}
+        # What only a newer version knows the installed one refuses.
+        self._has_newer = any(item.code in _NEWER for item in findings)
         for item in findings:
             self._paths.setdefault(item.where.file, []).append(parse_path(item.where.path))
 
@@ -98,9 +109,15 @@ class _Known:
         What Dagster refuses it may refuse for whatever is wrong with a file.
         """
         if hit.rule is CANNOT_PLAN:
-            return self.has_errors
+            return self.has_errors or self._has_newer
         if len({field.layer for field in hit.fields}) > 1:
-            return False
+            # What two layers say of a field matters once it is right in each.
+            where = home_of(hit, files)
+            return (
+                hit.rule.severity is Severity.WARNING
+                and where is not None
+                and (where.file, where.path) in self._errors
+            )
         return any(
             other[: len(path)] == path or path[: len(other)] == other
             for field in hit.fields
@@ -110,6 +127,23 @@ class _Known:
             for other in self._paths.get(where.file, ())
             if other
         )
+
+
+def _is_filled_in_later(pair: Pair) -> bool:
+    """Whether Dagster will read something else than the files say."""
+    return any(map(holds_placeholder, (pair.values, pair.defaults, pair.location)))
+
+
+def _is_of_placeholder(hit: Hit, pair: Pair) -> bool:
+    """Whether a hit is about a value that is filled in later: what it will be, nobody here knows."""
+    if hit.rule is CANNOT_PLAN:
+        return _is_filled_in_later(pair)
+    return any(
+        is_filled_in_later(file.document.data, parse_path(file.where(field).path), hit.text)
+        for field in hit.fields
+        for file in [pair.files.get(field.layer)]
+        if file is not None
+    )
 
 
 def _with_defaults(pair: Pair) -> Mapping[str, Any] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.files.checks.catalogue.locations import BARE_ENV_VAR
 from dagster_plus_k8s_helpers.files.sections.env_entries import names_in_env
+from dagster_plus_k8s_helpers.files.sections.placeholders import has_placeholder
 from dagster_plus_k8s_helpers.findings.finding import Severity
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def _given(agent: Mapping[str, object], name: str) -> Given:
     own = section if isinstance(section, Mapping) else {}
     if name in names_in_env(own.get("env")) or own.get("envFrom"):
         return Given.YES
+    if has_placeholder(name):
+        return Given.UNKNOWN
     if name in _ALWAYS or name.startswith(_ALWAYS_BEGIN):
         return Given.YES
     image = own.get("image")

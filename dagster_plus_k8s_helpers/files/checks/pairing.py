@@ -12,6 +12,7 @@ from dagster_plus_k8s_helpers.files.checks.agent_variables import Given, given_b
 from dagster_plus_k8s_helpers.files.checks.catalogue.locations import BARE_ENV_VAR, QUEUE_NOT_SERVED
 from dagster_plus_k8s_helpers.files.locations.locations import DagsterCloudConfig
 from dagster_plus_k8s_helpers.files.sections.keys import corrected, names_of
+from dagster_plus_k8s_helpers.files.sections.placeholders import has_placeholder
 from dagster_plus_k8s_helpers.files.values.agent_values import AgentValues
 from dagster_plus_k8s_helpers.findings.finding import Where
 
@@ -122,6 +123,8 @@ def _check(
         path: Path = ("locations", index)
         own = location.get("agent_queue")
         queue = own if own is not None else default
+        if has_placeholder(queue) or any(map(has_placeholder, served)):
+            continue
         if isinstance(queue, str) and queue not in served:
             spot = where((*path, "agent_queue") if own is not None else ("defaults", "agent_queue"))
             known = f"; the agents serve {', '.join(map(repr, sorted(served)))}" if served else ""

@@ -129,6 +129,13 @@ class CodeLocation(Section):
     container_context: _Context | None = None
     agent_queue: str | None = None
 
+    @model_validator(mode="after")
+    def _has_an_image(self) -> Self:
+        # Of what is built, dagster-cloud ci writes the image here.
+        if self.image == "" and self.build is None:
+            raise K8sConfigError("is empty; write an image, or leave it out", where="image")
+        return self
+
     @classmethod
     def from_yaml(cls, source: str | Path) -> Self:
         """From the text or path of one entry of dagster_cloud.yaml; keys that resemble no known one stay.

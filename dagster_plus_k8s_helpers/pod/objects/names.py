@@ -48,7 +48,7 @@ def check_dns_label(name: str, what: str = "") -> None:
     if len(name) > _LONGEST_LABEL or not _DNS_LABEL.fullmatch(name):
         raise K8sConfigError(
             f"{_subject(what)}{_shown(name)} must be at most 63 of a-z, 0-9 and '-', and start and end "
-            f"with a letter or digit{_lower_case_hint(name)}"
+            f"with a letter or digit{_name_hint(name, _DNS_LABEL, _LONGEST_LABEL)}"
         )
 
 
@@ -57,7 +57,7 @@ def check_dns_subdomain(name: str, what: str = "") -> None:
     if len(name) > _LONGEST_SUBDOMAIN or not _DNS_SUBDOMAIN.fullmatch(name):
         raise K8sConfigError(
             f"{_subject(what)}{_shown(name)} must be at most 253 of a-z, 0-9, '-' and '.', and start and "
-            f"end with a letter or digit{_lower_case_hint(name)}"
+            f"end with a letter or digit{_name_hint(name, _DNS_SUBDOMAIN, _LONGEST_SUBDOMAIN)}"
         )
 
 
@@ -157,11 +157,38 @@ def _shown(name: str) -> str:
 
 
 def _image_hint(image: str) -> str:
+    """What to write instead of what is no image; nothing where that is anybody's guess."""
     scheme, separator, rest = image.partition("://")
     if separator and _IMAGE.fullmatch(rest):
         return f"; write {rest!r}, without {scheme}://"
-    return _lower_case_hint(image)
+    if _IMAGE.fullmatch(image.lower()):
+        return "; write it in lower case"
+    if _IMAGE.fullmatch(image.strip()):
+        end = "beginning" if image[0].isspace() else "end"
+        return f"; drop the space at the {end}"
+    return next((f"; {advice}" for wrong, advice in _NO_IMAGES if re.search(wrong, image)), "")
 
 
-def _lower_case_hint(name: str) -> str:
-    return "; write it in lower case" if name != name.lower() else ""
+_NO_IMAGES = (
+    (r"<[^<>]*>", "write what is meant in the place of <...>"),
+    (r"\s", "write it without a space"),
+    (r"@sha256:(?![0-9a-f]{64}$)", "write a digest of 64 hexadecimal digits"),
+    (r"^@", "write the name of the image before the '@'"),
+    (r"^/|//", "write it without an empty part before or between '/'"),
+    (r":$", "write a tag after the ':', or drop the ':'"),
+    (rf"[^/]:{_TAG}:{_TAG}$", "keep one of the two tags"),
+)
+"""What images are often spoilt by, and what to write instead."""
+
+
+def _name_hint(name: str, valid: re.Pattern[str], longest: int) -> str:
+    """What to write instead of a name, where that can be said."""
+    meant = re.sub(r"[^a-z0-9.-]+" if valid is _DNS_SUBDOMAIN else r"[^a-z0-9-]+", "-", name.lower())
+    if meant == name.lower():
+        return "; write it in lower case" if valid.fullmatch(meant) and len(meant) <= longest else ""
+    meant = meant.strip("-.")
+    if len(meant) > longest or not valid.fullmatch(meant) or re.search(r"[^\w .-]", name):
+        return ""
+    changes = ((name != name.lower(), "in lower case"), ("_" in name, "without underscores"))
+    said = " and ".join(words for is_so, words in changes if is_so)
+    return f"; write {meant!r}{', ' if said else ''}{said}"

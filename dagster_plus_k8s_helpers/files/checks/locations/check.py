@@ -35,6 +35,7 @@ from dagster_plus_k8s_helpers.files.locations.locations import (
 from dagster_plus_k8s_helpers.files.locations.variables import K8sPart, repeated
 from dagster_plus_k8s_helpers.files.sections.all_problems import all_problems, innermost
 from dagster_plus_k8s_helpers.files.sections.credentials import check_credentials
+from dagster_plus_k8s_helpers.files.sections.image_texts import is_filled_in_later
 from dagster_plus_k8s_helpers.files.sections.keys import corrected, names_of
 
 if TYPE_CHECKING:
@@ -143,6 +144,8 @@ class _Reading:
         here = (*path, *problem.path)
         original = self._original(here)
         if original in self._said or problem.reason == "Keys should be strings":
+            return
+        if is_filled_in_later(self.document.data, original, problem.reason):
             return
         in_two = both_spellings(self.document, original, problem.reason)
         if in_two:

@@ -23,6 +23,7 @@ from dagster_plus_k8s_helpers.files.locations.variables import (
 )
 from dagster_plus_k8s_helpers.files.sections.credentials import credential_by_form
 from dagster_plus_k8s_helpers.files.sections.env_entries import VALUE_FIX, check_env_text, has_no_value
+from dagster_plus_k8s_helpers.files.sections.placeholders import has_placeholder
 from dagster_plus_k8s_helpers.findings.finding import Severity
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _by_name(items: Iterable[T]) -> dict[str, list[T]]:
 
 def _check_texts(part: K8sPart) -> Iterator[Finding]:
     for index, text in enumerate(listed(part.k8s.get("env_vars"))):
-        if isinstance(text, str) and "=" not in text and _is_name(text):
+        if isinstance(text, str) and "=" not in text and _is_name(text) and not has_placeholder(text):
             shown = "this variable" if credential_by_form(text) else repr(text)
             where = part.where((*part.path, "env_vars", index))
             yield BARE_ENV_VAR.at(where, f"{shown} has no value")

@@ -21,6 +21,7 @@ from dagster_plus_k8s_helpers.files.checks.values.homes import home_of, sections
 from dagster_plus_k8s_helpers.files.checks.values.pairs import check_pairs
 from dagster_plus_k8s_helpers.files.sections.all_problems import all_problems
 from dagster_plus_k8s_helpers.files.sections.credentials import check_credentials
+from dagster_plus_k8s_helpers.files.sections.image_texts import is_filled_in_later
 from dagster_plus_k8s_helpers.files.sections.keys import (
     MISSPELT_KEY,
     UNKNOWN_KEY,
@@ -100,6 +101,8 @@ def check_values(document: YamlDocument) -> list[Finding]:
         path = tuple(renamed.get(problem.path[: end + 1], part) for end, part in enumerate(problem.path))
         # check_keys has said what keys are no text.
         if path in said or problem.reason == "Keys should be strings":
+            continue
+        if is_filled_in_later(data, path, problem.reason):
             continue
         if problem.path[:2] == ("computeLogs", "custom") and problem.reason == "is missing":
             findings.append(LOG_MANAGER.at(document.where(path), f"{path[-1]} is missing"))
@@ -249,6 +252,8 @@ def _refused(document: YamlDocument, read: Any, value: object, path: Path) -> It
         here = (*path, *refusal.path)
         if refusal.reason.startswith("is given twice, as "):
             continue  # check_spelling has said so
+        if is_filled_in_later(document.data, here, refusal.reason):
+            continue
         if refusal.is_unknown_field:
             yield unknown_field(document, here, refusal.reason)
         else:
