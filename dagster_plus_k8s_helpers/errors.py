@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
@@ -146,6 +147,30 @@ class DeploymentError(DagsterPlusK8sError):
 
 def _restored_extra(kind: type[MissingExtraError], package: str, extra: str) -> MissingExtraError:
     return kind(package, extra=extra)
+
+
+_LEAST_LETTERS = 4
+
+
+def is_one_edit_from(name: str, other: str) -> bool:
+    """Whether one letter more, less or other, or two changed over, makes one name of the other.
+
+    A number is not mistyped but counted: ``db-1`` is not meant where ``db-2`` stands. Of names of two or
+    three letters too many are neighbours.
+    """
+    if (
+        name == other
+        or max(len(name), len(other)) < _LEAST_LETTERS
+        or re.sub(r"\d+", "", name) == re.sub(r"\d+", "", other)
+    ):
+        return False
+    shorter, longer = sorted((name, other), key=len)
+    start = next((at for at, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
+    left, right = shorter[start:], longer[start:]
+    if len(left) < len(right):
+        return left == right[1:]
+    swapped = left[1::-1] + left[2:]
+    return left[1:] == right[1:] or swapped == right
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

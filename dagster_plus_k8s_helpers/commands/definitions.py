@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -105,4 +107,22 @@ def _with_source(finding: Finding, module: str) -> Finding:
     file = getattr(sys.modules.get(module.partition(":")[0]), "__file__", None)
     if finding.source is not None or finding.where.file or file is None:
         return finding
-    return replace(finding, source=source_of_file(file))
+    return replace(finding, source=source_of_file(file, _line_of_job(Path(file), finding.where.path)))
+
+
+def _line_of_job(file: Path, named: str) -> int:
+    """The line of a module at which the job is made that a finding names; 0 when it is made elsewhere."""
+    found = re.match(r"job '([^']+)'", named)
+    name = found[1] if found else ""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return 0
+    for node in ast.walk(tree) if name else ():
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return node.lineno
+        if isinstance(node, ast.Call):
+            said = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "name")]
+            if any(isinstance(value, ast.Constant) and value.value == name for value in said):
+                return node.lineno
+    return 0

@@ -504,3 +504,18 @@ def test_settings_given_in_python_are_judged_together() -> None:
     assert [(item.code, str(item.where)) for item in found] == [
         ("DPK502", "location.container_context.k8s.resources.limits.cpu")
     ]
+
+
+def test_a_secret_that_is_nearly_one_of_the_agents_is_told_by_the_files_alone() -> None:
+    agent = values("workspace: {envSecrets: [{name: warehouse}]}")
+
+    (finding,) = check_sources([agent, location("env_secrets: [warehose, other]")])
+
+    assert (finding.code, finding.where.line) == ("DPK533", 6)
+    assert finding.message.endswith("neither make nor name; did you mean 'warehouse'?")
+
+
+def test_labels_of_a_location_are_refused_once_whatever_objects_they_become() -> None:
+    agent = values("workspace: {onlyAllowUserDefinedK8sConfigFields: {containerConfig: {resources: true}}}")
+
+    assert said(agent, location("labels: {team: other}")) == [("DPK518", "dagster_cloud.yaml", 6)]

@@ -439,4 +439,19 @@ def test_what_no_function_says_is_shown_at_the_module() -> None:
     result = call("check", "-m", "waiving_defs", "--format", "github")
 
     (line,) = [line for line in result.stdout.splitlines() if "DPK530" in line]
-    assert line.startswith("::error file=waiving_defs.py,line=1,title=DPK530 ")
+    assert line.startswith("::error file=waiving_defs.py,title=DPK530 ")
+
+
+def test_what_is_found_of_a_job_stands_where_the_job_is_made() -> None:
+    Path("made_jobs.py").write_text(
+        "import dagster as dg\n"
+        "from dagster_plus_k8s_helpers import k8s_executor, k8s_tags\n\n\n"
+        "@dg.asset\ndef train() -> None: ...\n\n\n"
+        'nightly = dg.define_asset_job("nightly", tags=k8s_tags(cpu=1))\n'
+        "defs = dg.Definitions(assets=[train], jobs=[nightly], executor=k8s_executor(max_concurrent=2))\n"
+    )
+
+    result = call("check", "-m", "made_jobs", "--format", "github")
+
+    (line,) = [line for line in result.stdout.splitlines() if "DPK506" in line]
+    assert line.startswith("::warning file=made_jobs.py,line=9,")

@@ -88,3 +88,21 @@ def test_a_file_of_no_kind_is_a_finding(text: str, keys: str) -> None:
         "values (dagsterCloud, workspace, ...), a dagster_cloud.yaml (locations), a container_context.yaml (k8s) or a "
         "build.yaml (registry, directory)"
     )
+
+
+def test_a_name_in_which_a_kind_occurs_says_nothing_of_a_file_with_other_keys() -> None:
+    (document,), _ = read_yaml("models: []\n", "custom_field_values.yml")
+
+    kind = kind_of(document)
+
+    assert isinstance(kind, Finding)
+    assert kind.code == "DPK011"
+
+
+def test_what_stands_one_level_too_high_is_sent_there() -> None:
+    (document,), _ = read_yaml("env_vars: [A=b]\n", "x.yaml")
+
+    kind = kind_of(document)
+
+    assert isinstance(kind, Finding)
+    assert kind.fix == "write it under k8s of a container_context"

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dagster_plus_k8s_helpers.capacity.gpus import is_gpu
-from dagster_plus_k8s_helpers.errors import QuantityError
+from dagster_plus_k8s_helpers.errors import QuantityError, is_one_edit_from
 from dagster_plus_k8s_helpers.files.places import GENERAL
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 
@@ -77,6 +77,7 @@ def _are_plain(of_agent: Sequence[_Said], of_location: Sequence[_Said] | None) -
         and _differ(_mount_paths(said))
         and _have_volumes(said)
         and not _wins_over_specific(of_agent, of_location or ())
+        and _apart(_references(of_agent), _references(of_location or ()))
     )
 
 
@@ -262,6 +263,22 @@ def _names(said: Sequence[_Said], key: str) -> list[object]:
         item.partition("=")[0] if isinstance(item, str) else _mapping(item).get("name")
         for item in _items(said, key)
     ]
+
+
+def _references(said: Sequence[_Said]) -> set[str]:
+    """Names of the Secrets and ConfigMaps that are read as a whole, and of service accounts."""
+    found = {str(item.value) for item in said if item.key == "serviceaccountname"}
+    for item in (*_items(said, "envfrom"), *_items(said, "imagepullsecrets")):
+        holders = [item] if isinstance(item, str) else [item, *_mapping(item).values()]
+        found |= {
+            str(holder if isinstance(holder, str) else _mapping(holder).get("name")) for holder in holders
+        }
+    return found
+
+
+def _apart(known: set[str], named: set[str]) -> bool:
+    """Whether none of the names is one edit away from one that is known."""
+    return not any(is_one_edit_from(name, other) for name in named - known for other in known)
 
 
 def _mount_paths(said: Sequence[_Said]) -> list[object]:

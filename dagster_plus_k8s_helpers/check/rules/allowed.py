@@ -77,17 +77,17 @@ def _refused_by_agent(
 
 def _no_fields(allowed: _Allowed, written: _Written) -> Iterator[Hit]:
     # The labels of a code location become those of four objects.
-    by_key: dict[object, list[tuple[str, object]]] = {}
+    by_key: dict[tuple[object, str], list[tuple[str, object]]] = {}
     for field, value in _fields(written.config):
         if not allowed.has_field(field):
             section, _, key = field.partition(".")
             said = GENERAL.get((section, key), field)
             by_key.setdefault((said, shown(value)), []).append((field, value))
-    for found in by_key.values():
+    for (general, _), found in by_key.items():
         fields = [field for field, _ in found]
         text = _no_such_field(fields, found[0][1], written.source)
         at = Field(written.layer, tuple(fields[0].split(".")), written.pods)
-        yield _hit(NOT_ALLOWED, text, written, at, cause=" ".join(fields))
+        yield _hit(NOT_ALLOWED, text, written, at, cause=str(general))
 
 
 def _no_variables(allowed: _Allowed, written: _Written) -> Iterator[Hit]:

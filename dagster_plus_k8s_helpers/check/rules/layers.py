@@ -14,7 +14,6 @@ from dagster_plus_k8s_helpers.check.catalogue.definitions import (
     NO_SUCH_VOLUME,
     REQUEST_ABOVE_LIMIT,
 )
-from dagster_plus_k8s_helpers.check.subjects.references import is_one_edit_from
 from dagster_plus_k8s_helpers.check.subjects.subjects import (
     amount,
     containers,
@@ -24,6 +23,7 @@ from dagster_plus_k8s_helpers.check.subjects.subjects import (
     shown,
     twice,
 )
+from dagster_plus_k8s_helpers.errors import is_one_edit_from
 from dagster_plus_k8s_helpers.findings.finding import Severity
 from dagster_plus_k8s_helpers.plan.merge.unknown import placeholder_of_variable
 

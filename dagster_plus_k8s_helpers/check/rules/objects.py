@@ -10,9 +10,10 @@ from dagster_plus_k8s_helpers.check.catalogue.definitions import (
     NOT_IN_CLUSTER,
     NOT_PROVIDED,
 )
-from dagster_plus_k8s_helpers.check.subjects.references import is_one_edit_from, made, provided, references
+from dagster_plus_k8s_helpers.check.subjects.references import made, provided, references
 from dagster_plus_k8s_helpers.check.subjects.subjects import layer_of
 from dagster_plus_k8s_helpers.cluster.objects import CLUSTER_SCOPED
+from dagster_plus_k8s_helpers.errors import is_one_edit_from
 from dagster_plus_k8s_helpers.plan.merge import unknown
 
 if TYPE_CHECKING:
@@ -121,6 +122,12 @@ def not_provided(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
             )
 
 
+def nearly_provided(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
+    """Of those the names that are nearly one which the agent's values make or name: that files alone tell."""
+    yield from (hit for hit in not_provided(group, around) if "; did you mean" in hit.text)
+
+
+NEAR_NAMES: tuple[PodRule, ...] = (nearly_provided,)
 OBJECT_RULES: tuple[PodRule, ...] = (not_in_cluster, key_not_in_cluster, not_provided)
 
 _OF_VALUES = ("ConfigMap", "Secret", "ServiceAccount")

@@ -8,7 +8,7 @@ from dagster_plus_k8s_helpers.check.rules.cluster import CLUSTER_RULES
 from dagster_plus_k8s_helpers.check.rules.dry_run import DRY_RUN_RULES
 from dagster_plus_k8s_helpers.check.rules.harm import HARM_RULES
 from dagster_plus_k8s_helpers.check.rules.layers import GPU_RULES, LAYER_RULES
-from dagster_plus_k8s_helpers.check.rules.objects import OBJECT_RULES
+from dagster_plus_k8s_helpers.check.rules.objects import NEAR_NAMES, OBJECT_RULES
 from dagster_plus_k8s_helpers.check.rules.pods import POD_RULES
 from dagster_plus_k8s_helpers.check.rules.precedence import PRECEDENCE_RULES
 from dagster_plus_k8s_helpers.check.rules.shallow import SHALLOW_RULES
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RULES_OF_FILES", "RULES_OF_JOBS", "RULES_OF_SERVERS"]
 
-RULES_OF_SERVERS: tuple[PodRule, ...] = (*LAYER_RULES, *PRECEDENCE_RULES, *SHALLOW_RULES)
+RULES_OF_SERVERS: tuple[PodRule, ...] = (*LAYER_RULES, *PRECEDENCE_RULES, *SHALLOW_RULES, *NEAR_NAMES)
 """For the pod of a code server, as an agent's values and a code location make it."""
 
 RULES_OF_FILES: tuple[PodRule, ...] = (

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dagster_plus_k8s_helpers.check.subjects.subjects import containers
 
-__all__ = ["Reference", "is_one_edit_from", "provided", "references"]
+__all__ = ["Reference", "provided", "references"]
 
 
 class Reference(NamedTuple):
@@ -122,22 +121,6 @@ def _named(kind: str, source: object, field: str, path: str) -> Iterator[Referen
     if isinstance(name, str) and name and not found.get("optional"):
         keys = (found.get("key"), *(_mapping(item).get("key") for item in _list(found.get("items"))))
         yield Reference(kind, name, path, path, tuple(key for key in keys if isinstance(key, str)))
-
-
-def is_one_edit_from(name: str, other: str) -> bool:
-    """Whether one letter more, less or other, or two changed over, makes one name of the other.
-
-    A number is not mistyped but counted: ``db-1`` is not meant where ``db-2`` stands.
-    """
-    if name == other or re.sub(r"\d+", "", name) == re.sub(r"\d+", "", other):
-        return False
-    shorter, longer = sorted((name, other), key=len)
-    start = next((at for at, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
-    left, right = shorter[start:], longer[start:]
-    if len(left) < len(right):
-        return left == right[1:]
-    swapped = left[1::-1] + left[2:]
-    return left[1:] == right[1:] or swapped == right
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

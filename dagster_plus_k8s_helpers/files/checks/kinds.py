@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.files.checks.other_chart import OTHER_CHART
+from dagster_plus_k8s_helpers.files.locations.container_context import K8sContainerContext
 from dagster_plus_k8s_helpers.files.sections.keys import meant_key, names_of
 from dagster_plus_k8s_helpers.files.values.agent import DagsterCloudAgent
 from dagster_plus_k8s_helpers.files.values.cloud import ServiceAccount
@@ -118,12 +119,15 @@ def kind_of(document: YamlDocument) -> FileKind | Finding:
     if best:
         likely = [kind for kind, score in scores.items() if score == best]
         return by_name if by_name in likely else likely[0]
-    if by_name:
+    if by_name and (not keys or _begins_with_its_name(document.file)):
         return by_name
     if keys and _POD_KEYS.issuperset(keys):
         return FileKind.VALUES
     shown = f"; its keys are {', '.join(map(repr, keys[:5]))}" if keys else ""
-    return UNKNOWN_KIND.at(document.where(()), f"this is no file of the agent's or of code locations{shown}")
+    message = f"this is no file of the agent's or of code locations{shown}"
+    is_context = bool(keys) and names_of(K8sContainerContext).keys() >= set(keys)
+    fix = "write it under k8s of a container_context" if is_context else ""
+    return UNKNOWN_KIND.at(document.where(()), message, fix=fix)
 
 
 def check_instance(document: YamlDocument) -> list[Finding]:
@@ -139,8 +143,17 @@ def _score(keys: list[str], known: tuple[str, ...]) -> int:
     return sum(3 if key in known else int(meant_key(key, known) != key) for key in keys)
 
 
+def _stem(file: str) -> str:
+    return PurePath(file).name.lower().replace("-", "_").partition(".")[0]
+
+
+def _begins_with_its_name(file: str) -> bool:
+    """Whether the name of a file is enough: ``values-prod.yaml``, and not ``field_values.yaml``."""
+    return _stem(file).startswith(tuple(_NAMES))
+
+
 def _by_name(file: str) -> FileKind | None:
-    stem = PurePath(file).name.lower().replace("-", "_").partition(".")[0]
+    stem = _stem(file)
     exact = _NAMES.get(stem)
     if exact:
         return exact
