@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from dagster._core.definitions.definition_config_schema import IDefinitionConfigSchema
     from dagster._core.definitions.executor_definition import ExecutorRequirement
 
+OPEN = (
+    "execution",
+    "executor_config",
+    "launching",
+    "planning",
+)
+"""The modules of it that other rooms may use, beside what it says itself."""
+
 __all__ = [
     "CacheableAssetsDefinition",
     "DagsterEvent",

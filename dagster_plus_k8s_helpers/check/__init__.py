@@ -1,1 +1,11 @@
 """What is wrong with definitions and files together: the rules, and who asks them."""
+
+OPEN = (
+    "all_rules",
+    "check",
+    "files.settings",
+    "files.sources",
+    "lost_configs",
+    "subjects.sources",
+)
+"""The modules of it that other rooms may use."""

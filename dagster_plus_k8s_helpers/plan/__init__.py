@@ -18,6 +18,27 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunPodShare, StepPlan, Steps
     from dagster_plus_k8s_helpers.plan.show.html import html_report
 
+OPEN = (
+    "merge.executor_keys",
+    "merge.fields",
+    "merge.jobs",
+    "merge.launch",
+    "merge.layers",
+    "merge.origins",
+    "merge.pods",
+    "merge.triggers",
+    "merge.unknown",
+    "resolve",
+    "run_plan",
+    "show.as_json",
+    "show.as_yaml",
+    "show.explained",
+    "show.html",
+    "show.metadata",
+    "show.table",
+)
+"""The modules of it that other rooms may use, beside what it says itself."""
+
 __all__ = [
     "Amounts",
     "ClusterObjects",

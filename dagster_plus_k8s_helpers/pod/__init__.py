@@ -1,1 +1,21 @@
 """What one pod needs: values, without Dagster and without I/O."""
+
+OPEN = (
+    "amounts.quantity",
+    "config",
+    "fields",
+    "objects.merge_keys",
+    "objects.names",
+    "objects.schema",
+    "parts.containers",
+    "parts.env",
+    "parts.resources",
+    "parts.rules",
+    "parts.toleration",
+    "parts.volumes",
+    "platforms",
+    "reading",
+    "renderings",
+    "scheduling",
+)
+"""The modules of it that other rooms may use."""

@@ -84,6 +84,17 @@ _HOME = {
     "redact_secrets": "redact",
 }
 
+OPEN = (
+    "deadline",
+    "errors",
+    "fetched",
+    "redact",
+    "ref",
+    "resource",
+    "value",
+)
+"""The modules of it that other rooms may use, beside what it says itself."""
+
 __all__ = [
     "AwsSecrets",
     "ChainedSecrets",

@@ -442,6 +442,7 @@ def test_what_no_function_says_is_shown_at_the_module() -> None:
     assert line.startswith("::error file=waiving_defs.py,title=DPK530 ")
 
 
+@pytest.mark.usefixtures("folder")
 def test_what_is_found_of_a_job_stands_where_the_job_is_made() -> None:
     Path("made_jobs.py").write_text(
         "import dagster as dg\n"
