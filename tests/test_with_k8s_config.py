@@ -277,7 +277,7 @@ def test_a_config_of_an_asset_that_is_wrong_is_named_with_its_op() -> None:
 
 
 def test_something_else_than_a_config_is_refused() -> None:
-    with pytest.raises(K8sConfigError, match="config: must be a K8sConfig, not dict"):
+    with pytest.raises(K8sConfigError, match="config: must be a K8sConfig, not Tags"):
         with_k8s_config([plain], OWN)  # type: ignore[type-var]
 
 

@@ -50,6 +50,7 @@ class Outage:
         self._lock = threading.Lock()
         self._failures: dict[CallKind, _Failures] = {}
         self._since: float | None = None
+        self._ended = float("-inf")
         self._told = False
         self._news: OutageNews | None = None
 
@@ -65,13 +66,16 @@ class Outage:
                 return
             # An outage that ended before it was told needs no telling.
             self._news = OutageNews("", self._clock() - self._since) if self._told else None
-            self._told, self._since = False, None
+            self._told, self._since, self._ended = False, None, self._clock()
 
     def failed(self, error: CallError, kind: CallKind = "read") -> None:
         """A call was not answered, or answered with a server's error. Throttling is no outage."""
         if error.is_throttling:
             return
         with self._lock:
+            # A call that was kept waiting since before the end of an outage says nothing new.
+            if error.waited and self._clock() - error.waited < self._ended:
+                return
             before = self._failures.get(kind)
             failures = _Failures((before.in_a_row if before else 0) + 1, error)
             self._failures[kind] = failures

@@ -15,7 +15,7 @@ from dagster_plus_k8s_helpers.diagnosis.failed_pod import disrupted
 from dagster_plus_k8s_helpers.executor.events.attempts import Attempts, Rules, decide
 from dagster_plus_k8s_helpers.executor.events.reports import _left_behind_said, _said, _taken_said
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep, unexplained_wait
-from dagster_plus_k8s_helpers.executor.looking.run_worker import Taken, way_out
+from dagster_plus_k8s_helpers.executor.looking.run_worker import Owner, Taken, way_out
 from dagster_plus_k8s_helpers.executor.step_handler import _OWNER_ELSEWHERE
 from dagster_plus_k8s_helpers.executor.supervisor import _LIMITATIONS
 from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
@@ -105,9 +105,10 @@ def test_the_guide_quotes_what_is_said_of_a_run_worker_that_is_taken_away() -> N
     assert evicted is not None
     deleted = Taken("The pod dagster-run-7c1e-x on the node node1 is being deleted. Its node is cordoned.")
     out = way_out({}, resumes=0, in_dagster_plus=True)
+    owner = Owner("batch/v1", "Job", "dagster-run-7c1e", "1", 86400)
     lines = GUIDE.splitlines()
 
-    assert _taken_said(Taken(evicted.summary), None, out, resumed=True) in lines
+    assert _taken_said(Taken(evicted.summary), owner, out, resumed=True) in lines
     assert _taken_said(deleted, None, out, resumed=False) in lines
 
 

@@ -167,7 +167,7 @@ def test_it_asks_of_a_run_what_the_stock_executor_asks() -> None:
         ({"per_step_config": {"a/b": SMALL, "a__b": SMALL}}, "per_step_config['a__b']: the op 'a__b' has an entry already"),
         ({"kubeconfig_file": "/x", "load_incluster_config": True}, "kubeconfig_file: goes with load_incluster_config=False only"),
         ({"max_concurrent": 2.5}, "max_concurrent: must be a whole number, not 2.5"),
-        ({"namespace": "A B"}, "namespace: name 'A B' must be at most 63"),
+        ({"namespace": "A B"}, "namespace: 'A B' must be at most 63"),
         ({"namespace": 5}, "namespace: must be text, not 5"),
         ({"image": "Team/A"}, "image: 'Team/A' is not an image reference"),
         ({"per_step_config": {5: SMALL}}, "per_step_config: the key 5 must be an op name or asset key, not int"),

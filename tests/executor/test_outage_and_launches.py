@@ -377,3 +377,20 @@ def test_a_call_that_takes_too_long_is_a_call_that_failed(api_server: ApiServer)
 
     assert error.value.is_passing
     api_server.delay = 0.0
+
+
+def test_a_call_that_waited_since_before_the_end_of_an_outage_makes_no_new_one() -> None:
+    now = [0.0]
+    outage = Outage(lambda: now[0])
+    outage.failed(CallError(0, "no answer within 5 s", waited=5.0))
+    assert outage.news() is not None
+    now[0] = 10.0
+    outage.succeeded()
+    assert outage.news() is not None
+
+    now[0] = 12.0
+    outage.failed(CallError(0, "no answer within 5 s", waited=5.0), "write")
+    assert outage.news() is None
+    now[0] = 20.0
+    outage.failed(CallError(0, "no answer within 5 s", waited=5.0), "write")
+    assert outage.news() is not None

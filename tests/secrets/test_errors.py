@@ -88,8 +88,8 @@ BAD_SETTINGS = [
     (VaultUserpassAuth, {"username": "u", "password": ""}, "password is empty"),
     (VaultCertAuth, {"client_cert": "/c.pem", "client_key": ""}, "client_key is empty"),
     (VaultAwsIamAuth, {"role": "r", "access_key_id": TOKEN}, "secret_access_key"),
-    (AwsSecrets, {"client": "secretsmanager"}, "client is a str"),
-    (AwsSecrets, {"client": VaultTokenAuth(token=TOKEN)}, "client is a VaultTokenAuth"),
+    (AwsSecrets, {"client": "secretsmanager"}, "client is of type str"),
+    (AwsSecrets, {"client": VaultTokenAuth(token=TOKEN)}, "client is of type VaultTokenAuth"),
     (AwsSecrets, {"client": Client(), "assume_role_arn": "reader"}, "not the ARN of an IAM role"),
     (AwsSecrets, {"client": Client(), "external_id": "abc"}, "external_id is for assume_role_arn"),
     (AwsSecrets, {"client": Client(), "timeout": 0.0}, "timeout=0"),
@@ -98,9 +98,9 @@ BAD_SETTINGS = [
     (FileSecrets, {"directory": "secrets"}, "not absolute"),
     (ChainedSecrets, {"backends": []}, "not a list with a resource"),
     (ChainedSecrets, {"backends": EnvSecrets()}, "not a list with a resource"),
-    (ChainedSecrets, {"backends": [EnvSecrets(), {"a": TOKEN}]}, r"backends\[1\] is a dict"),
+    (ChainedSecrets, {"backends": [EnvSecrets(), {"a": TOKEN}]}, r"backends\[1\] is of type dict"),
     (FakeSecrets, {"secrets": [TOKEN]}, "not a dictionary"),
-    (FakeSecrets, {"secrets": {"a": 3}}, "a is a int"),
+    (FakeSecrets, {"secrets": {"a": 3}}, "a is of type int"),
 ]
 
 

@@ -32,7 +32,7 @@ def sends(*parts: bytes, shuts: bool = True) -> BrokenAnswer:
 
 def answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
     """A whole answer."""
-    lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}"]
+    lines = [f"HTTP/1.1 {status}", *headers, "Connection: close", f"Content-Length: {len(body)}"]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 

@@ -314,7 +314,7 @@ def worker_evicted(run: StepRun, cluster: Cluster) -> None:
     assert [run.begun(step) for step in "ab"] == [1, 1]
     (said,) = run.said("The run worker is taken away: ")
     assert "was evicted through the API: the node is drained or scaled down" in said
-    assert said.endswith("The steps that run go on, and another run worker takes them over.")
+    assert "The steps that run go on, and another run worker takes them over." in said
 
 
 def worker_deleted(run: StepRun, cluster: Cluster) -> None:
