@@ -519,3 +519,10 @@ def test_labels_of_a_location_are_refused_once_whatever_objects_they_become() ->
     agent = values("workspace: {onlyAllowUserDefinedK8sConfigFields: {containerConfig: {resources: true}}}")
 
     assert said(agent, location("labels: {team: other}")) == [("DPK518", "dagster_cloud.yaml", 6)]
+
+
+def test_an_optional_secret_is_no_reason_to_merge_layers() -> None:
+    agent = values("workspace: {envSecrets: [{name: warehouse, optional: true}]}")
+    documents, _ = read_yaml(agent.content, agent.name)
+
+    assert [pair.is_plain for pair in pairs_of(documents, [], [])] == [True]

@@ -269,10 +269,11 @@ def _references(said: Sequence[_Said]) -> set[str]:
     """Names of the Secrets and ConfigMaps that are read as a whole, and of service accounts."""
     found = {str(item.value) for item in said if item.key == "serviceaccountname"}
     for item in (*_items(said, "envfrom"), *_items(said, "imagepullsecrets")):
-        holders = [item] if isinstance(item, str) else [item, *_mapping(item).values()]
-        found |= {
-            str(holder if isinstance(holder, str) else _mapping(holder).get("name")) for holder in holders
-        }
+        if isinstance(item, str):
+            found.add(item)
+            continue
+        holders = [item, *(inner for inner in _mapping(item).values() if isinstance(inner, Mapping))]
+        found |= {str(holder["name"]) for holder in holders if "name" in holder}
     return found
 
 
