@@ -46,7 +46,7 @@ def full() -> None:
 
 def main(sizes: tuple[int, ...] = SIZES, count: int = LAUNCHES, *, settled: float = 5.0) -> None:
     """Print three small tables."""
-    print("One sweep over running steps: calls, how long the loop stands still, how long in all, memory")
+    print("One look over running steps: calls, how long the loop stands still, how long in all, memory")
     for size in sizes:
         with stand_in(size) as server:
             stock, ours = swept("stock", server, size), swept("ours", server, size)
@@ -69,16 +69,16 @@ def row(figures: dict[str, float]) -> str:
 
 
 def swept(whose: str, server: dict[str, Any], size: int) -> dict[str, float]:
-    """One sweep, in a process of its own for the sake of its memory."""
-    arguments = [sys.executable, __file__, "sweep", whose, server["kubeconfig"], str(size)]
+    """One look, in a process of its own for the sake of its memory."""
+    arguments = [sys.executable, __file__, "look", whose, server["kubeconfig"], str(size)]
     found: dict[str, float] = json.loads(subprocess.run(arguments, check=True, capture_output=True).stdout)
     return found
 
 
-def sweep_and_tell(whose: str, kubeconfig: str, size: int) -> None:
+def look_and_tell(whose: str, kubeconfig: str, size: int) -> None:
     """Be the process of `swept`."""
-    sweep = {"stock": stock_sweep, "ours": our_sweep}[whose]
-    calls, loop, in_all = sweep({"kubeconfig": kubeconfig}, size)
+    look = {"stock": stock_look, "ours": our_look}[whose]
+    calls, loop, in_all = look({"kubeconfig": kubeconfig}, size)
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"calls": calls, "loop": loop, "in_all": in_all, "megabytes": megabytes}))
 
@@ -154,7 +154,7 @@ def step_job(name: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "labels": labels}, "spec": {"template": template}}
 
 
-def stock_sweep(server: dict[str, Any], size: int) -> tuple[int, float, float]:
+def stock_look(server: dict[str, Any], size: int) -> tuple[int, float, float]:
     """What the stock loop does every 20 s."""
     import dagster as dg
     from dagster_k8s.container_context import K8sContainerContext
@@ -182,7 +182,7 @@ def stock_sweep(server: dict[str, Any], size: int) -> tuple[int, float, float]:
     return size, seconds, seconds
 
 
-def our_sweep(server: dict[str, Any], size: int) -> tuple[int, float, float]:
+def our_look(server: dict[str, Any], size: int) -> tuple[int, float, float]:
     """What the supervisor does every 10 s."""
     from kubernetes.config import new_client_from_config
 
@@ -226,7 +226,7 @@ def our_sweep(server: dict[str, Any], size: int) -> tuple[int, float, float]:
             launched, look = supervisor.collect()
         in_all = time.perf_counter() - begun
         before = time.perf_counter()
-        supervisor._looks._next = float("inf")  # noqa: SLF001  (one sweep is measured)
+        supervisor._looks._next = float("inf")  # noqa: SLF001  (one look is measured)
         supervisor.act(launched, look)
         loop = time.perf_counter() - before
     supervisor.close()
@@ -290,7 +290,7 @@ if __name__ == "__main__":
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
     if sys.argv[1:2] == ["serve"]:
         serve(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5], int(sys.argv[6]))
-    elif sys.argv[1:2] == ["sweep"]:
-        sweep_and_tell(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    elif sys.argv[1:2] == ["look"]:
+        look_and_tell(sys.argv[2], sys.argv[3], int(sys.argv[4]))
     else:
         main()

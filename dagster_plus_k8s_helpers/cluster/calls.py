@@ -43,7 +43,7 @@ Body: TypeAlias = dict[str, Any]
 class Cluster:
     """The API server that a client of the ``kubernetes`` package is configured for.
 
-    Objects stay dictionaries: making models of 5,000 pods takes seconds of CPU a sweep.
+    Objects stay dictionaries: making models of 5,000 pods takes seconds of CPU a look.
 
     Args:
         client: Whose configuration is used, credentials and their renewal included.

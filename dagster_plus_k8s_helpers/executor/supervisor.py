@@ -24,9 +24,9 @@ from dagster_plus_k8s_helpers.executor.events.tracked_step import (
     unexplained_wait,
 )
 from dagster_plus_k8s_helpers.executor.launching.launches import LaunchQueue, RateLimit
-from dagster_plus_k8s_helpers.executor.looking.lookout import Lookout, Nodes
+from dagster_plus_k8s_helpers.executor.looking.looker import Looker, Nodes
 from dagster_plus_k8s_helpers.executor.looking.remains import Watched
-from dagster_plus_k8s_helpers.executor.looking.rounds import Looks
+from dagster_plus_k8s_helpers.executor.looking.rounds import LookRounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.events.history import History
     from dagster_plus_k8s_helpers.executor.events.reports import Reports
     from dagster_plus_k8s_helpers.executor.launching.launches import Launch, Launched
-    from dagster_plus_k8s_helpers.executor.looking.lookout import Look, Observation
+    from dagster_plus_k8s_helpers.executor.looking.looker import Look, Observation
     from dagster_plus_k8s_helpers.executor.looking.remains import Remains
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 
@@ -76,10 +76,10 @@ class Supervisor:
         self._outage = Outage()
         limit = RateLimit(settings.launch_qps, settings.launch_burst)
         self._launches = LaunchQueue(cluster, self._outage, limit, settings.api_outage_tolerance)
-        lookout = Lookout(
+        looker = Looker(
             cluster, run_id, wants_nodes=True, log_lines=settings.log_lines, most=history.most_objects
         )
-        self._looks = Looks(lookout, self._outage, settings.health_check_interval)
+        self._looks = LookRounds(looker, self._outage, settings.health_check_interval)
         self._steps: dict[str, TrackedStep] = {}
         self._deletions = Deletions(cluster)
         self._leftovers = Leftovers(self._deletions, reports)

@@ -22,7 +22,7 @@ OPEN = (
     "merge.executor_keys",
     "merge.fields",
     "merge.jobs",
-    "merge.launch",
+    "merge.rendering",
     "merge.layers",
     "merge.origins",
     "merge.pods",

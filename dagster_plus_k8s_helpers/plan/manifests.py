@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.errors import DeploymentError
-from dagster_plus_k8s_helpers.plan.merge.launch import Manifest
+from dagster_plus_k8s_helpers.plan.merge.rendering import Manifest
 from dagster_plus_k8s_helpers.plan.resolve import plan_of_job
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from dagster_plus_k8s_helpers.plan.merge import unknown
 from dagster_plus_k8s_helpers.plan.merge.executor_keys import settings_problem
 from dagster_plus_k8s_helpers.plan.merge.jobs import executor_config, job_of, loaded, tags_of
 from dagster_plus_k8s_helpers.plan.merge.ladders import last_memory
-from dagster_plus_k8s_helpers.plan.merge.launch import Launch, make_launcher, offline
 from dagster_plus_k8s_helpers.plan.merge.layers import (
     RUN_LAYERS,
     STEP_LAYERS,
@@ -26,6 +25,7 @@ from dagster_plus_k8s_helpers.plan.merge.layers import (
     variables_of,
 )
 from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod, Template
+from dagster_plus_k8s_helpers.plan.merge.rendering import JobRenderer, make_launcher, offline
 from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn, StepPlan, Steps
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def plan_of_job(
     with offline() as kubeconfig:
         executor, max_concurrent = _executor(job, config, kubeconfig)
         settings = None if agent is None else launcher_config(agent)
-        launch = Launch(
+        renderer = JobRenderer(
             job.name,
             run_tags,
             file,
@@ -110,9 +110,9 @@ def plan_of_job(
             make_launcher(None, kubeconfig),
             _step_handler(executor),
         )
-        layers = _Layers(job, launch, has_agent=agent is not None, has_location=location is not None)
-        run = Pod(Template(f"run of {job.name!r}", layers.of_run(), launch.run_job))
-        planner = _Steps(launch, layers, _runs_in(executor), _ladders(executor))
+        layers = _Layers(job, renderer, has_agent=agent is not None, has_location=location is not None)
+        run = Pod(Template(f"run of {job.name!r}", layers.of_run(), renderer.run_job))
+        planner = _Steps(renderer, layers, _runs_in(executor), _ladders(executor))
         planned = planner.planned(steps_of_job(job, run_tags) if steps is None else steps)
     return RunPlan(job.name, job.executor_def.name, max_concurrent, run, planned)
 
@@ -173,12 +173,14 @@ def _runs_in(executor: dg.Executor) -> RunsIn:
 class _Layers:
     """The layers of a run and of its steps, each with what it says; one that is not given is left out."""
 
-    def __init__(self, job: dg.JobDefinition, launch: Launch, *, has_agent: bool, has_location: bool) -> None:
+    def __init__(
+        self, job: dg.JobDefinition, renderer: JobRenderer, *, has_agent: bool, has_location: bool
+    ) -> None:
         self._job = job
-        self._launch = launch
+        self._renderer = renderer
         present: dict[LayerName, bool] = {
             "agent": has_agent,
-            "Dagster+": bool(launch.dagster_plus),
+            "Dagster+": bool(renderer.dagster_plus),
             "location": has_location,
         }
         self._absent = {name for name, is_there in present.items() if not is_there}
@@ -194,7 +196,7 @@ class _Layers:
             "dagster": "dagster",
             "agent": "the agent's Helm values",
             "Dagster+": "environment variables of the deployment",
-            "location": f"the code location {self._launch.location.name or '<without a name>'!r}",
+            "location": f"the code location {self._renderer.location.name or '<without a name>'!r}",
             "run tags": f"tags of the run of {self._job.name!r}",
             "executor": f"the executor {self._job.executor_def.name!r}",
         }
@@ -202,7 +204,7 @@ class _Layers:
             sources["op tags"] = f"tags of the op {step.op_name!r}"
             sources["per_step_k8s_config"] = f"per_step_k8s_config[{step.op_name!r}] of the executor"
         try:
-            config, namespace = self._launch.said_by(name, step)
+            config, namespace = self._renderer.said_by(name, step)
         # As in Template: dagster_k8s raises what it has at hand.
         except Exception as error:  # noqa: BLE001
             raise PlanError(f"{name} ({sources[name]}): {reason(error)}") from None
@@ -214,12 +216,12 @@ class _Steps:
 
     def __init__(
         self,
-        launch: Launch,
+        renderer: JobRenderer,
         layers: _Layers,
         runs_in: RunsIn,
         ladder_of: Callable[[Mapping[str, str]], MemoryLadder | None],
     ) -> None:
-        self._launch = launch
+        self._renderer = renderer
         self._layers = layers
         self._runs_in = runs_in
         self._ladder_of = ladder_of
@@ -234,7 +236,7 @@ class _Steps:
         settings = _settings(step)
         if settings not in self._asked:
             self._asked[settings] = self._container_asked(step)
-        pod = self._pod(step, settings) if self._launch.handler else None
+        pod = self._pod(step, settings) if self._renderer.handler else None
         return StepPlan(
             step.key,
             step.op_name,
@@ -261,19 +263,19 @@ class _Steps:
         return self._last[known]
 
     def _pod(self, step: planning.Step, settings: object) -> Pod:
-        own = step.op_name if self._launch.has_per_step_config(step.op_name) else None
+        own = step.op_name if self._renderer.has_per_step_config(step.op_name) else None
         if (settings, own) not in self._templates:
             any_step = step._replace(key=unknown.STEP_KEY)
             self._templates[settings, own] = Template(
                 f"step {step.key!r}",
                 self._layers.of_step(step),
-                lambda layers: self._launch.step_job(any_step, layers),
+                lambda layers: self._renderer.step_job(any_step, layers),
             )
         return Pod(self._templates[settings, own], unknown.mapped_key(step.key))
 
     def _container_asked(self, step: planning.Step) -> Container:
         try:
-            config, _ = self._launch.said_by("op tags", step)
+            config, _ = self._renderer.said_by("op tags", step)
         except Exception as error:  # noqa: BLE001 - as in Template
             raise PlanError(f"step {step.key!r}, tags of the op {step.op_name!r}: {reason(error)}") from None
         return Container.of(config.get("container_config", {}))

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.capacity.fitting import Fit
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
-    from dagster_plus_k8s_helpers.plan.merge.launch import Manifest
     from dagster_plus_k8s_helpers.plan.merge.origins import Origin
     from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod
+    from dagster_plus_k8s_helpers.plan.merge.rendering import Manifest
     from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
 __all__ = ["RunPlan", "RunPodShare", "RunsIn", "StepPlan", "Steps"]

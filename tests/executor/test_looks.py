@@ -8,9 +8,9 @@ import pytest
 
 from dagster_plus_k8s_helpers.cluster.errors import CallError
 from dagster_plus_k8s_helpers.cluster.outage import Outage
-from dagster_plus_k8s_helpers.executor.looking.lookout import Look
+from dagster_plus_k8s_helpers.executor.looking.looker import Look
 from dagster_plus_k8s_helpers.executor.looking.remains import Watched
-from dagster_plus_k8s_helpers.executor.looking.rounds import Looks
+from dagster_plus_k8s_helpers.executor.looking.rounds import LookRounds
 
 
 class Clock:
@@ -45,8 +45,8 @@ class FailingLookout:
     ],
 )
 def test_when_the_next_look_is(answer: CallError | None, *, interrupted: bool, wait: float) -> None:
-    clock, lookout = Clock(), FailingLookout(answer, None)
-    looks = Looks(lookout, Outage(clock), 10.0, clock)  # type: ignore[arg-type]
+    clock, looker = Clock(), FailingLookout(answer, None)
+    looks = LookRounds(looker, Outage(clock), 10.0, clock)  # type: ignore[arg-type]
     watched = [Watched("a", "default", 0.0, interrupted=interrupted)]
     looks.soon()
     looks.begin(watched)
@@ -56,8 +56,8 @@ def test_when_the_next_look_is(answer: CallError | None, *, interrupted: bool, w
 
     clock.now += wait - 0.01
     looks.begin(watched)
-    assert len(lookout.asked) == 1
+    assert len(looker.asked) == 1
     clock.now += 0.02
     looks.begin(watched)
     looks.close(wait=True)
-    assert lookout.asked == [interrupted] * 2
+    assert looker.asked == [interrupted] * 2

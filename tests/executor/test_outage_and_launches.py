@@ -18,7 +18,7 @@ from dagster_plus_k8s_helpers.cluster.calls import Cluster
 from dagster_plus_k8s_helpers.cluster.errors import CallError, answered, refusal
 from dagster_plus_k8s_helpers.cluster.outage import Backoff, Outage, OutageNews
 from dagster_plus_k8s_helpers.executor.launching.launches import Launch, LaunchQueue, RateLimit
-from dagster_plus_k8s_helpers.executor.looking.sweep import sweep
+from dagster_plus_k8s_helpers.executor.looking.snapshot import take_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -279,21 +279,21 @@ def ten_jobs(server: ApiServer) -> list[str]:
     return names
 
 
-def test_a_sweep_is_two_lists_from_the_cache(cluster: Cluster, api_server: ApiServer) -> None:
-    snapshot = sweep(cluster, "default", "run", ten_jobs(api_server))
+def test_a_look_is_two_lists_from_the_cache(cluster: Cluster, api_server: ApiServer) -> None:
+    snapshot = take_snapshot(cluster, "default", "run", ten_jobs(api_server))
 
     assert len(snapshot.jobs) == len(snapshot.pods) == 10
     cached = {"labelSelector": "dagster/run-id=run", "resourceVersion": "0", "namespace": "default"}
     assert api_server.queries == [("LIST jobs", cached), ("LIST pods", cached)]
 
 
-def test_a_large_sweep_is_two_lists_in_pages(
+def test_a_large_look_is_two_lists_in_pages(
     cluster: Cluster, api_server: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.looking.sweep._MANY", 9)
+    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.looking.snapshot._MANY", 9)
     names, api_server.page = ten_jobs(api_server), 4
 
-    snapshot = sweep(cluster, "default", "run", names)
+    snapshot = take_snapshot(cluster, "default", "run", names)
 
     assert len(snapshot.jobs) == len(snapshot.pods) == 10
     assert [(what, query["limit"], query.get("continue")) for what, query in api_server.queries] == [
@@ -306,7 +306,7 @@ def test_a_cache_that_misses_a_job_is_not_asked_for_its_pod(cluster: Cluster, ap
     api_server.play("a", Play("running", runs=False))
     api_server.create(job("a"))
 
-    snapshot = sweep(cluster, "default", "run", ["a"])
+    snapshot = take_snapshot(cluster, "default", "run", ["a"])
 
     assert (list(snapshot.jobs), list(snapshot.pods)) == (["a"], ["a"])
     asked = [(what, query.get("resourceVersion")) for what, query in api_server.queries]
@@ -323,17 +323,17 @@ def test_a_pod_whose_end_the_cache_does_not_show_is_listed_past_it(
     jobs, _old_pods = api_server._cache  # type: ignore[misc]
     jobs[:] = [api_server.played["a"].job()]
 
-    snapshot = sweep(cluster, "default", "run", ["a"])
+    snapshot = take_snapshot(cluster, "default", "run", ["a"])
 
     assert snapshot.pods["a"][0]["status"]["phase"] == "Failed"  # type: ignore[index]
     assert [query.get("resourceVersion") for _what, query in api_server.queries] == ["0", "0", None]
 
 
-def test_a_sweep_without_the_permission_for_pods_says_so(cluster: Cluster, api_server: ApiServer) -> None:
+def test_a_look_without_the_permission_for_pods_says_so(cluster: Cluster, api_server: ApiServer) -> None:
     api_server.faults.append(Fault("GET", "pods", 403, body={"message": "pods is forbidden"}))
     api_server.create(job("a"))
 
-    snapshot = sweep(cluster, "default", "run", ["a"])
+    snapshot = take_snapshot(cluster, "default", "run", ["a"])
 
     assert (list(snapshot.jobs), snapshot.refused) == (["a"], {"pods": "HTTP 403 pods is forbidden"})
 
@@ -348,23 +348,23 @@ def test_jobs_that_may_not_be_listed_are_read_a_few_at_a_time_the_ended_first(
     api_server.played["s29"].release(Play("exit-3", runs=False))
     api_server.faults.append(Fault("LIST", "jobs", 403, body={"message": "jobs is forbidden"}))
 
-    snapshot = sweep(cluster, "default", "run", names)
+    snapshot = take_snapshot(cluster, "default", "run", names)
 
     assert snapshot.refused == {"jobs": "HTTP 403 jobs is forbidden"}
     assert snapshot.read == {"s29", *names[:19]} == set(snapshot.jobs)
     assert snapshot.unknown == frozenset(), "the others run, which their pods show"
     api_server.faults.append(Fault("LIST", "pods", 403))
-    assert sweep(cluster, "default", "run", names).unknown == set(names[20:])
+    assert take_snapshot(cluster, "default", "run", names).unknown == set(names[20:])
 
 
 def test_pages_that_expired_are_listed_again(
     cluster: Cluster, api_server: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.looking.sweep._MANY", 9)
+    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.looking.snapshot._MANY", 9)
     names, api_server.page = ten_jobs(api_server), 4
     api_server.faults.append(Fault("GET", "jobs", 410, times=1, asks=lambda query: "continue" in query))
 
-    assert sorted(sweep(cluster, "default", "run", names).jobs) == names
+    assert sorted(take_snapshot(cluster, "default", "run", names).jobs) == names
     assert api_server.count("LIST jobs") == 5
 
 

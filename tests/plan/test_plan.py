@@ -20,7 +20,7 @@ from dagster_plus_k8s_helpers import (
     k8s_tags,
 )
 from dagster_plus_k8s_helpers.plan import plan
-from dagster_plus_k8s_helpers.plan.merge.launch import Launch
+from dagster_plus_k8s_helpers.plan.merge.rendering import JobRenderer
 
 LIMITS = "spec.template.spec.containers[0].resources.limits"
 PROD = Deployment("full", "prod")
@@ -521,9 +521,9 @@ def test_a_quantity_that_is_none_is_named() -> None:
 
 def test_a_job_is_rendered_once_for_all_steps_with_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered = 0
-    step_job = Launch.step_job
+    step_job = JobRenderer.step_job
 
-    def counted(self: Launch, *arguments: Any) -> Any:
+    def counted(self: JobRenderer, *arguments: Any) -> Any:
         nonlocal rendered
         rendered += 1
         return step_job(self, *arguments)
@@ -534,7 +534,7 @@ def test_a_job_is_rendered_once_for_all_steps_with_the_same_settings(monkeypatch
 
         return asset
 
-    monkeypatch.setattr(Launch, "step_job", counted)
+    monkeypatch.setattr(JobRenderer, "step_job", counted)
     found = plan(dg.Definitions(assets=[one(number) for number in range(50)], executor=k8s_executor()))
 
     assert rendered == 5

@@ -23,7 +23,6 @@ from dagster_plus_k8s_helpers.files.sections.image_texts import is_filled_in_lat
 from dagster_plus_k8s_helpers.files.sections.keys import UNKNOWN_KEY
 from dagster_plus_k8s_helpers.files.sections.placeholders import holds_placeholder
 from dagster_plus_k8s_helpers.findings.finding import MOST_OF_A_RULE, Severity
-from dagster_plus_k8s_helpers.plan.merge.launch import Launch, make_launcher, offline
 from dagster_plus_k8s_helpers.plan.merge.layers import (
     Layer,
     LocationFile,
@@ -32,6 +31,7 @@ from dagster_plus_k8s_helpers.plan.merge.layers import (
     reason,
 )
 from dagster_plus_k8s_helpers.plan.merge.pods import Pod, Template
+from dagster_plus_k8s_helpers.plan.merge.rendering import JobRenderer, make_launcher, offline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -212,10 +212,10 @@ class _Merging:
             launcher = self._launcher(around.agent, of)
         if location is not None:
             sources["location"] = f"the code location {file.name or '<without a name>'!r}"
-        launch = Launch("any job", {}, file, (), launcher, self._no_launcher)
-        layers = [_layer(launch, name, source) for name, source in sources.items()]
+        renderer = JobRenderer("any job", {}, file, (), launcher, self._no_launcher)
+        layers = [_layer(renderer, name, source) for name, source in sources.items()]
         try:
-            return Pod(Template(of, layers, launch.run_job))
+            return Pod(Template(of, layers, renderer.run_job))
         except PlanError as error:
             raise _RefusedError(error, "agent" if location is None else "location") from None
 
@@ -232,9 +232,9 @@ class _Merging:
         return self._launchers[key]
 
 
-def _layer(launch: Launch, name: LayerName, source: str) -> Layer:
+def _layer(renderer: JobRenderer, name: LayerName, source: str) -> Layer:
     try:
-        return Layer(name, source, *launch.said_by(name, None))
+        return Layer(name, source, *renderer.said_by(name, None))
     # As in Template: dagster_k8s raises what it has at hand.
     except Exception as error:  # noqa: BLE001
         raise _RefusedError(PlanError(f"{name} ({source}): {reason(error)}"), name) from None

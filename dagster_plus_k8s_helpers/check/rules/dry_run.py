@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, PodRule, Surroundings
     from dagster_plus_k8s_helpers.cluster.errors import CallError
     from dagster_plus_k8s_helpers.findings.finding import Rule
-    from dagster_plus_k8s_helpers.plan.merge.launch import Manifest
+    from dagster_plus_k8s_helpers.plan.merge.rendering import Manifest
 
 __all__ = ["DRY_RUN_RULES", "not_told_before", "refused_by_cluster"]
 

@@ -25,7 +25,7 @@ class Watched:
     Args:
         job_name: Its name.
         namespace: Where it is.
-        since: When it was created, by the clock of the lookout.
+        since: When it was created, by the clock of the looker.
         interrupted: Whether its step says that it was interrupted: then it matters what took its pod.
         ended: Whether its step has ended, so that it only matters what goes on in its pod.
     """

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dagster_plus_k8s_helpers.cluster.outage import Outage
-    from dagster_plus_k8s_helpers.executor.looking.lookout import Look, Lookout
+    from dagster_plus_k8s_helpers.executor.looking.looker import Look, Looker
     from dagster_plus_k8s_helpers.executor.looking.remains import Watched
 
-__all__ = ["Looks"]
+__all__ = ["LookRounds"]
 
 # An interrupted step has ended: what took its pod is gone from sight soon.
 _INTERRUPTED_INTERVAL = 1.0
 
 
-class Looks:
+class LookRounds:
     """Looks at regular intervals.
 
     Args:
-        lookout: Looks.
+        looker: Takes them.
         outage: Is told of every look.
         interval: Seconds from the end of a look to the next.
         clock: Seconds that only go forward.
@@ -35,12 +35,12 @@ class Looks:
 
     def __init__(
         self,
-        lookout: Lookout,
+        looker: Looker,
         outage: Outage,
         interval: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._lookout, self._outage, self._interval, self._clock = lookout, outage, interval, clock
+        self._looker, self._outage, self._interval, self._clock = looker, outage, interval, clock
         self._looking: Future[Look] | None = None
         self._hasty = False
         self._next = clock() + interval
@@ -93,10 +93,10 @@ class Looks:
         while self._wanted and self._wanted[0] <= now:
             heapq.heappop(self._wanted)
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="step-lookout")
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="step-looker")
         self.began = now
         self._hasty = any(job.interrupted for job in watched)
-        self._looking = self._thread.submit(self._lookout.look, watched, consistent=self._hasty)
+        self._looking = self._thread.submit(self._looker.look, watched, consistent=self._hasty)
 
     def close(self, *, wait: bool) -> None:
         """Look no more."""

@@ -19,8 +19,8 @@ from dagster_plus_k8s_helpers.errors import PlanError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dagster_plus_k8s_helpers.plan.merge.launch import Manifest
     from dagster_plus_k8s_helpers.plan.merge.layers import Layer
+    from dagster_plus_k8s_helpers.plan.merge.rendering import Manifest
 
 __all__ = ["Action", "History", "Origin", "Said", "Stage", "parsed"]
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dagster_plus_k8s_helpers.files.places import PodsOf
-    from dagster_plus_k8s_helpers.plan.merge.launch import Manifest, Sent
     from dagster_plus_k8s_helpers.plan.merge.layers import Layer, LayerName
+    from dagster_plus_k8s_helpers.plan.merge.rendering import Manifest, Sent
 
     Render: TypeAlias = Callable[[Sequence[LayerName]], Sent]
     """The Job from some of the layers."""

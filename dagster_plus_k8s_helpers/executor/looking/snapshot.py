@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.cluster.calls import Cluster
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["Snapshot", "selector_of", "sweep"]
+__all__ = ["Snapshot", "selector_of", "take_snapshot"]
 
 _EXPIRED = 410
-# What a sweep may read by name, so that a thousand Jobs that no list has do not make a thousand calls.
+# What a look may read by name, so that a thousand Jobs that no list has do not make a thousand calls.
 _READ_BY_NAME = 20
 # The API server's cache knows no pages: what it is asked for comes in one body, 10 kB a pod. Above this many
 # steps, pages of a consistent list keep the run worker small; newer releases serve those from the cache too.
@@ -39,7 +39,7 @@ class Snapshot:
         pods: By the name of their Job.
         refused: What the API said when it would not list ``jobs`` or ``pods``.
         read: The Jobs that were read by name.
-        unknown: The Jobs of which nothing can be said before another sweep.
+        unknown: The Jobs of which nothing can be said before another look.
     """
 
     jobs: dict[str, ApiObject] = field(default_factory=dict)
@@ -54,7 +54,7 @@ def selector_of(run_id: str) -> str:
     return f"dagster/run-id={run_id}"
 
 
-def sweep(
+def take_snapshot(
     cluster: Cluster,
     namespace: str,
     run_id: str,
@@ -66,7 +66,7 @@ def sweep(
     """Look at the Jobs and pods of a run.
 
     A cache may lag: when it misses a Job that should be there, or shows no end of a pod whose Job has ended,
-    it is passed by. Jobs that no list has are read by name, a few a sweep: that one is gone must be certain,
+    it is passed by. Jobs that no list has are read by name, a few a look: that one is gone must be certain,
     and who may not list them may still read them.
 
     Args:

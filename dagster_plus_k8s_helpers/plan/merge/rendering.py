@@ -1,6 +1,6 @@
 """The Jobs that a real run launcher and a real step handler send, without a cluster to send them to.
 
-`Launch` holds what both are made from. Any subset of the layers can be left out, which is how the plan
+`JobRenderer` holds what both are made from. Any subset of the layers can be left out, which is how the plan
 learns what each of them does: the code that merges is always that of ``dagster_k8s``.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers._dagster import planning
     from dagster_plus_k8s_helpers.plan.merge.layers import LayerName, LocationFile
 
-__all__ = ["Launch", "Manifest", "Sent", "make_launcher", "offline"]
+__all__ = ["JobRenderer", "Manifest", "Sent", "make_launcher", "offline"]
 
 Manifest: TypeAlias = dict[str, Any]
 """A ``batch/v1`` Job as the API server takes it, in camelCase."""
@@ -42,7 +42,7 @@ class Sent(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Launch:
+class JobRenderer:
     """What a run and its steps are launched from.
 
     Attributes:

@@ -26,7 +26,7 @@ from dagster_plus_k8s_helpers.executor.looking.questions import (
     without_credentials,
 )
 from dagster_plus_k8s_helpers.executor.looking.remains import Remains, Watched, remains
-from dagster_plus_k8s_helpers.executor.looking.sweep import Snapshot, sweep
+from dagster_plus_k8s_helpers.executor.looking.snapshot import Snapshot, take_snapshot
 from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.cluster.calls import Cluster
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["Look", "Lookout", "Nodes", "Observation", "Watched"]
+__all__ = ["Look", "Looker", "Nodes", "Observation", "Watched"]
 
 # How long after its grace period a pod may be seen ending before its node is taken for lost.
 _ENDING_SECONDS = 30.0
@@ -90,7 +90,7 @@ class Look:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-class Lookout:
+class Looker:
     """Looks again and again; used by one thread at a time.
 
     Args:
@@ -132,7 +132,7 @@ class Lookout:
         watched = [job for job in watched if not job.ended]
         self._keep_only({job.job_name for job in watched})
         snapshots = {
-            namespace: self._sweep(namespace, watched, consistent=consistent) for namespace in namespaces
+            namespace: self._snapshot(namespace, watched, consistent=consistent) for namespace in namespaces
         }
         refused = {what: said for snapshot in snapshots.values() for what, said in snapshot.refused.items()}
         watched = [job for job in watched if job.job_name not in snapshots[job.namespace].unknown]
@@ -154,10 +154,10 @@ class Lookout:
         }
         return Look(found, left, self._look_at_nodes(found), refused)
 
-    def _sweep(self, namespace: str, watched: Sequence[Watched], *, consistent: bool) -> Snapshot:
+    def _snapshot(self, namespace: str, watched: Sequence[Watched], *, consistent: bool) -> Snapshot:
         names = [job.job_name for job in watched if job.namespace == namespace]
         names.sort(key=lambda name: self._seen[name].read_at)
-        snapshot = sweep(
+        snapshot = take_snapshot(
             self._cluster, namespace, self._run_id, names, consistent=consistent, most=self._most()
         )
         for name in snapshot.read:

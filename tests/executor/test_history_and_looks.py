@@ -24,7 +24,7 @@ from dagster_plus_k8s_helpers.cluster.calls import Cluster
 from dagster_plus_k8s_helpers.executor.events.history import History
 from dagster_plus_k8s_helpers.executor.events.learned_memory import LearnedMemory
 from dagster_plus_k8s_helpers.executor.looking.disruptions import leaving
-from dagster_plus_k8s_helpers.executor.looking.lookout import Lookout, Nodes, Observation
+from dagster_plus_k8s_helpers.executor.looking.looker import Looker, Nodes, Observation
 from dagster_plus_k8s_helpers.executor.looking.remains import Watched
 from dagster_plus_k8s_helpers.executor.settings import start_timeout_of_step
 from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
@@ -227,9 +227,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def lookout(api_server: ApiServer, clock: Clock) -> Lookout:
+def looker(api_server: ApiServer, clock: Clock) -> Looker:
     cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 5.0)
-    return Lookout(cluster, "run", wants_nodes=True, clock=clock)
+    return Looker(cluster, "run", wants_nodes=True, clock=clock)
 
 
 def created(
@@ -263,71 +263,71 @@ def test_how_a_node_is_on_its_way_out(node: Any, state: str | None) -> None:
     assert leaving(node) == state
 
 
-def seen(lookout: Lookout, name: str = "a") -> Observation:
-    return lookout.look([Watched(name, "default", 0.0)]).observations[name]
+def seen(looker: Looker, name: str = "a") -> Observation:
+    return looker.look([Watched(name, "default", 0.0)]).observations[name]
 
 
 def test_a_pod_that_ends_is_not_over_before_it_has_ended(
-    api_server: ApiServer, lookout: Lookout, clock: Clock
+    api_server: ApiServer, looker: Looker, clock: Clock
 ) -> None:
     play = Play("evicted-api", runs=False)
     created(api_server, play)
     pod = api_server.played["a"]._recorded["pods"][0]  # type: ignore[index]
     pod["status"]["phase"] = "Running"
 
-    assert not seen(lookout).over
+    assert not seen(looker).over
     clock.now = 31
-    last = seen(lookout)
+    last = seen(looker)
     assert last.over
     assert last.diagnosis is not None
     assert last.diagnosis.kind is DiagnosisKind.EVICTION_BY_EVICTION_API
 
 
-def test_a_cause_that_was_seen_outlives_its_pod(api_server: ApiServer, lookout: Lookout) -> None:
+def test_a_cause_that_was_seen_outlives_its_pod(api_server: ApiServer, looker: Looker) -> None:
     created(api_server, Play("tainted-node", runs=False))
-    seen(lookout)
+    seen(looker)
     api_server.played["a"].release(Play("deleted-pod", runs=False))
 
-    last = seen(lookout)
+    last = seen(looker)
 
     assert last.diagnosis is not None
     assert last.diagnosis.kind is DiagnosisKind.DELETION_BY_TAINT_MANAGER
 
 
 def test_a_disruption_is_remembered_from_a_pod_that_is_gone_and_forgotten_when_it_is_taken_back(
-    api_server: ApiServer, lookout: Lookout
+    api_server: ApiServer, looker: Looker
 ) -> None:
     created(api_server, Play("evicted-api", runs=False))
     condition = api_server.played["a"]._recorded["pods"][0]["status"]["conditions"][0]  # type: ignore[index]
-    assert seen(lookout).disruption is not None
+    assert seen(looker).disruption is not None
     condition["status"] = "False"
-    assert seen(lookout).disruption is None
+    assert seen(looker).disruption is None
     condition["status"] = "True"
-    seen(lookout)
+    seen(looker)
     api_server.played["a"].release(Play("deleted-pod", runs=False))
 
-    last = seen(lookout)
+    last = seen(looker)
 
     assert last.disruption is not None
     assert last.disruption.kind is DiagnosisKind.EVICTION_BY_EVICTION_API
 
 
-def test_an_oom_beside_the_steps_container_is_told_apart(api_server: ApiServer, lookout: Lookout) -> None:
+def test_an_oom_beside_the_steps_container_is_told_apart(api_server: ApiServer, looker: Looker) -> None:
     created(api_server, Play("oom-killed", runs=False), containers=("main", "dagster"))
 
-    last = seen(lookout)
+    last = seen(looker)
 
     assert last.diagnosis is not None
     assert last.diagnosis.details["beside"] == "main"
 
 
-def test_a_container_that_is_injected_is_not_the_step(api_server: ApiServer, lookout: Lookout) -> None:
+def test_a_container_that_is_injected_is_not_the_step(api_server: ApiServer, looker: Looker) -> None:
     created(api_server, Play("image-name", runs=False, injected=("istio-proxy",)))
     created(api_server, Play("oom-killed", runs=False, injected=("istio-proxy",)), "b")
     limits = {"resources": {"limits": {"memory": "300Mi"}, "requests": {"memory": "200Mi"}}}
     api_server.played["b"].body["spec"]["template"]["spec"]["containers"][0].update(limits)
 
-    look = lookout.look([Watched(name, "default", 0.0) for name in "ab"])
+    look = looker.look([Watched(name, "default", 0.0) for name in "ab"])
     waits, killed = (look.observations[name] for name in "ab")
 
     assert (waits.started, waits.over) == (False, False)
@@ -339,15 +339,15 @@ def test_a_container_that_is_injected_is_not_the_step(api_server: ApiServer, loo
 
 
 def test_a_signal_beside_a_proxy_may_be_an_eviction_that_says_so_later(
-    api_server: ApiServer, lookout: Lookout, clock: Clock
+    api_server: ApiServer, looker: Looker, clock: Clock
 ) -> None:
     created(api_server, Play("sigterm-143", runs=False, injected=("istio-proxy",)))
     created(api_server, Play("exit-3", runs=False, injected=("istio-proxy",)), "b")
     watched = [Watched(name, "default", 0.0) for name in "ab"]
 
-    assert [lookout.look(watched).observations[name].over for name in "ab"] == [False, True]
+    assert [looker.look(watched).observations[name].over for name in "ab"] == [False, True]
     clock.now = 31
-    assert seen(lookout).over
+    assert seen(looker).over
 
 
 @pytest.mark.parametrize(
@@ -355,14 +355,14 @@ def test_a_signal_beside_a_proxy_may_be_an_eviction_that_says_so_later(
     [(Fault("GET", "events", 403, body={"message": "no"}), {"events": "HTTP 403 no"}), (None, {})],
 )
 def test_events_are_asked_for_only_of_what_is_silent(
-    api_server: ApiServer, lookout: Lookout, clock: Clock, fault: Fault | None, refused: Mapping[str, str]
+    api_server: ApiServer, looker: Looker, clock: Clock, fault: Fault | None, refused: Mapping[str, str]
 ) -> None:
     api_server.faults.extend([fault] if fault else [])
     created(api_server, Play("missing-sa", runs=False))
     created(api_server, Play("running", runs=False), "b")
     clock.now = 10
 
-    look = lookout.look([Watched("a", "default", 0.0), Watched("b", "default", 0.0)])
+    look = looker.look([Watched("a", "default", 0.0), Watched("b", "default", 0.0)])
 
     assert look.refused == refused
     found = look.observations["a"].diagnosis
@@ -371,19 +371,19 @@ def test_events_are_asked_for_only_of_what_is_silent(
 
 
 def test_events_that_cannot_be_read_hold_up_no_look(
-    api_server: ApiServer, lookout: Lookout, clock: Clock
+    api_server: ApiServer, looker: Looker, clock: Clock
 ) -> None:
     created(api_server, Play("missing-sa", runs=False))
     created(api_server, Play("missing-sa", runs=False), "b")
     created(api_server, Play("exit-3", runs=False), "c")
     watched = [Watched(name, "default", 0.0) for name in "abc"]
     clock.now = 10
-    first = lookout.look(watched).observations
+    first = looker.look(watched).observations
     assert first["a"].diagnosis == first["b"].diagnosis is not None
     before = api_server.count("LIST events")
     api_server.faults.append(Fault("GET", "events", 500))
 
-    look = lookout.look(watched)
+    look = looker.look(watched)
 
     assert look.observations["c"].over
     assert look.observations["a"].diagnosis == first["a"].diagnosis, "what was read before still holds"
@@ -391,24 +391,24 @@ def test_events_that_cannot_be_read_hold_up_no_look(
 
 
 def test_a_refusal_is_asked_about_again_after_a_while(
-    api_server: ApiServer, lookout: Lookout, clock: Clock
+    api_server: ApiServer, looker: Looker, clock: Clock
 ) -> None:
     api_server.faults.append(Fault("GET", "events", 403, times=1))
     created(api_server, Play("missing-sa", runs=False))
     watched = [Watched("a", "default", 0.0)]
     clock.now = 10
-    assert lookout.look(watched).refused == {"events": "HTTP 403 injected 403"}
+    assert looker.look(watched).refused == {"events": "HTTP 403 injected 403"}
     clock.now = 309
-    assert lookout.look(watched).observations["a"].diagnosis is None
+    assert looker.look(watched).observations["a"].diagnosis is None
 
     clock.now = 311
-    look = lookout.look(watched)
+    look = looker.look(watched)
 
     assert (look.refused, look.observations["a"].diagnosis is not None) == ({}, True)
 
 
 def test_a_log_that_does_not_come_holds_up_no_look_and_is_not_asked_for_again(
-    api_server: ApiServer, lookout: Lookout, monkeypatch: pytest.MonkeyPatch
+    api_server: ApiServer, looker: Looker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dagster_plus_k8s_helpers.executor.looking.questions._LOGS_SECONDS", 0.05)
     fault = Fault("GET", "pods", 0, hangs=True, times=1, asks=lambda query: "container" in query)
@@ -419,7 +419,7 @@ def test_a_log_that_does_not_come_holds_up_no_look_and_is_not_asked_for_again(
     watched = [Watched(name, "default", 0.0) for name in names]
 
     for _ in range(2):
-        found = lookout.look(watched).observations
+        found = looker.look(watched).observations
 
     assert all(seen.over for seen in found.values())
     assert "" in {seen.log for seen in found.values()}
@@ -427,12 +427,12 @@ def test_a_log_that_does_not_come_holds_up_no_look_and_is_not_asked_for_again(
     assert api_server.count("GET pods") == 3
 
 
-def test_a_containers_message_is_masked_as_its_log_is(api_server: ApiServer, lookout: Lookout) -> None:
+def test_a_containers_message_is_masked_as_its_log_is(api_server: ApiServer, looker: Looker) -> None:
     created(api_server, Play("exit-3", runs=False))
     pod = api_server.played["a"]._recorded["pods"][0]  # type: ignore[index]
     pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"] = "API_TOKEN=abcdef\nboom"
 
-    found = seen(lookout).diagnosis
+    found = seen(looker).diagnosis
 
     assert found is not None
     assert found.summary == "The container 'dagster' ended with exit code 3: API_TOKEN=********\nboom."
@@ -442,15 +442,15 @@ def test_no_log_is_read_when_none_is_wanted(api_server: ApiServer) -> None:
     cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 5.0)
     created(api_server, Play("exit-3", runs=False))
 
-    assert seen(Lookout(cluster, "run", log_lines=0)).over
+    assert seen(Looker(cluster, "run", log_lines=0)).over
     assert api_server.count("GET pods") == 0
 
 
-def test_a_log_that_may_not_be_read_hides_no_failure(api_server: ApiServer, lookout: Lookout) -> None:
+def test_a_log_that_may_not_be_read_hides_no_failure(api_server: ApiServer, looker: Looker) -> None:
     created(api_server, Play("exit-3", runs=False))
     api_server.faults.append(Fault("GET", "pods", 403, asks=lambda query: "container" in query))
 
-    look = lookout.look([Watched("a", "default", 0.0)])
+    look = looker.look([Watched("a", "default", 0.0)])
 
     assert look.observations["a"].over
     assert "logs" in look.refused
@@ -462,7 +462,7 @@ def node(memory: str, spec: Any = None, conditions: Any = ()) -> dict[str, Any]:
 
 
 def test_the_nodes_are_asked_for_once_a_minute_and_only_when_they_matter(
-    api_server: ApiServer, lookout: Lookout, clock: Clock
+    api_server: ApiServer, looker: Looker, clock: Clock
 ) -> None:
     for memory in ("8Gi", "32Gi", "lots"):
         api_server.nodes.append(node(memory))
@@ -470,33 +470,33 @@ def test_the_nodes_are_asked_for_once_a_minute_and_only_when_they_matter(
     api_server.nodes.append(node("64Gi", spec={"taints": [{"key": "node-role.kubernetes.io/control-plane"}]}))
     api_server.nodes.append(node("64Gi", conditions=[{"type": "Ready", "status": "Unknown"}]))
     created(api_server, Play("running", runs=False), "b")
-    assert lookout.look([Watched("b", "default", 0.0)]).nodes == Nodes()
+    assert looker.look([Watched("b", "default", 0.0)]).nodes == Nodes()
     created(api_server, Play("oom-killed", runs=False))
 
     for _ in range(2):
-        nodes = lookout.look([Watched("a", "default", 0.0)]).nodes
+        nodes = looker.look([Watched("a", "default", 0.0)]).nodes
 
     assert nodes == Nodes("32Gi", frozenset({"memory", "cpu"}), known=True)
     assert api_server.count("LIST nodes") == 1
     api_server.nodes.append(node("128Gi"))
     clock.now = 61
-    assert lookout.look([Watched("a", "default", 0.0)]).nodes.largest_memory == "128Gi"
+    assert looker.look([Watched("a", "default", 0.0)]).nodes.largest_memory == "128Gi"
 
 
-def test_nodes_that_may_not_be_listed_are_not_known(api_server: ApiServer, lookout: Lookout) -> None:
+def test_nodes_that_may_not_be_listed_are_not_known(api_server: ApiServer, looker: Looker) -> None:
     api_server.faults.append(Fault("GET", "nodes", 403))
     created(api_server, Play("oom-killed", runs=False))
 
-    assert lookout.look([Watched("a", "default", 0.0)]).nodes == Nodes()
+    assert looker.look([Watched("a", "default", 0.0)]).nodes == Nodes()
 
 
-def test_a_job_that_lists_do_not_have_is_asked_for_by_name(api_server: ApiServer, lookout: Lookout) -> None:
+def test_a_job_that_lists_do_not_have_is_asked_for_by_name(api_server: ApiServer, looker: Looker) -> None:
     created(api_server, Play("running", runs=False))
     del api_server.played["a"].body["metadata"]["labels"]["dagster/run-id"]
 
-    assert seen(lookout).diagnosis is None
+    assert seen(looker).diagnosis is None
     api_server.delete("a")
-    found = seen(lookout).diagnosis
+    found = seen(looker).diagnosis
     assert found is not None
     assert found.kind is DiagnosisKind.JOB_DELETED
 
