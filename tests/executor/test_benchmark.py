@@ -8,7 +8,7 @@ from benchmarks.bench_executor import launches, stand_in, swept
 
 
 @pytest.mark.parametrize("whose", ["stock", "ours"])
-def test_a_sweep_is_measured(whose: str) -> None:
+def test_a_look_is_measured(whose: str) -> None:
     with stand_in(3) as server:
         found = swept(whose, server, 3)
 

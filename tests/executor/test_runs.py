@@ -147,14 +147,14 @@ def test_fault_4_an_outage_of_the_api_loses_no_step(run: StepRun, executor: Any)
 
 
 @pytest.mark.parametrize("executor", ["stock", OURS], ids=["stock", "ours"])
-def test_fault_5_a_sweep_costs_two_calls_whatever_the_number_of_steps(run: StepRun, executor: Any) -> None:
+def test_fault_5_a_look_costs_two_calls_whatever_the_number_of_steps(run: StepRun, executor: Any) -> None:
     steps = [f"s{number}" for number in range(12)]
     for step in steps:
         run.server.play(step, Play("running", runs=False))
     run.start({step: {} for step in steps}, executor)
     eventually(lambda: len(run.server.played) == len(steps), "all launched")
     asked = "GET jobs" if executor == "stock" else "LIST jobs"
-    eventually(lambda: run.server.count(asked), "the first sweep")
+    eventually(lambda: run.server.count(asked), "the first look")
     before = run.server.calls.copy()
     eventually(
         lambda: run.server.count(asked) >= before[asked] + (36 if executor == "stock" else 3), "three more"
@@ -167,7 +167,7 @@ def test_fault_5_a_sweep_costs_two_calls_whatever_the_number_of_steps(run: StepR
     if executor == "stock":
         assert calls["GET jobs"] >= 36
     else:
-        # However many sweeps there were meanwhile: two calls each, and one sweep may be half done.
+        # However many looks there were meanwhile: two calls each, and one look may be half done.
         assert set(calls) == {"LIST jobs", "LIST pods"}
         assert abs(calls["LIST jobs"] - calls["LIST pods"]) <= 1
 
