@@ -1,7 +1,9 @@
-"""How much memory an attempt of a step gets: the ladder after an OOM, and the Job it is written into."""
+"""A size is decided at launch by a pure function of what is known of the step: facts and usage in, a config out."""
 
 OPEN = (
     "job_memory",
+    "facts",
     "memory_ladder",
+    "usage",
 )
 """The modules of it that other rooms may use."""
