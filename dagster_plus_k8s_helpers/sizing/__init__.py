@@ -1,4 +1,4 @@
-"""A size is decided at launch by a pure function of what is known of the step: facts and usage in, a config out."""
+"""A size is decided at launch by a pure function of what is known of a step: facts in, a config out."""
 
 OPEN = (
     "job_memory",
