@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,13 +88,13 @@ class Usage:
         job = metadata.get(USAGE_OF)
         if not isinstance(job, str):
             return None
-        known = {name: metadata[name] for name in _TYPES if name in metadata}
+        known: dict[str, Any] = {name: metadata[name] for name in _TYPES if name in metadata}
         if not all(_is_a(value, _TYPES[name]) for name, value in known.items()):
             return None
-        return cls(job=job, **{name: _TYPES[name](value) for name, value in known.items()})  # type: ignore[arg-type]
+        return cls(job=job, **{name: _TYPES[name](value) for name, value in known.items()})
 
 
-_TYPES: dict[str, type[str | int | float | bool]] = {
+_TYPES: dict[str, type] = {
     "attempt": int,
     "partition": str,
     "oom_killed": bool,
@@ -125,5 +125,6 @@ _TYPES: dict[str, type[str | int | float | bool]] = {
 def _is_a(value: object, kind: type) -> bool:
     if kind in {bool, str}:
         return isinstance(value, kind)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value >= 0 and (kind is float or value == int(value))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and value >= 0 and (kind is float or value == int(value))
