@@ -44,6 +44,7 @@ __all__ = [
     "maps_config",
     "nodes_of_assets",
     "plain_run_config",
+    "reason",
     "reasons",
     "run_config_of",
     "steps_of",
@@ -290,3 +291,11 @@ def reasons(refused: Any) -> str:
     if said or not isinstance(behind, Exception) or isinstance(behind, dg.DagsterError):
         return said or " ".join(str(behind).split())
     return f"{type(behind).__name__}: {' '.join(str(behind).split())}"
+
+
+def reason(error: BaseException) -> str:
+    """What an error of Dagster says, in one line and without a traceback."""
+    nested = getattr(error, "errors", None)
+    if nested:
+        return reasons(error)
+    return " ".join(str(error).split()) or type(error).__name__

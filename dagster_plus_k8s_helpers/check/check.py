@@ -41,8 +41,8 @@ from dagster_plus_k8s_helpers.check.subjects.waivers import (
 )
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.findings.finding import Finding, Where
+from dagster_plus_k8s_helpers.plan.merge.from_files import as_mapping
 from dagster_plus_k8s_helpers.plan.merge.jobs import job_of, loaded
-from dagster_plus_k8s_helpers.plan.merge.layers import as_mapping
 from dagster_plus_k8s_helpers.plan.merge.triggers import launches_of
 from dagster_plus_k8s_helpers.plan.resolve import steps_of_job
 
@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import JobRule, TagRule
     from dagster_plus_k8s_helpers.cluster.objects import ClusterObjects
     from dagster_plus_k8s_helpers.deployment import Deployment
+    from dagster_plus_k8s_helpers.plan.merge.from_files import Settings
     from dagster_plus_k8s_helpers.plan.merge.jobs import DefinitionsOrLoader
-    from dagster_plus_k8s_helpers.plan.merge.layers import Settings
 
 __all__ = ["check", "check_beside"]
 

@@ -23,6 +23,7 @@ OPEN = (
     "merge.fields",
     "merge.jobs",
     "merge.rendering",
+    "merge.from_files",
     "merge.layers",
     "merge.origins",
     "merge.pods",

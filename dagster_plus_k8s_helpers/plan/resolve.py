@@ -6,24 +6,22 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster import planning
+from dagster_plus_k8s_helpers._dagster.planning import reason
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.deployment import Deployment
 from dagster_plus_k8s_helpers.errors import K8sConfigError, PlanError
 from dagster_plus_k8s_helpers.plan.merge import unknown
 from dagster_plus_k8s_helpers.plan.merge.executor_keys import settings_problem
-from dagster_plus_k8s_helpers.plan.merge.jobs import executor_config, job_of, loaded, tags_of
-from dagster_plus_k8s_helpers.plan.merge.ladders import last_memory
-from dagster_plus_k8s_helpers.plan.merge.layers import (
-    RUN_LAYERS,
-    STEP_LAYERS,
-    Layer,
+from dagster_plus_k8s_helpers.plan.merge.from_files import (
     LocationFile,
     launcher_config,
     location_of,
-    reason,
     variables,
     variables_of,
 )
+from dagster_plus_k8s_helpers.plan.merge.jobs import executor_config, job_of, loaded, tags_of
+from dagster_plus_k8s_helpers.plan.merge.ladders import last_memory
+from dagster_plus_k8s_helpers.plan.merge.layers import RUN_LAYERS, STEP_LAYERS, Layer
 from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod, Template
 from dagster_plus_k8s_helpers.plan.merge.rendering import JobRenderer, make_launcher, offline
 from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn, StepPlan, Steps
@@ -34,8 +32,9 @@ if TYPE_CHECKING:
     import dagster as dg
     from dagster_k8s.executor import K8sStepHandler
 
+    from dagster_plus_k8s_helpers.plan.merge.from_files import Settings
     from dagster_plus_k8s_helpers.plan.merge.jobs import DefinitionsOrLoader
-    from dagster_plus_k8s_helpers.plan.merge.layers import LayerName, Settings
+    from dagster_plus_k8s_helpers.plan.merge.layers import LayerName
     from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory, MemoryLadder
 
 __all__ = ["plan", "plan_of_job", "steps_of_job"]

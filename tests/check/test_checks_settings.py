@@ -11,7 +11,7 @@ from dagster_plus_k8s_helpers.check.files.settings import FromFile
 from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
 from dagster_plus_k8s_helpers.files.values.agent_values import AgentValues
 from dagster_plus_k8s_helpers.plan import check, plan
-from dagster_plus_k8s_helpers.plan.merge.layers import launcher_config
+from dagster_plus_k8s_helpers.plan.merge.from_files import launcher_config
 
 if TYPE_CHECKING:
     from pathlib import Path

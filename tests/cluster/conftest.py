@@ -21,7 +21,7 @@ from kubernetes.config import new_client_from_config
 from scenarios import pod, success
 from step_runs import StepRun
 
-from dagster_plus_k8s_helpers.plan.merge.layers import launcher_config
+from dagster_plus_k8s_helpers.plan.merge.from_files import launcher_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

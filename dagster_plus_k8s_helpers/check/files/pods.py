@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers._dagster.planning import reason
 from dagster_plus_k8s_helpers.check.catalogue.definitions import CANNOT_PLAN, TOO_LONG
 from dagster_plus_k8s_helpers.check.files.hits import home_of, of_any_location, with_places
 from dagster_plus_k8s_helpers.check.rules.allowed import refused_of_location
@@ -23,13 +24,8 @@ from dagster_plus_k8s_helpers.files.sections.image_texts import is_filled_in_lat
 from dagster_plus_k8s_helpers.files.sections.keys import UNKNOWN_KEY
 from dagster_plus_k8s_helpers.files.sections.placeholders import holds_placeholder
 from dagster_plus_k8s_helpers.findings.finding import MOST_OF_A_RULE, Severity
-from dagster_plus_k8s_helpers.plan.merge.layers import (
-    Layer,
-    LocationFile,
-    launcher_config,
-    location_of,
-    reason,
-)
+from dagster_plus_k8s_helpers.plan.merge.from_files import LocationFile, launcher_config, location_of
+from dagster_plus_k8s_helpers.plan.merge.layers import Layer
 from dagster_plus_k8s_helpers.plan.merge.pods import Pod, Template
 from dagster_plus_k8s_helpers.plan.merge.rendering import JobRenderer, make_launcher, offline
 

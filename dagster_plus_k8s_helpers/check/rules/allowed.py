@@ -19,7 +19,7 @@ from dagster_plus_k8s_helpers.check.catalogue.definitions import (
 from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OF_SERVER, Hit, shown
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.files.places import GENERAL, Element, Field
-from dagster_plus_k8s_helpers.plan.merge.layers import launcher_config, location_of
+from dagster_plus_k8s_helpers.plan.merge.from_files import launcher_config, location_of
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:

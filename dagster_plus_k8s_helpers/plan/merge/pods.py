@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from dagster_plus_k8s_helpers._dagster.planning import reason
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.files.places import Element, Field
 from dagster_plus_k8s_helpers.plan.merge import unknown
-from dagster_plus_k8s_helpers.plan.merge.layers import reason
 from dagster_plus_k8s_helpers.plan.merge.origins import History, Origin, Stage, parsed
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from kubernetes.client import V1Job
 
     from dagster_plus_k8s_helpers._dagster import planning
-    from dagster_plus_k8s_helpers.plan.merge.layers import LayerName, LocationFile
+    from dagster_plus_k8s_helpers.plan.merge.from_files import LocationFile
+    from dagster_plus_k8s_helpers.plan.merge.layers import LayerName
 
 __all__ = ["JobRenderer", "Manifest", "Sent", "make_launcher", "offline"]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from dagster_plus_k8s_helpers.deployment import Deployment
-    from dagster_plus_k8s_helpers.plan.merge.layers import Settings
+    from dagster_plus_k8s_helpers.plan.merge.from_files import Settings
     from dagster_plus_k8s_helpers.plan.merge.pods import Template
     from dagster_plus_k8s_helpers.plan.run_plan import StepPlan
 
