@@ -1,0 +1,36 @@
+# The public names, a line each: type checkers read this file, and so does lazy_loader.
+
+from .aws import AwsSecrets as AwsSecrets
+from .chained import ChainedSecrets as ChainedSecrets
+from .env import EnvSecrets as EnvSecrets
+from .errors import SecretAccessDenied as SecretAccessDenied
+from .errors import SecretDeleted as SecretDeleted
+from .errors import SecretFieldNotFound as SecretFieldNotFound
+from .errors import SecretKmsDenied as SecretKmsDenied
+from .errors import SecretLeaseEnded as SecretLeaseEnded
+from .errors import SecretNotFound as SecretNotFound
+from .errors import SecretRefError as SecretRefError
+from .errors import SecretsAuthError as SecretsAuthError
+from .errors import SecretsBackendSealed as SecretsBackendSealed
+from .errors import SecretsBackendUnavailable as SecretsBackendUnavailable
+from .errors import SecretsConfigError as SecretsConfigError
+from .errors import SecretsError as SecretsError
+from .errors import SecretsThrottled as SecretsThrottled
+from .errors import SecretValueError as SecretValueError
+from .errors import SecretWrongRegion as SecretWrongRegion
+from .files import FileSecrets as FileSecrets
+from .redact import mask_secrets as mask_secrets
+from .redact import redact_secrets as redact_secrets
+from .ref import SecretRef as SecretRef
+from .resource import SecretsResource as SecretsResource
+from .value import SecretValue as SecretValue
+from .vault import VaultAppRoleAuth as VaultAppRoleAuth
+from .vault import VaultAuth as VaultAuth
+from .vault import VaultAwsIamAuth as VaultAwsIamAuth
+from .vault import VaultCertAuth as VaultCertAuth
+from .vault import VaultJwtAuth as VaultJwtAuth
+from .vault import VaultKubernetesAuth as VaultKubernetesAuth
+from .vault import VaultLease as VaultLease
+from .vault import VaultSecrets as VaultSecrets
+from .vault import VaultTokenAuth as VaultTokenAuth
+from .vault import VaultUserpassAuth as VaultUserpassAuth
