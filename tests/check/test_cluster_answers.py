@@ -53,7 +53,7 @@ def test_a_good_status_alone_approves_no_dry_run_and_is_no_log(name: str, api_se
     written, reason = NO_ANSWERS[name]
     api_server.faults.append(Fault("POST", "jobs", writes=written))
     client = new_client_from_config(str(api_server.kubeconfig))
-    cluster = Cluster(client, 5.0)
+    cluster = Cluster(client, 30.0)
 
     with pytest.raises(PlanError, match=reason):
         ClusterObjects(client, dry_run=True).refusal("jobs", "default", {"metadata": {}})

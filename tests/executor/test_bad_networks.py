@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from api_server import ApiServer
     from step_runs import StepRun
 
-SETTINGS = {"call_timeout": 1.0, "health_check_interval": 0.1, "owner_references": False}
+# A call that is answered in the end must not be late for a busy machine; one that never is costs its timeout.
+SETTINGS = {"call_timeout": 30.0, "health_check_interval": 0.1, "owner_references": False}
+HASTY = {**SETTINGS, "call_timeout": 1.0}
+LATE = "no answer within 1 s"
+WITHOUT_END = [name for name, (_written, reason) in BROKEN.items() if "within 1 s" in reason]
 EMPTY_LIST = {"kind": "JobList", "metadata": {}, "items": []}
 
 
@@ -46,16 +50,43 @@ def outages(run: StepRun) -> list[str]:
     return [said.partition(": ")[2].partition(". Steps that")[0] for said in run.said("cannot be reached: ")]
 
 
+def told_of_a_look_at(run: StepRun, name: str) -> list[str]:
+    """What is told while looks get this, which then heals."""
+    before = len(outages(run))
+    run.server.faults.append(Fault("GET", "jobs", writes=BROKEN[name][0]))
+    eventually(lambda: len(outages(run)) > before, name)
+    run.server.faults.clear()
+    eventually(lambda: len(run.said("answers again")) == len(outages(run)), f"the end of {name}")
+    return outages(run)[before:]
+
+
 def test_whatever_a_look_gets_is_told_and_heals(run: StepRun) -> None:
     run.start({"a": {"does": "hold"}}, SETTINGS)
     eventually(lambda: run.began("a").exists(), "a begins")
 
-    for number, (name, (written, reason)) in enumerate(BROKEN.items()):
-        run.server.faults.append(Fault("GET", "jobs", writes=written))
-        eventually(lambda n=number: len(outages(run)) > n, name)
-        assert outages(run)[-1] == reason, name
-        run.server.faults.clear()
-        eventually(lambda n=number: len(run.said("answers again")) > n, f"the end of {name}")
+    for name, (_written, reason) in BROKEN.items():
+        if name not in WITHOUT_END:
+            assert told_of_a_look_at(run, name) == [reason], name
+    run.go("a")
+
+    assert run.finish(), run.messages()
+    assert ends(run, "a") == ["STEP_SUCCESS"]
+    assert run.server.deleted == []
+    eventually(lambda: not threads_of_calls(), "no call is left behind")
+
+
+def test_a_look_whose_answer_never_ends_is_cut_off_and_heals(run: StepRun) -> None:
+    run.start({"a": {"does": "hold"}}, HASTY)
+    eventually(lambda: run.began("a").exists(), "a begins")
+
+    for name in WITHOUT_END:
+        reason, told = BROKEN[name][1], set()
+        # A busy machine may not even begin an answer in this second, or be late with a good one.
+        for _try in range(5):
+            told.update(told_of_a_look_at(run, name))
+            if reason in told:
+                break
+        assert {reason} <= told <= {reason, LATE}, name
     run.go("a")
 
     assert run.finish(), run.messages()
@@ -81,12 +112,12 @@ def test_whatever_a_look_gets_is_told_and_heals(run: StepRun) -> None:
 def test_whatever_a_launch_gets_is_told_and_the_step_runs_once(run: StepRun, name: str) -> None:
     written, reason = BROKEN[name]
     run.server.faults.append(Fault("POST", "jobs", writes=written))
-    run.start({"a": {}}, SETTINGS)
+    run.start({"a": {}}, {**SETTINGS, "call_timeout": 3.0} if name in WITHOUT_END else SETTINGS)
     eventually(lambda: outages(run), name)
     run.server.faults.clear()
 
     assert run.finish(), run.messages()
-    assert outages(run) == [reason]
+    assert outages(run) == [reason.replace("within 1 s", "within 3 s")]
     assert ends(run, "a") == ["STEP_SUCCESS"]
     assert len(run.server.created) == 1
     assert run.server.deleted == []
@@ -95,11 +126,11 @@ def test_whatever_a_launch_gets_is_told_and_the_step_runs_once(run: StepRun, nam
 def test_a_launch_that_dribbles_for_longer_than_is_tolerated_fails_its_step(run: StepRun) -> None:
     run.server.faults.append(Fault("POST", "jobs", writes=BROKEN["a body that dribbles"][0]))
 
-    assert not run.start({"a": {}}, {**SETTINGS, "api_outage_tolerance": 1.0}).finish()
+    assert not run.start({"a": {}}, {**SETTINGS, "call_timeout": 3.0, "api_outage_tolerance": 1.0}).finish()
 
     assert run.messages("STEP_FAILURE") == [
         'Step "a" failed: ApiUnreachable: The Job could not be created for 1 s: the answer has not ended within '
-        "1 s. Raise api_outage_tolerance if the API server can be away for longer."
+        "3 s. Raise api_outage_tolerance if the API server can be away for longer."
     ]
 
 
@@ -130,8 +161,7 @@ def growing() -> BrokenAnswer:
     ids=["a circle", "empty pages", "objects of nobody"],
 )
 def test_pages_without_end_are_left(run: StepRun, pages: BrokenAnswer, calls: int, objects: int) -> None:
-    # Pages of thousands take a busy machine longer than a second to write.
-    run.start({"a": {"does": "hold"}}, {**SETTINGS, "call_timeout": 30.0})
+    run.start({"a": {"does": "hold"}}, SETTINGS)
     eventually(lambda: run.began("a").exists(), "a begins")
     run.server.faults += [
         Fault(
@@ -192,7 +222,7 @@ def test_a_404_of_a_proxy_is_no_job_that_is_gone(run: StepRun, written: BrokenAn
 
 
 def test_a_pause_of_days_is_one_of_a_minute(api_server: ApiServer) -> None:
-    cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 5.0)
+    cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 30.0)
     for written in ("1e9", "inf", "nan", "Wed, 21 Oct 2065 07:28:00 GMT"):
         api_server.faults = [
             Fault("GET", "jobs", writes=html("429 Too Many Requests", f"Retry-After: {written}"))
@@ -253,8 +283,9 @@ def test_what_was_given_up_is_not_sent_later(
     hold: Callable[[threading.Event, Cluster, pytest.MonkeyPatch], None],
 ) -> None:
     """Or a Job comes into being that a cancel has just found absent."""
-    cluster, go_on = Cluster(new_client_from_config(str(api_server.kubeconfig)), 0.5), threading.Event()
-    queue, deletions = LaunchQueue(cluster, Outage(), RateLimit(50, 100), 600), Deletions(cluster)
+    cluster, go_on = Cluster(new_client_from_config(str(api_server.kubeconfig)), 30.0), threading.Event()
+    queue = LaunchQueue(cluster.hastier(0.5), Outage(), RateLimit(50, 100), 600)
+    deletions = Deletions(cluster)
     hold(go_on, cluster, monkeypatch)
     queue.submit(Launch("a", "default", "a", lambda: {"metadata": {"name": "a", "labels": {}}}))
     eventually(threads_of_calls, "it is on its way")
@@ -294,7 +325,7 @@ def test_a_token_that_is_no_text_for_http_is_not_shown(api_server: ApiServer) ->
     client.configuration.api_key["authorization"] = "Bearer s3cr3t\nx"
 
     with pytest.raises(CallError) as error:
-        Cluster(client, 5.0).read_job("default", "a")
+        Cluster(client, 30.0).read_job("default", "a")
 
     assert "s3cr3t" not in str(error.value)
     assert error.value.is_passing

@@ -228,7 +228,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def looker(api_server: ApiServer, clock: Clock) -> Looker:
-    cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 5.0)
+    cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 30.0)
     return Looker(cluster, "run", wants_nodes=True, clock=clock)
 
 
@@ -439,7 +439,7 @@ def test_a_containers_message_is_masked_as_its_log_is(api_server: ApiServer, loo
 
 
 def test_no_log_is_read_when_none_is_wanted(api_server: ApiServer) -> None:
-    cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 5.0)
+    cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 30.0)
     created(api_server, Play("exit-3", runs=False))
 
     assert seen(Looker(cluster, "run", log_lines=0)).over

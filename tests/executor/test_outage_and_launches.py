@@ -165,7 +165,7 @@ def launch(name: str, priority: int = 0, run: str = "run") -> Launch:
 
 @pytest.fixture
 def cluster(api_server: ApiServer) -> Cluster:
-    return Cluster(new_client_from_config(str(api_server.kubeconfig)), 5.0)
+    return Cluster(new_client_from_config(str(api_server.kubeconfig)), 30.0)
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def test_credentials_that_are_refused_are_told_as_such(run: StepRun) -> None:
 
 
 def test_an_api_that_takes_calls_and_answers_none_loses_no_step(run: StepRun) -> None:
-    run.start({"a": {"does": "hold"}, "b": {"after": ["a"]}}, {"call_timeout": 0.5})
+    run.start({"a": {"does": "hold"}, "b": {"after": ["a"]}}, {"call_timeout": 3.0})
     eventually(lambda: run.began("a").exists(), "a begins")
     hanging = [Fault(verb, what, 0, hangs=True) for verb in ("GET", "POST") for what in ("jobs", "pods")]
     run.server.faults.extend(hanging)

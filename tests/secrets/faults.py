@@ -62,15 +62,15 @@ class FaultyProxy:
             fault = self._fault()
             if fault == "refuse":
                 return
-            client.settimeout(20)
+            client.settimeout(60)
             request = _message(client)
             if not request:
                 return
             if fault == "silence":
-                self._closing.wait(20)
+                self._closing.wait(60)
                 return
-            with socket.create_connection(self._target, 5) as upstream:
-                upstream.settimeout(20)
+            with socket.create_connection(self._target, 60) as upstream:
+                upstream.settimeout(60)
                 upstream.sendall(_one_shot(request))
                 answer = b"".join(iter(lambda: upstream.recv(65536), b""))
             self._reply(client, answer, fault)

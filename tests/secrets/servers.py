@@ -31,7 +31,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -51,7 +51,7 @@ class OpenBao:
 
     def call(self, method: str, path: str, body: object = None, *, namespace: str = "") -> dict[str, Any]:
         headers = {"X-Vault-Token": self.token, "X-Vault-Namespace": namespace}
-        response = self._http.request(method, f"{self.url}/v1/{path}", json=body, headers=headers, timeout=10)
+        response = self._http.request(method, f"{self.url}/v1/{path}", json=body, headers=headers, timeout=60)
         assert response.ok, (path, response.status_code, response.text)
         return response.json() if response.content else {}
 
@@ -68,7 +68,7 @@ class OpenBao:
         )
         headers = {"X-Vault-Token": self.token, "X-Vault-Namespace": namespace}
         config = f"{self.url}/v1/{path}/config"
-        wait_until(lambda: self._http.get(config, headers=headers, timeout=10).ok, f"{path} is not ready")
+        wait_until(lambda: self._http.get(config, headers=headers, timeout=60).ok, f"{path} is not ready")
 
     def policy(self, name: str, text: str) -> None:
         self.call("PUT", f"sys/policies/acl/{name}", {"policy": text})
@@ -79,7 +79,7 @@ class OpenBao:
 
     def status(self) -> int:
         try:
-            return requests.get(f"{self.url}/v1/sys/health", timeout=1).status_code
+            return requests.get(f"{self.url}/v1/sys/health", timeout=5).status_code
         except requests.RequestException:
             return 0
 
@@ -124,7 +124,7 @@ class SealableOpenBao(OpenBao):
         self._running: Any = None
         self.start()
         answer = requests.put(
-            f"{self.url}/v1/sys/init", json={"secret_shares": 1, "secret_threshold": 1}, timeout=10
+            f"{self.url}/v1/sys/init", json={"secret_shares": 1, "secret_threshold": 1}, timeout=60
         ).json()
         self.token, self._key = answer["root_token"], answer["keys"][0]
         self.unseal()
@@ -141,7 +141,7 @@ class SealableOpenBao(OpenBao):
         self.call("PUT", "sys/seal")
 
     def unseal(self) -> None:
-        requests.put(f"{self.url}/v1/sys/unseal", json={"key": self._key}, timeout=10)
+        requests.put(f"{self.url}/v1/sys/unseal", json={"key": self._key}, timeout=60)
         wait_until(lambda: self.status() == 200, "OpenBao did not unseal")
 
 
@@ -155,7 +155,7 @@ def _process(*arguments: str, folder: Path) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         log.close()
 
 

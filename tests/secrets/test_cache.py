@@ -59,7 +59,7 @@ class Backend:
         self.calls.append(list(refs))
         number = len(self.calls)
         self.entered.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         if self.trouble is not None:
             raise self.trouble
         return {ref: FetchedSecret("test", whole=SecretValue(f"call {number}")) for ref in refs}
@@ -147,12 +147,12 @@ def test_sixty_four_threads_make_one_call(backend: Backend) -> None:
     start = threading.Barrier(65)
 
     def ask() -> str:
-        start.wait(10)
+        start.wait(60)
         return read(cache)
 
     with ThreadPoolExecutor(64) as pool:
         answers = [pool.submit(ask) for _ in range(64)]
-        start.wait(10)
+        start.wait(60)
         backend.gate.set()
 
     assert {answer.result() for answer in answers} == {"call 1"}
@@ -165,7 +165,7 @@ def test_an_error_reaches_every_waiting_thread_and_is_not_kept(backend: Backend)
     backend.gate.clear()
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(read, cache) for _ in range(8)]
-        assert backend.entered.wait(10)
+        assert backend.entered.wait(60)
         backend.gate.set()
     assert {type(answer.exception()) for answer in answers} == {SecretNotFound}
 
@@ -180,13 +180,13 @@ def test_a_read_that_was_killed_is_done_again_by_those_who_waited(backend: Backe
     def killed_once(_: Sequence[SecretRef]) -> Answers:
         cache._fetch = backend.fetch
         backend.entered.set()
-        assert backend.gate.wait(10)
+        assert backend.gate.wait(60)
         raise KeyboardInterrupt
 
     cache._fetch = killed_once
     with ThreadPoolExecutor(2) as pool:
         killed = pool.submit(read, cache)
-        assert backend.entered.wait(10)
+        assert backend.entered.wait(60)
         waiting = pool.submit(read, cache)
         backend.gate.set()
 
@@ -200,7 +200,7 @@ def test_what_was_invalidated_while_it_was_read_is_not_kept(backend: Backend) ->
     backend.gate.clear()
     with ThreadPoolExecutor(1) as pool:
         old = pool.submit(read, cache)
-        assert backend.entered.wait(10)
+        assert backend.entered.wait(60)
         cache.invalidate(A)
         backend.gate.set()
         assert old.result() == "call 1"
@@ -274,7 +274,14 @@ def counted(bao: OpenBao) -> Iterator[FaultyProxy]:
 
 
 def vault(url: str, token: str, **settings: float) -> VaultSecrets:
-    return VaultSecrets(url=url, auth=VaultTokenAuth(token=token), kv_version=2, timeout=10.0, **settings)
+    return VaultSecrets(
+        url=url,
+        auth=VaultTokenAuth(token=token),
+        kv_version=2,
+        timeout=60.0,
+        attempt_timeout=30.0,
+        **settings,
+    )
 
 
 def test_instances_with_equal_settings_share_and_others_do_not(bao: OpenBao, counted: FaultyProxy) -> None:
@@ -299,7 +306,7 @@ def test_sixty_four_cold_threads_make_one_read(bao: OpenBao, counted: FaultyProx
     start = threading.Barrier(64)
 
     def ask(_: int) -> str:
-        start.wait(10)
+        start.wait(60)
         return secrets.get("cached#password").reveal()
 
     with ThreadPoolExecutor(64) as pool:
@@ -357,7 +364,7 @@ def test_a_forked_child_starts_with_no_locks_sockets_or_values(bao: OpenBao, cou
     with shared.cache._lock:
         child = os.fork()
         if child == 0:
-            signal.alarm(20)  # a deadlock is a failure, not a hang
+            signal.alarm(60)  # a deadlock is a failure, not a hang
             answered = secrets.get("cached#password").reveal() == "first"
             os._exit(0 if answered and secrets._shared() is not shared else 1)
     _, status = os.waitpid(child, 0)
@@ -379,15 +386,15 @@ def test_a_forked_child_leaves_its_parents_socket_pool_alone(bao: OpenBao, how: 
     def hold(pools: Any, sockets: Any) -> None:
         with pools, sockets:
             held.set()
-            release.wait(30)
+            release.wait(120)
 
     thread = threading.Thread(target=hold, args=_locks(secrets))
     thread.start()
     try:
-        assert held.wait(10)
+        assert held.wait(60)
         child = os.fork()
         if child == 0:
-            signal.alarm(20)  # a deadlock is a failure, not a hang
+            signal.alarm(60)  # a deadlock is a failure, not a hang
             if how == "closes":
                 secrets.close()
             gc.collect()

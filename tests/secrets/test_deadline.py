@@ -22,8 +22,8 @@ def test_a_call_that_hangs_is_left_behind() -> None:
     begun = time.monotonic()
     try:
         with pytest.raises(TimeoutError):
-            call_within(0.1, lambda: release.wait(20))
-        assert time.monotonic() - begun < 2
+            call_within(0.1, lambda: release.wait(600))
+        assert time.monotonic() - begun < 60
     finally:
         release.set()
 
@@ -52,7 +52,7 @@ def test_each_item_is_called_once_at_once_and_in_order() -> None:
     together = threading.Barrier(4)
 
     def square(number: int) -> int:
-        together.wait(10)
+        together.wait(60)
         return number * number
 
     assert call_each(square, [1, 2, 3, 4], 4) == [1, 4, 9, 16]

@@ -68,7 +68,7 @@ def database(bao: OpenBao) -> Iterator[str]:
 
 def vault(bao: OpenBao, url: str = "") -> VaultSecrets:
     return VaultSecrets(
-        url=url or bao.url, auth=VaultTokenAuth(token=bao.token), timeout=5.0, attempt_timeout=1.0
+        url=url or bao.url, auth=VaultTokenAuth(token=bao.token), timeout=30.0, attempt_timeout=5.0
     )
 
 
@@ -298,7 +298,7 @@ def test_an_answer_that_is_lost_leaves_one_lease_behind_and_says_so(
 ) -> None:
     with vault(bao).lease("database/creds/etl"), FaultyProxy(bao.url) as proxy:
         secrets = VaultSecrets(url=proxy.url, auth=VaultTokenAuth(token=bao.token), attempt_timeout=1.5)
-        secrets._vault().session.keep_alive(Deadline(10))
+        secrets._vault().session.keep_alive(Deadline(60))
         before = leases(bao)
         proxy.fault = fault
         with (
@@ -307,7 +307,7 @@ def test_an_answer_that_is_lost_leaves_one_lease_behind_and_says_so(
         ):
             pass
 
-        assert leases(bao) == before + 1
+        wait_until(lambda: leases(bao) == before + 1, "no lease was made")
     assert "(1 attempts" in str(caught.value)
     assert "Vault may have made credentials all the same" in str(caught.value)
     assert "`vault lease revoke -prefix database/creds/etl`" in str(caught.value)
@@ -321,7 +321,7 @@ def test_a_lease_that_cannot_have_been_opened_is_asked_for_again(
         secrets = VaultSecrets(
             url=proxy.url, auth=VaultTokenAuth(token=bao.token), timeout=1.0, attempt_timeout=1.0
         )
-        secrets._vault().session.keep_alive(Deadline(10))
+        secrets._vault().session.keep_alive(Deadline(60))
     # Nobody listens any more, and no connection is left that could be reset in the middle of a request.
     secrets._vault().session.transport.close()
     with raises_cleanly(SecretsBackendUnavailable, bao.token) as caught, secrets.lease("database/creds/etl"):
@@ -392,7 +392,7 @@ def test_a_traceback_with_locals_shows_no_token_or_value(bao: OpenBao, what: str
                 auth = VaultUserpassAuth(username="frames", password=password)
         secrets = VaultSecrets(url=proxy.url, auth=auth, timeout=1.0, attempt_timeout=1.0)
         if what == "lost":
-            secrets._vault().session.keep_alive(Deadline(10))
+            secrets._vault().session.keep_alive(Deadline(60))
         if what.endswith("lost"):
             proxy.fault = "refuse"
         for call in (lambda: secrets.lease(path).__enter__(), lambda: secrets.get("stored#nothing")):

@@ -266,7 +266,7 @@ def test_an_unwrapping_whose_answer_is_lost_is_not_tried_again_and_says_so(
         method: str, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
         sent = {name: headers[name] for name in ("X-Vault-Token",) if name in headers}
-        passed = requests.request(method, methods.url + path, headers=sent, data=body, timeout=10)
+        passed = requests.request(method, methods.url + path, headers=sent, data=body, timeout=60)
         return passed.status_code, {}, passed.content[:20] if path.endswith("unwrap") else passed.content
 
     with HttpServer(answer) as server:
@@ -284,7 +284,7 @@ def test_one_login_serves_all_threads(methods: OpenBao) -> None:
     start = threading.Barrier(16)
 
     def ask(_: int) -> str:
-        start.wait(10)
+        start.wait(60)
         return secrets.get("login#password", refresh=True).reveal()
 
     with ThreadPoolExecutor(16) as pool:

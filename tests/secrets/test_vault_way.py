@@ -116,7 +116,7 @@ def test_a_proxy_that_is_named_is_used_and_sees_the_token_only_without_tls(
         assert token.encode() not in tunnel.seen
 
     def forward(method: str, url: str, headers: dict[str, str], _body: bytes) -> Any:
-        answer = requests.request(method, url, headers=headers, timeout=10)
+        answer = requests.request(method, url, headers=headers, timeout=60)
         return answer.status_code, {}, answer.content
 
     with HttpServer(forward) as plain:
