@@ -114,7 +114,7 @@ class LayerFile:
         """Whether a comment in its line says that the finding is meant to be so."""
         index = finding.where.line - 1
         waiver = read_waiver(self.lines[index]) if 0 <= index < len(self.lines) else None
-        return waiver is not None and waiver.waives(finding)
+        return waiver is not None and waiver.waives(finding.code)
 
     def _path_of(self, field: Field) -> Path:
         found = [place for root in self.roots if (place := place_in(self.document.data, root, field))]

@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.documents.document import parse_path, shown_path
 from dagster_plus_k8s_helpers.errors import did_you_mean
-from dagster_plus_k8s_helpers.files.checks.agent_variables import Given, given_by, not_given
-from dagster_plus_k8s_helpers.files.checks.catalogue.locations import BARE_ENV_VAR, QUEUE_NOT_SERVED
+from dagster_plus_k8s_helpers.files.checks.agent_variables import BARE_ENV_VAR, Given, given_by, not_given
 from dagster_plus_k8s_helpers.files.locations.locations import DagsterCloudConfig
-from dagster_plus_k8s_helpers.files.sections.keys import corrected, names_of
+from dagster_plus_k8s_helpers.files.sections.keys import corrected
 from dagster_plus_k8s_helpers.files.sections.placeholders import has_placeholder
 from dagster_plus_k8s_helpers.files.values.agent_values import AgentValues
-from dagster_plus_k8s_helpers.findings.finding import Where
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity, Where
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.documents.document import Path, YamlDocument
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
 __all__ = ["check_agents_and_locations", "check_queues", "served_by", "with_variables_of_agents"]
+
+QUEUE_NOT_SERVED = Rule(
+    "DPK312",
+    Severity.ERROR,
+    "A code location whose queue no agent reads never loads.",
+    "add the queue to the agentQueues of an agent, or name a queue that one serves",
+)
 
 
 def served_by(data: object, index: int, agents: Sequence[object]) -> list[int]:
@@ -49,13 +55,11 @@ def check_queues(locations: Sequence[YamlDocument], agents: Sequence[Mapping[str
         locations: dagster_cloud.yaml files.
         agents: Helm values of agents, as they were read.
     """
-    meant = [_mapping(corrected(names_of(AgentValues), agent, {})) for agent in agents]
+    meant = [_mapping(corrected(AgentValues, agent)) for agent in agents]
     return [
         finding
         for document in locations
-        for finding in _check(
-            _mapping(corrected(names_of(DagsterCloudConfig), document.data, {})), meant, document.where
-        )
+        for finding in _check(_mapping(corrected(DagsterCloudConfig, document.data)), meant, document.where)
     ]
 
 
