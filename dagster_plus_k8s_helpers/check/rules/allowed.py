@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.check.subjects.registry import of_plans, of_tags
 from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OF_SERVER, Hit, shown
+from dagster_plus_k8s_helpers.documents.shape import plain_key
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.files.places import GENERAL, Element, Field
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
@@ -30,12 +31,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.files.places import PodsOf
     from dagster_plus_k8s_helpers.plan.merge.layers import LayerName
 
-__all__ = [
-    "allowlist_evaded",
-    "not_allowed",
-    "refused_of_location",
-    "variable_dropped",
-]
+__all__ = ["NOT_ALLOWED", "refused_of_location"]
 
 
 _FIELDS = "onlyAllowUserDefinedK8sConfigFields"
@@ -172,7 +168,7 @@ class _Allowed:
 
     def has_field(self, field: str) -> bool:
         # Of the environment, the names are looked at.
-        return self.fields is None or field == "container_config.env" or _plain(field) in self.fields
+        return self.fields is None or field == "container_config.env" or plain_key(field) in self.fields
 
     def has_variable(self, name: str) -> bool:
         return self.variables is None or name in self.variables
@@ -191,9 +187,9 @@ def _no_such_variable(name: str, source: object) -> str:
 def _allowed_fields(given: Mapping[str, Any]) -> Iterator[str]:
     for section, fields in given.items():
         if isinstance(fields, Mapping):
-            yield from (_plain(f"{section}.{name}") for name, is_allowed in fields.items() if is_allowed)
+            yield from (plain_key(f"{section}.{name}") for name, is_allowed in fields.items() if is_allowed)
         elif fields:
-            yield _plain(section)
+            yield plain_key(section)
 
 
 @dataclass(frozen=True)
@@ -296,7 +292,3 @@ _SECTIONS = (
     "service_metadata",
     "service_spec_config",
 )
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()

@@ -28,13 +28,6 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, Surroundings
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod
 
-__all__ = [
-    "fits_nowhere",
-    "limit_above_node",
-    "request_far_below_node",
-    "toleration_without_gpu",
-]
-
 
 MOST_PODS = 110
 """Pods that a node takes by Kubernetes' default.

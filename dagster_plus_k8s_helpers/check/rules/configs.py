@@ -10,6 +10,7 @@ from dagster_plus_k8s_helpers.check.rules.layers import DUPLICATE_ENV, DUPLICATE
 from dagster_plus_k8s_helpers.check.subjects.subjects import of_no_one, twice
 from dagster_plus_k8s_helpers.credentials.telling import find_credentials
 from dagster_plus_k8s_helpers.documents.document import shown_path
+from dagster_plus_k8s_helpers.documents.shape import at
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.files.sections.refusals import IS_ABOVE_LIMIT, refusals
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
@@ -18,12 +19,12 @@ from dagster_plus_k8s_helpers.pod.fields import SECTIONS
 from dagster_plus_k8s_helpers.pod.reading import spellings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from dagster_plus_k8s_helpers.documents.document import Path
     from dagster_plus_k8s_helpers.files.sections.refusals import Refusal
 
-__all__ = ["CONFIG_RULES", "ConfigProblem", "config_problems"]
+__all__ = ["CONFIG_RULES", "REFUSED_VALUE", "UNKNOWN_KEY", "WRONG_CASE", "ConfigProblem", "config_problems"]
 
 UNKNOWN_KEY = Rule(
     "DPK512",
@@ -118,7 +119,7 @@ def _of_pods(config: Mapping[str, Any], refusal: Refusal, text: str) -> ConfigPr
     named = _NAMED_TWICE.match(refusal.reason)
     if named and len(refusal.path) > 2:
         *holder, field, _ = refusal.path
-        container = _at(config, holder)
+        container = at(config, holder)
         is_dagsters = holder == ["container_config"] or not isinstance(container, Mapping)
         whose = "" if is_dagsters or field == "volumes" else str(container.get("name"))
         if field in _LISTS:
@@ -127,18 +128,9 @@ def _of_pods(config: Mapping[str, Any], refusal: Refusal, text: str) -> ConfigPr
             return ConfigProblem(rule, text, twice(_LISTS[field], named[1], whose))
     if IS_ABOVE_LIMIT in refusal.reason and refusal.path[:2] == ("container_config", "resources"):
         field = ".".join(map(str, refusal.path[1:]))
-        value = _at(config, refusal.path)
+        value = at(config, refusal.path)
         return ConfigProblem(REQUEST_ABOVE_LIMIT, text, f"containers[0].{field} is {value!r}")
     return None
-
-
-def _at(value: Any, path: Sequence[str | int]) -> Any:
-    for part in path:
-        if isinstance(value, list) and isinstance(part, int):
-            value = value[part]
-        else:
-            value = value.get(part) if isinstance(value, Mapping) else None
-    return value
 
 
 _LISTS: dict[str | int, str] = {

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.cluster.errors import CallError
     from dagster_plus_k8s_helpers.plan.merge.rendering import Manifest
 
-__all__ = ["not_told_before", "refused_by_cluster"]
+__all__ = ["not_told_before"]
 
 
 _NAME = "dagster-plus-k8s-check-"

@@ -9,6 +9,7 @@ from dagster_plus_k8s_helpers._dagster.executor_config import launched_config
 from dagster_plus_k8s_helpers.check.rules.configs import CONFIG_RULES, REFUSED_VALUE, config_problems
 from dagster_plus_k8s_helpers.check.subjects.registry import of_plans, of_tags
 from dagster_plus_k8s_helpers.check.subjects.subjects import EXECUTOR, Hit
+from dagster_plus_k8s_helpers.documents.shape import plain_key
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.plan.merge.executor_keys import settings_problem
@@ -18,12 +19,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.rules.configs import ConfigProblem
     from dagster_plus_k8s_helpers.check.subjects.subjects import Asked, Planned
 
-__all__ = [
-    "executor_config",
-    "unknown_ops",
-    "unknown_settings",
-    "written_config",
-]
+__all__ = ["UNKNOWN_SETTING"]
 
 
 @of_tags(*CONFIG_RULES)
@@ -99,12 +95,13 @@ def unknown_ops(asked: Asked) -> Iterator[Hit]:
 @of_plans(*CONFIG_RULES)
 def executor_config(job: Planned) -> Iterator[Hit]:
     """What is wrong in the settings that an executor has for all steps, or for some."""
-    said = {_plain(found.text) for _, found in _written_problems(job.asked)}
+    # Whatever the spelling of a path: a layer has it in snake_case.
+    said = {plain_key(found.text) for _, found in _written_problems(job.asked)}
     for group in job.groups[1:]:
         for layer in group.pod.layers:
             if layer.name in {"executor", "per_step_k8s_config"}:
                 for found in config_problems(layer.config):
-                    if _plain(found.text) not in said:
+                    if plain_key(found.text) not in said:
                         cause = found.cause_in(str(layer))
                         yield group.hit(found.rule, f"{layer}: {found.text}", cause=cause)
 
@@ -126,8 +123,3 @@ def _per_step(asked: Asked) -> Mapping[str, Any]:
     config = asked.executor.resolved or asked.executor.written
     found = config.get("per_step_k8s_config")
     return found if isinstance(found, Mapping) else {}
-
-
-def _plain(problem: str) -> str:
-    """A problem whatever the spelling of its path: a layer has it in snake_case."""
-    return problem.replace("_", "").lower()

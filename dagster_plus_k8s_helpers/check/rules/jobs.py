@@ -21,15 +21,6 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import Asked, Planned
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn
 
-__all__ = [
-    "job_tags_not_for_steps",
-    "only_in_this_job",
-    "op_tags_ignored",
-    "tags_lost_to_run_tags",
-    "too_many_processes",
-    "unbounded",
-]
-
 
 WIDE = 25
 """From how many steps at once a graph is wide."""

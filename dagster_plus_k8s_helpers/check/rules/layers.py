@@ -26,15 +26,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, Planned, PodGroup, Surroundings
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod
 
-__all__ = [
-    "bare_variables",
-    "duplicate_env",
-    "duplicate_names",
-    "gpu_from_below",
-    "gpu_from_executor",
-    "no_such_volume",
-    "request_above_limit",
-]
+__all__ = ["DUPLICATE_ENV", "DUPLICATE_NAME", "REQUEST_ABOVE_LIMIT"]
 
 
 REQUEST_ABOVE_LIMIT = Rule(

@@ -18,8 +18,6 @@ from dagster_plus_k8s_helpers.sizing.memory_ladder import MEMORY_LADDER_TAG
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import Asked
 
-__all__ = ["misplaced"]
-
 
 _TAGS = (K8sConfig.TAG, OLD_TAG, MEMORY_LADDER_TAG, START_TIMEOUT_TAG)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, Surroundings
     from dagster_plus_k8s_helpers.cluster.objects import ClusterObjects
 
-__all__ = ["missing", "namespace_of", "not_in_cluster", "not_provided"]
+__all__ = ["missing", "namespace_of", "not_said_by_cluster"]
 
 
 NOT_IN_CLUSTER = Rule(

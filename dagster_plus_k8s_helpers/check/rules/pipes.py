@@ -22,8 +22,6 @@ from dagster_plus_k8s_helpers.pod.config import K8sConfig
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import Asked
 
-__all__ = ["pipes_without_resources"]
-
 
 _CLIENT = "PipesK8sClient"
 

@@ -23,14 +23,7 @@ if TYPE_CHECKING:
         Surroundings,
     )
 
-__all__ = [
-    "against_schema",
-    "backoff",
-    "schema_version",
-    "short_deadline",
-    "short_deadline_of_run",
-    "short_ttl",
-]
+__all__ = ["OF_EVERY_POD", "schema_version"]
 
 
 LEAST_TTL = 60

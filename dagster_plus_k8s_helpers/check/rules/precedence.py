@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.documents.document import Path
     from dagster_plus_k8s_helpers.files.places import Place
 
-__all__ = ["general_over_specific"]
-
 
 GENERAL_OVER_SPECIFIC = Rule(
     "DPK550",

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.merge.layers import Layer
     from dagster_plus_k8s_helpers.plan.merge.origins import Stage
 
-__all__ = ["shallow_loses"]
-
 
 SHALLOW_LOSES = Rule(
     "DPK528",

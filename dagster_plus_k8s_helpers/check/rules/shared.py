@@ -22,8 +22,6 @@ if TYPE_CHECKING:
         Surroundings,
     )
 
-__all__ = []
-
 
 @of_plans(NODES_NETWORK)
 def host_ports(job: Planned) -> Iterator[Hit]:

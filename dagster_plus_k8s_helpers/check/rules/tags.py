@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.check.subjects.subjects import Asked
 
-__all__ = ["misspelt_tags", "own_tags", "tag_values"]
-
 
 @of_tags(*CONFIG_RULES)
 def tag_values(asked: Asked) -> Iterator[Hit]:

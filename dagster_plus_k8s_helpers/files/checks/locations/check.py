@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.documents.shape import as_list, as_mapping
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.files.checks.locations.env import check_env, check_mounts
 from dagster_plus_k8s_helpers.files.checks.locations.keys import REFUSED_KEY
@@ -67,7 +68,7 @@ def check_locations(document: YamlDocument) -> list[Finding]:
         default = _k8s_part(reading, data.get("defaults"), ("defaults",))
         parts = [
             _k8s_part(reading, location, ("locations", index))
-            for index, location in enumerate(_list(data.get("locations")))
+            for index, location in enumerate(as_list(data.get("locations")))
         ]
         findings += [*_check_shape(reading, data, default, parts), *_check_names(reading, data)]
         findings += check_env(parts, default)
@@ -90,7 +91,7 @@ def check_container_context(document: YamlDocument) -> list[Finding]:
     """What is wrong with a container_context.yaml, in the order in which it stands there."""
     reading = Reading(document, ContainerContext, _wrapped_in(document, "container_context"))
     path = (*reading.base, "k8s")
-    part = K8sPart(_mapping(_mapping(reading.data).get("k8s")), path, reading.where)
+    part = K8sPart(as_mapping(as_mapping(reading.data).get("k8s")), path, reading.where)
     findings = [*reading.findings(), *reading.problems(ContainerContext, reading.data, reading.base, part)]
     findings += [*check_env([part], None), *_check_shallow(part)]
     return _in_order(findings)
@@ -137,14 +138,14 @@ def _check_shape(
         yield from (
             finding for finding in reading.problems(DagsterCloudConfig, {"locations": data["locations"]}, ())
         )
-    for index, (location, part) in enumerate(zip(_list(data.get("locations")), parts, strict=True)):
+    for index, (location, part) in enumerate(zip(as_list(data.get("locations")), parts, strict=True)):
         yield from reading.problems(CodeLocation, location, ("locations", index), part)
 
 
 def _check_names(reading: Reading, data: Mapping[str, object]) -> Iterator[Finding]:
     first: dict[str, Path] = {}
-    for index, location in enumerate(_list(data.get("locations"))):
-        name = _mapping(location).get("location_name")
+    for index, location in enumerate(as_list(data.get("locations"))):
+        name = as_mapping(location).get("location_name")
         path = ("locations", index, "location_name")
         if isinstance(name, str) and name in first:
             line = reading.where(first[name]).line
@@ -156,23 +157,15 @@ def _check_names(reading: Reading, data: Mapping[str, object]) -> Iterator[Findi
 
 
 def _check_shallow(part: K8sPart) -> Iterator[Finding]:
-    config = _mapping(part.k8s.get("run_k8s_config"))
+    config = as_mapping(part.k8s.get("run_k8s_config"))
     if config.get("merge_behavior") == "SHALLOW":
         where = part.where((*part.path, "run_k8s_config", "merge_behavior"))
         yield LOST_SHALLOW.at(where, "SHALLOW is lost for run pods whose job has no dagster-k8s/config tag")
 
 
 def _k8s_part(reading: Reading, location: object, path: Path) -> K8sPart:
-    context = _mapping(_mapping(location).get("container_context"))
-    return K8sPart(_mapping(context.get("k8s")), (*path, "container_context", "k8s"), reading.where)
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+    context = as_mapping(as_mapping(location).get("container_context"))
+    return K8sPart(as_mapping(context.get("k8s")), (*path, "container_context", "k8s"), reading.where)
 
 
 def _in_order(findings: list[Finding]) -> list[Finding]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.credentials.telling import check_credentials
 from dagster_plus_k8s_helpers.documents.document import parse_path
+from dagster_plus_k8s_helpers.documents.shape import as_mapping
 from dagster_plus_k8s_helpers.files.checks.locations.keys import MISPLACED_KEY, read_location_keys
 from dagster_plus_k8s_helpers.files.checks.reasons import (
     above_limit,
@@ -61,7 +62,7 @@ class Reading:
     def __init__(self, document: YamlDocument, section: type[Section], base: Path = ()) -> None:
         self.document = document
         self.base = base
-        written = _mapping(document.data)[str(base[0])] if base else document.data
+        written = as_mapping(document.data)[str(base[0])] if base else document.data
         self.data, self._keys, self._key_findings = read_location_keys(document, section, written, base)
         if base:
             where = document.where(base, key=True)
@@ -174,7 +175,3 @@ def _last(path: Path) -> str:
 def _without_value(path: Path, reason: str) -> str:
     """The reason without advice that repeats the value of an environment variable, which may be a secret."""
     return reason.partition("; write")[0] if path[-1:] == ("value",) else reason
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.credentials.telling import check_credentials
 from dagster_plus_k8s_helpers.documents.document import Path, parse_path, read_yaml
+from dagster_plus_k8s_helpers.documents.shape import at
 from dagster_plus_k8s_helpers.errors import did_you_mean
 from dagster_plus_k8s_helpers.files.checks.reasons import NO_SUCH_FIELD, finding_of, unknown_field
 from dagster_plus_k8s_helpers.files.checks.values.homes import sections
 from dagster_plus_k8s_helpers.files.checks.values.keys import (
     MISPLACED_KEY,
-    at,
     newer_key,
     sharpened,
 )

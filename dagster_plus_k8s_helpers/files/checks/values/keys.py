@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.documents.document import Path, parse_path, shown_path
+from dagster_plus_k8s_helpers.documents.shape import at
 from dagster_plus_k8s_helpers.files.checks.other_chart import OTHER_CHART, home_in_values
 from dagster_plus_k8s_helpers.files.checks.values.homes import home_of
 from dagster_plus_k8s_helpers.files.sections.keys import (
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.documents.document import YamlDocument
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
-__all__ = ["at", "newer_key", "sharpened"]
+__all__ = ["newer_key", "sharpened"]
 
 MISPLACED_KEY = Rule(
     "DPK205",
@@ -79,10 +79,3 @@ def newer_key(document: YamlDocument, path: Path) -> Finding:
 
 def _in_section(path: Path) -> str:
     return f"in {shown_path(path)}" if path else "at the top"
-
-
-def at(data: object, path: Path) -> object:
-    """What stands at a path through mappings; ``None`` for nothing."""
-    for part in path:
-        data = data.get(part) if isinstance(data, Mapping) else None
-    return data
