@@ -8,7 +8,7 @@ from dagster_plus_k8s_helpers.arguments import answering, unknown_argument
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.op_tags import rewrite_op_tags
 from dagster_plus_k8s_helpers.pod.config import K8sConfig, K8sConfigFields
-from dagster_plus_k8s_helpers.pod.parts.resources import AmountLike, Resources
+from dagster_plus_k8s_helpers.pod.parts import AmountLike, Resources
 from dagster_plus_k8s_helpers.pod.reading import ADVICE
 
 if TYPE_CHECKING:

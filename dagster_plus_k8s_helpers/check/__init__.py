@@ -5,7 +5,6 @@ OPEN = (
     "check",
     "files.settings",
     "files.sources",
-    "lost_configs",
     "subjects.sources",
 )
 """The modules of it that other rooms may use."""

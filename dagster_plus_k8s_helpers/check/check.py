@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster.executor_config import op_names_of
 from dagster_plus_k8s_helpers.arguments import answering
-from dagster_plus_k8s_helpers.check.catalogue.definitions import CANNOT_PLAN, NOT_SAID_BY_CLUSTER
+from dagster_plus_k8s_helpers.check.asking import JOB_RULES, RULES_OF_JOBS, TAG_RULES
 from dagster_plus_k8s_helpers.check.files.hits import not_in
 from dagster_plus_k8s_helpers.check.files.settings import check_settings, files_of
 from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
 from dagster_plus_k8s_helpers.check.grouped import JobReport, grouped
-from dagster_plus_k8s_helpers.check.rules.allowed import ALLOWED_RULES, EVADED_RULES
+from dagster_plus_k8s_helpers.check.plannable import CANNOT_PLAN, not_said_yet, plannable, planned_launches
 from dagster_plus_k8s_helpers.check.rules.dry_run import not_told_before
-from dagster_plus_k8s_helpers.check.rules.executor import EXECUTOR_RULES, WRITTEN_RULES
-from dagster_plus_k8s_helpers.check.rules.jobs import JOB_RULES, TAGS_OF_JOBS
-from dagster_plus_k8s_helpers.check.rules.layers import bare_variables, gpu_from_executor
-from dagster_plus_k8s_helpers.check.rules.misplaced import misplaced
-from dagster_plus_k8s_helpers.check.rules.pipes import PIPES_RULES
-from dagster_plus_k8s_helpers.check.rules.pod_rules import RULES_OF_JOBS
-from dagster_plus_k8s_helpers.check.rules.pods import DEADLINE_RULES, schema_version
-from dagster_plus_k8s_helpers.check.rules.shared import SHARED_RULES
-from dagster_plus_k8s_helpers.check.rules.tags import TAG_RULES
-from dagster_plus_k8s_helpers.check.subjects.plannable import not_said_yet, plannable, planned_launches
+from dagster_plus_k8s_helpers.check.rules.lost_configs import lost_configs
+from dagster_plus_k8s_helpers.check.rules.objects import not_said_by_cluster
+from dagster_plus_k8s_helpers.check.rules.pods import schema_version
 from dagster_plus_k8s_helpers.check.subjects.subjects import (
     OF_RUN,
     Asked,
@@ -34,28 +27,28 @@ from dagster_plus_k8s_helpers.check.subjects.subjects import (
     Surroundings,
 )
 from dagster_plus_k8s_helpers.check.subjects.waivers import (
-    Waivers,
+    OF_DEFINITIONS,
+    Owner,
     unused_waivers,
     waived_by_definitions,
     waivers_of,
 )
 from dagster_plus_k8s_helpers.errors import PlanError
-from dagster_plus_k8s_helpers.findings.finding import Finding, Where
 from dagster_plus_k8s_helpers.plan.merge.from_files import as_mapping
 from dagster_plus_k8s_helpers.plan.merge.jobs import job_of, loaded
 from dagster_plus_k8s_helpers.plan.merge.triggers import launches_of
 from dagster_plus_k8s_helpers.plan.resolve import steps_of_job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import dagster as dg
 
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
-    from dagster_plus_k8s_helpers.check.subjects.plannable import Plannable
-    from dagster_plus_k8s_helpers.check.subjects.subjects import JobRule, TagRule
+    from dagster_plus_k8s_helpers.check.plannable import Plannable
     from dagster_plus_k8s_helpers.cluster.objects import ClusterObjects
     from dagster_plus_k8s_helpers.deployment import Deployment
+    from dagster_plus_k8s_helpers.findings.finding import Finding
     from dagster_plus_k8s_helpers.plan.merge.from_files import Settings
     from dagster_plus_k8s_helpers.plan.merge.jobs import DefinitionsOrLoader
 
@@ -129,8 +122,12 @@ def check_beside(
     kubernetes_version: str | None = None,
     deployment: Deployment | None = None,
     cluster: ClusterObjects | None = None,
+    module: str = "",
 ) -> list[Finding]:
-    """The same of definitions, beside what is found in files: without what the definitions waive of that."""
+    """The same of definitions, beside what is found in files: without what the definitions waive of that.
+
+    With the name of the module that they are loaded from its source is looked at as well.
+    """
     version = "" if kubernetes_version is None else schema_version(kubernetes_version)
     around = Surroundings(
         None if agent is None else as_mapping("agent", agent),
@@ -138,12 +135,13 @@ def check_beside(
         tuple(nodes or ()),
         version,
         cluster,
+        module=module,
     )
-    around = replace(around, files=files_of(around.agent, around.location))
     repository = loaded(definitions, deployment)
-    waived = waived_by_definitions(repository.metadata or {})
-    of_files = [*found, *check_settings(around.agent, around.location, found)]
-    of_files = [item for item in of_files if item.code not in waived]
+    files = files_of(around.agent, around.location)
+    around = replace(around, files=files, metadata=repository.metadata or {})
+    waived = _Waived(around.metadata)
+    of_files = waived.left_of([*found, *check_settings(around.agent, around.location, found)])
     has_asset_job = repository.has_implicit_global_asset_job_def()
     all_jobs = _all_jobs(repository, has_asset_job=has_asset_job)
     shared = _Shared(repository, around, deployment, _op_names(all_jobs))
@@ -151,22 +149,30 @@ def check_beside(
         _report(checked, shared, has_asset_job=has_asset_job and not _is_implicit(checked))
         for checked in (all_jobs if job is None else [job_of(repository, job, None)])
     ]
+    of_source = waived.left_of(lost_configs(module) if module else ())
+    of_cluster = waived.left_of(not_said_by_cluster(cluster))
     # What one job does not need to have waived, another may.
-    unused = [] if job is not None else _unused(reports, around)
+    unused = [] if job is not None else _unused(reports, around, waived.used)
     of_jobs = [*grouped(reports, around.files), *grouped(unused, around.files)]
-    return [*of_files, *not_in(of_files, of_jobs), *_refused(cluster)]
+    return [*of_files, *not_in(of_files, of_jobs), *of_cluster, *of_source]
 
 
-_TAG_RULES: tuple[TagRule, ...] = (*TAG_RULES, *WRITTEN_RULES, *TAGS_OF_JOBS, *ALLOWED_RULES, *PIPES_RULES)
-_JOB_RULES: tuple[JobRule, ...] = (
-    *JOB_RULES,
-    gpu_from_executor,
-    bare_variables,
-    *DEADLINE_RULES,
-    *EXECUTOR_RULES,
-    *EVADED_RULES,
-    *SHARED_RULES,
-)
+class _Waived:
+    """What definitions waive of what is no job's.
+
+    Attributes:
+        used: What of that there was.
+    """
+
+    def __init__(self, metadata: Mapping[str, Any]) -> None:
+        self._codes = waived_by_definitions(metadata)
+        self.used: set[tuple[Owner, str]] = set()
+
+    def left_of(self, findings: Iterable[Finding]) -> list[Finding]:
+        """The findings without those that are waived."""
+        found = list(findings)
+        self.used |= {(Owner(of=OF_DEFINITIONS), item.code) for item in found if item.code in self._codes}
+        return [item for item in found if item.code not in self._codes]
 
 
 @dataclass(frozen=True)
@@ -177,13 +183,6 @@ class _Shared:
     around: Surroundings
     deployment: Deployment | None
     op_names: Mapping[dg.ExecutorDefinition, frozenset[str]]
-
-
-def _refused(cluster: ClusterObjects | None) -> Iterator[Finding]:
-    """What a cluster would not say."""
-    for question, said in (cluster.refused if cluster else {}).items():
-        message = f"{question} is not known: {said}"
-        yield NOT_SAID_BY_CLUSTER.at(Where(path="the cluster"), message)
 
 
 def _source(file: str | Path | Source) -> Source:
@@ -217,11 +216,12 @@ def _report(job: dg.JobDefinition, shared: _Shared, *, has_asset_job: bool) -> J
         steps = tuple(steps_of_job(job, job.run_tags))
     except PlanError as error:
         refused_whole = Hit(CANNOT_PLAN, str(error), of="the job")
-        return JobReport(name, (refused_whole,), Waivers(), Asked(job, (), shared.around, op_names, launches))
+        asked = Asked(job, (), shared.around, op_names, launches)
+        waivers = waivers_of(asked)
+        return JobReport(name, (*waivers.mistakes, refused_whole), waivers, asked)
     asked = Asked(job, steps, shared.around, op_names, launches)
-    waivers = waivers_of(asked, shared.repository.metadata or {})
-    hits = [hit for rule in _TAG_RULES for hit in rule(asked)]
-    hits += misplaced(asked, shared.repository.metadata or {})
+    waivers = waivers_of(asked)
+    hits = [*waivers.mistakes, *(hit for rule in TAG_RULES for hit in rule(asked))]
     planned = plannable(asked, shared.deployment)
     refused = list(planned.refused)
     if planned.plan is not None:
@@ -244,16 +244,15 @@ def _of_launches(asked: Asked, deployment: Deployment | None, known: Sequence[Hi
         yield from (hit._replace(of=f"{hit.of}, {whose}") for hit in hits if (hit.rule, hit.text) not in said)
 
 
-def _unused(reports: Sequence[JobReport], around: Surroundings) -> list[JobReport]:
+def _unused(
+    reports: Sequence[JobReport], around: Surroundings, elsewhere: Iterable[tuple[Owner, str]]
+) -> list[JobReport]:
     """The waivers that waive nothing in any job."""
     used = {report.name: set(report.waivers.used_by(report.hits)) for report in reports}
     anywhere = {one for of_report in used.values() for one in of_report if not one[0].is_of_job}
+    anywhere |= set(elsewhere)
     return [
-        replace(
-            report,
-            hits=tuple(unused_waivers(report.waivers, anywhere | used[report.name], around)),
-            waivers=Waivers(),
-        )
+        replace(report, hits=tuple(unused_waivers(report.waivers, anywhere | used[report.name], around)))
         for report in reports
     ]
 
@@ -262,7 +261,7 @@ def _of_plan(job: Planned, planned: Plannable) -> Iterator[Hit]:
     """What the rules say of a plan, but for what is not planned as it is written."""
     known = tuple(step for step in job.asked.steps if step.key not in planned.at_fault)
     job = replace(job, asked=replace(job.asked, steps=known))
-    hits = [hit for rule in _JOB_RULES for hit in rule(job)]
+    hits = [hit for rule in JOB_RULES for hit in rule(job)]
     hits += [hit for group in job.groups for rule in RULES_OF_JOBS for hit in rule(group, job.asked.around)]
     for hit in not_told_before(hits):
         steps = tuple(key for key in hit.steps if key not in planned.at_fault)

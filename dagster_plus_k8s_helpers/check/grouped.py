@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dagster_plus_k8s_helpers.check.files.hits import home_of, is_of_files, with_places
 from dagster_plus_k8s_helpers.check.subjects.sources import source_of
 from dagster_plus_k8s_helpers.check.subjects.subjects import Asked, Hit, of_no_one
-from dagster_plus_k8s_helpers.check.subjects.waivers import OF_DEFINITIONS, Waivers
+from dagster_plus_k8s_helpers.check.subjects.waivers import OF_DEFINITIONS, WaiversOfJob
 from dagster_plus_k8s_helpers.findings.finding import Finding, Place, Severity, Where, few, steps_named
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ class JobReport:
 
     name: str
     hits: tuple[Hit, ...]
-    waivers: Waivers
+    waivers: WaiversOfJob
     asked: Asked
 
     @property
     def left(self) -> tuple[Hit, ...]:
         """What is not waived: of the job first, then of its steps in their order."""
-        left = (*self.waivers.mistakes, *self.waivers.left_of(self.hits))
+        left = self.waivers.left_of(self.hits)
         return tuple(sorted(left, key=lambda hit: min((self._order[key] for key in hit.steps), default=-1)))
 
     def places_of(self, hit: Hit) -> Iterator[Place]:

@@ -36,7 +36,7 @@ def agent() -> None:
 )
 def values(reference: str) -> None:
     """Print AgentValues as a values file."""
-    from dagster_plus_k8s_helpers.files.values.agent_values import AgentValues  # noqa: PLC0415 - costs other commands
+    from dagster_plus_k8s_helpers import AgentValues  # noqa: PLC0415 - costs other commands
 
     found = load(reference, AgentValues, example="deploy.agent:VALUES")
     write(found.to_yaml())
@@ -49,8 +49,8 @@ def values(reference: str) -> None:
 @click.option("--chart-version", default="", help="The version of the chart; without it, the newest one.")
 def commands(file: Path, namespace: str, release: str, chart_version: str) -> None:
     """Print the kubectl and helm commands that install and watch the agent."""
+    from dagster_plus_k8s_helpers import AgentValues  # noqa: PLC0415 - the same
     from dagster_plus_k8s_helpers.files.editing.install import agent_commands, check_release  # noqa: PLC0415 - costs other commands
-    from dagster_plus_k8s_helpers.files.values.agent_values import AgentValues  # noqa: PLC0415 - the same
     from dagster_plus_k8s_helpers.pod.objects.names import check_dns_label  # noqa: PLC0415 - the same
 
     try:

@@ -70,7 +70,6 @@ def check_definitions(
     from dagster import DagsterError  # noqa: PLC0415 - who checks files does not wait for it
 
     from dagster_plus_k8s_helpers.check.check import check_beside  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.check.lost_configs import lost_configs  # noqa: PLC0415
     from dagster_plus_k8s_helpers.plan import ClusterObjects, read_nodes  # noqa: PLC0415
 
     note = unserved(agent, deployment, branch=branch) if deployment else ""
@@ -92,12 +91,12 @@ def check_definitions(
             kubernetes_version=kubernetes_version,
             deployment=deployment_of(deployment or first_deployment(values), branch=branch),
             cluster=ClusterObjects.from_kubeconfig(**cluster._asdict()) if cluster else None,
+            module=module.partition(":")[0],
         )
     except OSError as error:
         raise CannotAnswerError(f"cannot read {error.filename}: {error.strerror}") from None
     except (DagsterPlusK8sError, DagsterError) as error:
         raise CannotAnswerError(f"cannot check {module!r}: {error}") from None
-    found += lost_configs(module.partition(":")[0])
     return [_with_source(finding, module) for finding in found]
 
 

@@ -21,14 +21,11 @@ def explain_code(codes: tuple[str, ...]) -> None:
 
     Without a CODE every one is listed. Exit code 2 when there is no such code.
     """
-    from dagster_plus_k8s_helpers.check.all_rules import (  # noqa: PLC0415 - other commands need not wait
-        ALL_RULES,
-        DEFINITION_RULES,
-    )
+    from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES  # noqa: PLC0415 - others need not wait
 
     by_code = {rule.code: rule for rule in ALL_RULES}
     rules = [_rule(code, by_code) for code in codes]
-    text = "\n".join(_in_full(rule, in_python=rule in DEFINITION_RULES) for rule in rules)
+    text = "\n".join(_in_full(rule, in_python=rule.is_of_definitions) for rule in rules)
     click.echo(text or "".join(map(_listed, ALL_RULES)), nl=False)
 
 

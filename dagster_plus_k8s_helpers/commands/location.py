@@ -28,16 +28,14 @@ def location() -> None:
 def render(reference: str, *, merged: bool) -> None:
     """Print what dagster_cloud.yaml, container_context.yaml or build.yaml should hold."""
     # Whoever calls another command does not wait for these.
-    from dagster_plus_k8s_helpers.files.locations.container_context import (  # noqa: PLC0415
-        ContainerContext,
-        K8sContainerContext,
-    )
-    from dagster_plus_k8s_helpers.files.locations.locations import (  # noqa: PLC0415
+    from dagster_plus_k8s_helpers import (  # noqa: PLC0415
         Build,
         CodeLocation,
+        ContainerContext,
         DagsterCloudConfig,
-        to_yaml,
+        K8sContainerContext,
     )
+    from dagster_plus_k8s_helpers.documents.writing import to_yaml_text  # noqa: PLC0415
 
     kinds = (DagsterCloudConfig, CodeLocation, ContainerContext, K8sContainerContext, Build)
     found = load(reference, *kinds, example="deploy.locations:LOCATIONS")
@@ -52,4 +50,4 @@ def render(reference: str, *, merged: bool) -> None:
             found = ContainerContext(k8s=found)
     except DagsterPlusK8sError as error:
         raise click.ClickException(str(error)) from None
-    write(to_yaml(found))
+    write(to_yaml_text(found.to_dict()))

@@ -245,8 +245,8 @@ def _run_config(source: Source | None) -> Mapping[str, object] | None:
 def _agent(source: Source | None) -> Any:
     if source is None:
         return None
+    from dagster_plus_k8s_helpers import AgentValues  # noqa: PLC0415 - as above
     from dagster_plus_k8s_helpers.commands.code_location import refuse_other_file  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.files.values.agent_values import AgentValues  # noqa: PLC0415 - as above
 
     refuse_other_file("--agent", source)
     return _read(AgentValues.from_yaml, source)
@@ -256,8 +256,8 @@ def _location(source: Source | None, name: str | None, reference: str) -> Any:
     """The entry of a file for the location, as `check` finds it; a file with mistakes has none."""
     if source is None:
         return None
+    from dagster_plus_k8s_helpers import DagsterCloudConfig  # noqa: PLC0415 - as above
     from dagster_plus_k8s_helpers.commands.code_location import entry_of, refuse_other_file  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.files.locations.locations import DagsterCloudConfig  # noqa: PLC0415 - as above
 
     refuse_other_file("--location", source)
     _read(DagsterCloudConfig.from_yaml, source)

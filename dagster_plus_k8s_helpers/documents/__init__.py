@@ -4,6 +4,7 @@ OPEN = (
     "document",
     "positions",
     "rules",
+    "shape",
     "splice",
     "writing",
 )

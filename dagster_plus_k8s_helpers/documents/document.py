@@ -22,6 +22,7 @@ from dagster_plus_k8s_helpers.documents.rules import (
     SYNTAX,
     TOO_DEEP,
 )
+from dagster_plus_k8s_helpers.documents.shape import plain_key
 from dagster_plus_k8s_helpers.findings.finding import Finding, Where
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class YamlDocument:
         if id(node) not in self._children:
             self._children[id(node)] = _index(node)
         exact, plain = self._children[id(node)]
-        return exact.get(str(part)) or plain.get(_plain(str(part)))
+        return exact.get(str(part)) or plain.get(plain_key(str(part)))
 
 
 def read_yaml(content: bytes | str, file: str) -> tuple[list[YamlDocument], list[Finding]]:
@@ -306,14 +307,10 @@ def _index(node: yaml.MappingNode) -> _Index:
     # The last of equal keys counts, and the loader has put those merged in with << before a mapping's own.
     for key, value in node.value:
         if isinstance(key, yaml.ScalarNode):
-            exact[key.value] = plain[_plain(key.value)] = (key, value)
+            exact[key.value] = plain[plain_key(key.value)] = (key, value)
             if key.tag in _NOT_TEXT:
                 exact.setdefault(str(_Loader("").construct_document(key)), (key, value))
     return exact, plain
 
 
 _NOT_TEXT = {f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "null")}
-
-
-def _plain(key: str) -> str:
-    return key.replace("_", "").lower()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
-from dagster_plus_k8s_helpers.findings.waivers import WAIVER_RULES
 
 __all__ = [
     "ALIASES",
     "CREDENTIAL",
     "DUPLICATE_KEY",
     "EMPTY_FILE",
-    "FILE_RULES",
     "HUGE_FILE",
     "NOT_UTF8",
     "SYNTAX",
@@ -51,17 +49,4 @@ CREDENTIAL = Rule(
     "These files lie in git, and what a location says passes through the control plane of Dagster+: a "
     "literal secret has left your cluster.",
     "put it into a Kubernetes Secret, and name that here",
-)
-
-FILE_RULES = (
-    *WAIVER_RULES,
-    SYNTAX,
-    TAB,
-    DUPLICATE_KEY,
-    EMPTY_FILE,
-    HUGE_FILE,
-    NOT_UTF8,
-    TOO_DEEP,
-    ALIASES,
-    CREDENTIAL,
 )

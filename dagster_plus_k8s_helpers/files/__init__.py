@@ -1,31 +1,19 @@
 """The files the platform reads: the values of the agent chart, and the files of code locations."""
 
 OPEN = (
-    "checks",
-    "checks.all_rules",
-    "checks.catalogue.locations",
     "checks.kinds",
     "checks.locations.check",
     "checks.pairing",
-    "checks.reasons",
-    "checks.values.check",
     "editing.advice",
     "editing.edit",
     "editing.helm_set",
     "editing.install",
     "locations.cloud_cli",
-    "locations.container_context",
-    "locations.dg_project",
-    "locations.locations",
     "places",
-    "sections.credentials",
     "sections.image_texts",
-    "sections.keys",
     "sections.placeholders",
     "sections.refusals",
     "sections.section",
-    "sections.server_config",
-    "values.agent_values",
     "values.manifests",
 )
 """The modules of it that other rooms may use."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from dagster_plus_k8s_helpers.documents.document import shown_path
+from dagster_plus_k8s_helpers.documents.shape import plain_key
 from dagster_plus_k8s_helpers.findings.finding import Where
 from dagster_plus_k8s_helpers.findings.waivers import read_waiver
 
@@ -114,7 +115,7 @@ class LayerFile:
         """Whether a comment in its line says that the finding is meant to be so."""
         index = finding.where.line - 1
         waiver = read_waiver(self.lines[index]) if 0 <= index < len(self.lines) else None
-        return waiver is not None and waiver.waives(finding)
+        return waiver is not None and waiver.waives(finding.code)
 
     def _path_of(self, field: Field) -> Path:
         found = [place for root in self.roots if (place := place_in(self.document.data, root, field))]
@@ -166,11 +167,7 @@ Source: ``dagster_k8s.container_context.K8sContainerContext._get_base_user_defin
 """
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
-
-
-_GENERAL = {(_plain(section), _plain(key)): names for (section, key), names in GENERAL.items()}
+_GENERAL = {(plain_key(section), plain_key(key)): names for (section, key), names in GENERAL.items()}
 _AT_THE_TOP: Mapping[tuple[str, str], Path] = {
     ("podspecconfig", "imagepullsecrets"): ("imagePullSecrets",),
     ("podspecconfig", "serviceaccountname"): ("serviceAccount", "name"),
@@ -191,7 +188,7 @@ def _candidates(root: Path, field: Field) -> Iterator[tuple[Path, tuple[str | El
         return
     key, *rest = inside
     yield (*root, f"{field.pods}_k8s_config", str(section), str(key)), tuple(rest), False
-    known = (_plain(str(section)), _plain(str(key)))
+    known = (plain_key(str(section)), plain_key(str(key)))
     for name in _GENERAL.get(known, ()):
         yield (*root, name), tuple(rest), True
     if known in _AT_THE_TOP:
@@ -231,8 +228,8 @@ def _key(data: object, name: str | int) -> str | int | None:
         return None
     if name in data:
         return name
-    plain = _plain(str(name))
-    return next((key for key in data if isinstance(key, str) and _plain(key) == plain), None)
+    plain = plain_key(str(name))
+    return next((key for key in data if isinstance(key, str) and plain_key(key) == plain), None)
 
 
 def _indexes(data: object, element: Element) -> Iterator[int]:
@@ -266,7 +263,7 @@ def _has_same_name(item: Any, wanted: Any) -> bool:
 def _comparable(value: object) -> Any:
     """A value however its keys are spelt, and whether it is written as a number or as text."""
     if isinstance(value, Mapping):
-        return {_plain(str(key)): _comparable(item) for key, item in value.items()}
+        return {plain_key(str(key)): _comparable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_comparable(item) for item in value]
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

@@ -16,12 +16,14 @@ __all__ = [
     "MOST_OF_A_RULE",
     "Finding",
     "FindingDict",
+    "Need",
     "Place",
     "Rule",
     "Severity",
     "Where",
     "at_or_above",
     "few",
+    "is_of_definitions",
     "not_too_many",
     "rule_of",
     "steps_named",
@@ -165,12 +167,34 @@ class Finding:
         }
 
 
+class Need(StrEnum):
+    """What a rule wants, beside files or definitions, to find all that it can.
+
+    Without it nobody knows whether there is nothing to find: a waiver of the rule is not called unused.
+    """
+
+    NODES = "--nodes"
+    NO_NODES = "no --nodes"
+    VERSION = "--kubernetes-version"
+    CLUSTER = "--cluster"
+    NO_CLUSTER = "no --cluster"
+    KEYS = "--keys"
+    DRY_RUN = "--dry-run"
+    MODULE = "-m"
+    """The source of the definitions, which Python has not kept."""
+
+
 _RULES: dict[str, Rule] = {}
 
 
 def rule_of(code: str) -> Rule | None:
     """The rule with a code, if a module that says it has been imported."""
     return _RULES.get(code)
+
+
+def is_of_definitions(code: str) -> bool:
+    """Whether a rule with this code is for definitions: of the others none begins with a 5."""
+    return code.startswith("DPK5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +206,22 @@ class Rule:
         severity: How bad its findings are.
         reason: Why it is wrong, in one line.
         fix: What to do about it in general.
+        needs: What it wants beside files or definitions, if anything.
     """
 
     code: str
     severity: Severity
     reason: str
     fix: str
+    needs: Need | None = None
 
     def __post_init__(self) -> None:
         _RULES.setdefault(self.code, self)
+
+    @property
+    def is_of_definitions(self) -> bool:
+        """Whether it is for definitions, which waive it in Python; the others are waived in their file."""
+        return is_of_definitions(self.code)
 
     @property
     def docs(self) -> str:

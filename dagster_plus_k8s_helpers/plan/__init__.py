@@ -35,7 +35,6 @@ OPEN = (
     "show.as_yaml",
     "show.explained",
     "show.html",
-    "show.metadata",
     "show.table",
 )
 """The modules of it that other rooms may use, beside what it says itself."""

@@ -12,11 +12,13 @@ from checked import NODES, OP, SHOP, config, container, definitions, dynamic, fo
 from dagster_k8s import k8s_job_executor
 
 from dagster_plus_k8s_helpers import K8sConfig, MemoryLadder, PlanError, gpu, k8s_executor, k8s_tags
-from dagster_plus_k8s_helpers.check.catalogue.definitions import PLAN_RULES
+from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
 from dagster_plus_k8s_helpers.plan import NodePool, check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from dagster_plus_k8s_helpers.findings.finding import Rule
 
 AGENT = {"workspace": {"onlyAllowUserDefinedK8sConfigFields": {"containerConfig": {"resources": True}}}}
 TAG = "op tags, dagster-k8s/config: "
@@ -469,22 +471,30 @@ def test_a_rule_fires_and_says_what_and_whose(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case[0]}-{index}" for index, case in enumerate(CASES)])
+def test_the_definitions_waive_it(case: Case) -> None:
+    code, defs, given, _, _, _ = case
+    waiver = {"dagster-plus-k8s/ignore": {code: "it is meant to be so"}}
+
+    said = found(dg.Definitions.merge(defs, dg.Definitions(metadata=waiver)), **given)
+
+    assert code not in [other for other, _ in said]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case[0]}-{index}" for index, case in enumerate(CASES)])
 def test_of_a_near_miss_nothing_is_found(case: Case) -> None:
     _, _, _, _, defs, given = case
 
     assert found(defs, **given) == []
 
 
-# In test_checks_pipes.py, test_checks_objects.py, test_checks_dry_run.py and test_checks_files.py: with functions,
-# with API servers, with files.
-ELSEWHERE = {
-    *("DPK531", "DPK532", "DPK533", "DPK534", "DPK549", "DPK550", "DPK570", "DPK571", "DPK572"),
-    *("DPK580", "DPK581", "DPK582"),
-}
+@pytest.mark.parametrize(
+    "rule", [rule for rule in ALL_RULES if rule.is_of_definitions], ids=lambda rule: rule.code
+)
+def test_every_rule_for_definitions_has_a_case(rule: Rule) -> None:
+    """Here, or with functions, API servers or files in one of the other files."""
+    files = set(Path(__file__).parent.glob("test_*.py")) - {Path(__file__).with_name("test_waivers.py")}
 
-
-def test_every_rule_has_a_case() -> None:
-    assert {case[0] for case in CASES} | ELSEWHERE == {rule.code for rule in PLAN_RULES}
+    assert [file for file in files if rule.code in file.read_text("utf-8")]
 
 
 def test_steps_with_the_same_settings_are_one_finding() -> None:

@@ -474,6 +474,16 @@ def test_a_queue_that_is_no_text_is_nobodys() -> None:
     assert said(values("workspace: {}"), location("env_vars: [A=1]", queue="[x]"))
 
 
+def test_pods_with_a_list_that_nobody_means_are_not_merged() -> None:
+    entries = ", ".join(f"NAME_{number}=1" for number in range(1001))
+    run = "{jobSpecConfig: {backoffLimit: 1}}"
+
+    (finding,) = check_sources([values(f"workspace: {{envVars: [{entries}], runK8sConfig: {run}}}")])
+
+    assert (finding.code, finding.severity) == ("DPK549", "notice")
+    assert finding.message == "a list of 1,001 entries, so that the pods are not looked at"
+
+
 def test_a_comment_waives_it_in_its_line() -> None:
     agent = values(RUN + "{jobSpecConfig: {backoffLimit: 1}}}  # dagster-plus-k8s: ignore[DPK520] we know")
 

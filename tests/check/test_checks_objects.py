@@ -254,6 +254,15 @@ def test_what_may_not_be_read_is_said_once(servers: Any) -> None:
     )
 
 
+def test_the_definitions_waive_what_may_not_be_read(servers: Any) -> None:
+    servers(forbidden="/secrets/")
+    waiver = {"dagster-plus-k8s/ignore": {"DPK534": "whoever deploys may read Secrets"}}
+    defs = definitions(container_config={"env_from": [{"secret_ref": {"name": "a"}}]})
+    defs = dg.Definitions.merge(defs, dg.Definitions(metadata=waiver))
+
+    assert check(defs, agent={}, location={}, cluster=ClusterObjects.from_kubeconfig()) == []
+
+
 def test_a_cluster_that_does_not_answer_is_an_error(servers: Any) -> None:
     servers().close()
 

@@ -184,8 +184,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
-def checked(project: Path, expression: str) -> list[tuple[str, str, str]]:
+def checked(project: Path, expression: str, *, waived: str = "") -> list[tuple[str, str, str]]:
     (project / "pods.py").write_text(PODS.replace("EXPRESSION", expression))
+    if waived:
+        metadata = {"dagster-plus-k8s/ignore": {waived: "B is meant to stand alone"}}
+        (project / "defs.py").write_text(DEFS.replace("Definitions(", f"Definitions(metadata={metadata}, "))
     result = CliRunner().invoke(main, ["check", "-m", "lost_configs.defs", "--format", "json"])
     findings = json.loads(result.stdout)
     return [(item["code"], item["message"], item["where"]) for item in findings]
@@ -206,6 +209,10 @@ def test_two_configs_in_one_dictionary_are_found(project: Path, expression: str)
 
     assert (code, where) == ("DPK582", "lost_configs/pods.py:8")
     assert message.endswith(": both have 'dagster-k8s/config', and the last one alone stays")
+
+
+def test_the_definitions_waive_two_configs_in_one_dictionary(project: Path) -> None:
+    assert checked(project, "{**A.tags, **B.tags}", waived="DPK582") == []
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
-from checked import config, definitions, found, location
+from checked import NODES, config, definitions, found, location
 
 from dagster_plus_k8s_helpers import k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
+from dagster_plus_k8s_helpers.findings.finding import Need
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dagster_plus_k8s_helpers.findings.finding import Rule
 
 SHORT = k8s_tags(ttl_seconds_after_finished=1)
 OTHER_NODE = {"agent": {}, "location": location(job_spec_config={"backoff_limit": 1})}
@@ -126,9 +134,63 @@ def test_it_is_not_where_more_might_be_found_with_more(given: dict[str, Any]) ->
     assert found(defs, **given) == []
 
 
-@pytest.mark.parametrize("code", ["DPK509", "DPK511", "DPK517", "DPK523", "DPK524"])
-def test_what_takes_nodes_or_a_version_to_find_is_not_missed_without(code: str) -> None:
-    assert found(definitions(metadata=waiver(code)), **EVERYTHING) == []
+RULES = [rule for rule in ALL_RULES if rule.is_of_definitions]
+ASKED_HERE = {None, Need.NO_NODES, Need.NO_CLUSTER}
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in RULES if rule.needs not in ASKED_HERE], ids=lambda rule: rule.code
+)
+def test_what_takes_more_to_find_is_not_missed_without(rule: Rule) -> None:
+    assert found(definitions(metadata=waiver(rule.code)), **EVERYTHING) == []
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in RULES if rule.needs in ASKED_HERE], ids=lambda rule: rule.code
+)
+def test_what_the_files_alone_tell_is_missed(rule: Rule) -> None:
+    said = f"step 'train': dagster-plus-k8s/ignore names {rule.code}, which is not found"
+    wanted = [] if rule.code == "DPK543" else [("DPK543", said)]
+
+    assert found(definitions(metadata=waiver(rule.code)), **EVERYTHING) == wanted
+
+
+def test_what_is_told_without_nodes_alone_is_not_missed_with_them() -> None:
+    assert found(definitions(metadata=waiver("DPK564")), **EVERYTHING, nodes=NODES) == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_a_waiver_of_each_rule_can_be_written_wherever_one_can(rule: Rule) -> None:
+    said = waiver(rule.code)
+    defs = definitions(said, metadata=said, of_all=said, job={"metadata": said})
+
+    assert found(defs) == []
+
+
+def test_a_comment_can_name_every_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = ", ".join(rule.code for rule in RULES)
+    text = f"import dagster as dg\n\n@dg.asset\ndef one():\n    # dagster-plus-k8s: ignore[{codes}] all of them\n    ...\n"
+    (tmp_path / "names_every_rule.py").write_text(text, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("names_every_rule")
+
+    assert found(dg.Definitions(assets=[module.one], executor=k8s_executor(max_concurrent=4))) == []
+
+
+def test_definitions_use_what_they_waive_of_files() -> None:
+    agent = {"workspace": {"envVars": [f"NAME_{number}=1" for number in range(1001)]}}
+    given = {"agent": agent, "location": location(container_config={"tty": True})}
+
+    assert "DPK549" in [code for code, _ in found(definitions(), **given)]
+    assert found(definitions(of_all=waiver("DPK549")), **given) == []
+
+
+def test_a_waiver_of_unused_waivers_waives_them() -> None:
+    assert found(definitions(metadata=waiver("DPK521"), of_all=waiver("DPK543")), **EVERYTHING) == []
+
+
+def test_a_waiver_of_bad_waivers_waives_them() -> None:
+    assert found(definitions(metadata=waiver("DPK101"), of_all=waiver("DPK530"))) == []
 
 
 def test_what_one_job_needs_to_have_waived_is_not_unused_in_another() -> None:

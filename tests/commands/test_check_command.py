@@ -337,7 +337,7 @@ def test_files_and_definitions_are_checked_together() -> None:
     result = call("check", "wrong.yaml", "-m", "shop_defs", "--nodes", "nodes.yaml", "--format", "json")
 
     assert result.exit_code == 1
-    assert [item["code"] for item in json.loads(result.output)][-2:] == ["DPK521", "DPK511"]
+    assert [item["code"] for item in json.loads(result.output)][-2:] == ["DPK511", "DPK521"]
 
 
 @pytest.mark.usefixtures("module")

@@ -20,18 +20,18 @@ from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
 from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
 from dagster_plus_k8s_helpers.documents.document import MAX_BYTES, read_yaml
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, InvalidFileError
-from dagster_plus_k8s_helpers.files.checks.catalogue.locations import (
-    ABOVE_MERGED_LIMIT,
-    DEFAULT_WITH_EQUALS_SIGN,
-    DUPLICATE_ENV_VAR,
-    LOST_MOUNT,
-    WRONG_VALUE,
-)
 from dagster_plus_k8s_helpers.files.checks.locations.check import (
     check_build,
     check_container_context,
     check_locations,
 )
+from dagster_plus_k8s_helpers.files.checks.locations.env import (
+    DEFAULT_WITH_EQUALS_SIGN,
+    DUPLICATE_ENV_VAR,
+    LOST_MOUNT,
+)
+from dagster_plus_k8s_helpers.files.checks.locations.reading import WRONG_VALUE
+from dagster_plus_k8s_helpers.files.checks.locations.resources import ABOVE_MERGED_LIMIT
 from dagster_plus_k8s_helpers.files.locations.locations import CodeLocation, DagsterCloudConfig
 from dagster_plus_k8s_helpers.findings.forms import FORMATS
 

@@ -38,8 +38,8 @@ from dagster_plus_k8s_helpers import (
     Workspace,
 )
 from dagster_plus_k8s_helpers.documents.rules import CREDENTIAL
-from dagster_plus_k8s_helpers.files.checks.catalogue.values import ENV_WITHOUT_VALUE
 from dagster_plus_k8s_helpers.files.checks.values.check import check_values_file
+from dagster_plus_k8s_helpers.files.checks.values.pairs import ENV_WITHOUT_VALUE
 from dagster_plus_k8s_helpers.files.editing.edit import edited
 from dagster_plus_k8s_helpers.files.editing.helm_set import Assignment, parse_key, parse_value
 from dagster_plus_k8s_helpers.files.values.manifests import service_account

@@ -28,8 +28,8 @@ from location_files import anything, cloud_configs
 from dagster_plus_k8s_helpers import K8sConfig
 from dagster_plus_k8s_helpers.documents.document import read_yaml
 from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError, MissingExtraError
-from dagster_plus_k8s_helpers.files.checks.catalogue.locations import REFUSED_KEY
 from dagster_plus_k8s_helpers.files.checks.locations.check import check_locations
+from dagster_plus_k8s_helpers.files.checks.locations.keys import REFUSED_KEY
 from dagster_plus_k8s_helpers.files.locations.container_context import ContainerContext, K8sContainerContext
 from dagster_plus_k8s_helpers.files.locations.dg_project import (
     merge_builds,

@@ -11,19 +11,18 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster.planning import reason
-from dagster_plus_k8s_helpers.check.catalogue.definitions import CANNOT_PLAN, TOO_LONG
+from dagster_plus_k8s_helpers.check.asking import RULES_OF_FILES, RULES_OF_SERVERS
 from dagster_plus_k8s_helpers.check.files.hits import home_of, of_any_location, with_places
+from dagster_plus_k8s_helpers.check.plannable import CANNOT_PLAN
 from dagster_plus_k8s_helpers.check.rules.allowed import refused_of_location
-from dagster_plus_k8s_helpers.check.rules.pod_rules import RULES_OF_FILES, RULES_OF_SERVERS
 from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OF_SERVER, Hit, PodGroup, Surroundings
 from dagster_plus_k8s_helpers.documents.document import parse_path
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, MissingExtraError, PlanError
-from dagster_plus_k8s_helpers.files.checks.catalogue.locations import REFUSED_KEY
+from dagster_plus_k8s_helpers.files.checks.locations.check import NEWER
 from dagster_plus_k8s_helpers.files.locations.cloud_cli import merged_locations
 from dagster_plus_k8s_helpers.files.sections.image_texts import is_filled_in_later
-from dagster_plus_k8s_helpers.files.sections.keys import UNKNOWN_KEY
 from dagster_plus_k8s_helpers.files.sections.placeholders import holds_placeholder
-from dagster_plus_k8s_helpers.findings.finding import MOST_OF_A_RULE, Severity
+from dagster_plus_k8s_helpers.findings.finding import MOST_OF_A_RULE, Rule, Severity
 from dagster_plus_k8s_helpers.plan.merge.from_files import LocationFile, launcher_config, location_of
 from dagster_plus_k8s_helpers.plan.merge.layers import Layer
 from dagster_plus_k8s_helpers.plan.merge.pods import Pod, Template
@@ -41,6 +40,14 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.merge.layers import LayerName
 
 __all__ = ["check_pods"]
+
+TOO_LONG = Rule(
+    "DPK549",
+    Severity.NOTICE,
+    "Merging the layers takes dagster_k8s minutes where a list has thousands of entries, and no pod that "
+    "runs has as many. What is wrong with each file by itself is said all the same.",
+    "shorten the list, or plan the pods with -m",
+)
 
 
 MOST_ENTRIES = 1_000
@@ -83,9 +90,6 @@ def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]
     return list(found.values())
 
 
-_NEWER = {UNKNOWN_KEY.code, REFUSED_KEY.code}
-
-
 class _Known:
     """What is said of files already."""
 
@@ -95,7 +99,7 @@ class _Known:
         self.has_errors = bool(errors)
         self._errors = {(item.where.file, item.where.path) for item in errors}
         # What only a newer version knows the installed one refuses.
-        self._has_newer = any(item.code in _NEWER for item in findings)
+        self._has_newer = any(item.code in NEWER for item in findings)
         for item in findings:
             self._paths.setdefault(item.where.file, []).append(parse_path(item.where.path))
 

@@ -12,13 +12,10 @@ from dagster_plus_k8s_helpers.check.files.pairs import Pair, pair_of_agent
 from dagster_plus_k8s_helpers.check.files.plain_pods import PlainPods
 from dagster_plus_k8s_helpers.check.files.pods import check_pods
 from dagster_plus_k8s_helpers.documents.document import read_yaml
-from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.files.checks.catalogue.locations import WRONG_VALUE
-from dagster_plus_k8s_helpers.files.checks.locations.check import check_container_context
+from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, check_of
+from dagster_plus_k8s_helpers.files.checks.locations.check import check_image
 from dagster_plus_k8s_helpers.files.checks.pairing import with_variables_of_agents
-from dagster_plus_k8s_helpers.files.checks.values.check import check_values
 from dagster_plus_k8s_helpers.files.places import LayerFile
-from dagster_plus_k8s_helpers.files.sections.image_texts import check_image_text
 from dagster_plus_k8s_helpers.findings.finding import Finding, Where
 
 if TYPE_CHECKING:
@@ -79,21 +76,14 @@ def check_settings(
     agents = [] if agent is None else [agent]
 
     def check_context(document: YamlDocument) -> list[Finding]:
-        return with_variables_of_agents(check_container_context(document), document, agents)
+        return with_variables_of_agents(check_of(FileKind.CONTAINER_CONTEXT)(document), document, agents)
 
-    found = [*_found(check_values, agent, "agent"), *_found(check_context, *_context(location))]
-    found += _image(location)
+    found = [*_found(check_of(FileKind.VALUES), agent, "agent"), *_found(check_context, *_context(location))]
+    if location is not None and not isinstance(location, FromFile):
+        found += check_image(location.get("image"), Where(path="location.image"))
     if not all(isinstance(settings, FromFile | None) for settings in (agent, location)):
         found += _of_pods(agent, location, found)
     yield from (finding for finding in found if (finding.code, finding.message) not in said)
-
-
-def _image(location: Mapping[str, Any] | None) -> Iterator[Finding]:
-    image = None if location is None or isinstance(location, FromFile) else location.get("image")
-    try:
-        check_image_text(image if isinstance(image, str) else "")
-    except K8sConfigError as error:
-        yield WRONG_VALUE.at(Where(path="location.image"), error.reason)
 
 
 def _of_pods(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from dagster_plus_k8s_helpers.check.files.pairs import pairs_of
 from dagster_plus_k8s_helpers.documents.document import YamlDocument, read_yaml
-from dagster_plus_k8s_helpers.files.checks.catalogue.locations import QUEUE_NOT_SERVED
-from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, check_instance, kind_of
-from dagster_plus_k8s_helpers.files.checks.pairing import check_queues, with_variables_of_agents
+from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, check_of, kind_of
+from dagster_plus_k8s_helpers.files.checks.pairing import (
+    QUEUE_NOT_SERVED,
+    check_queues,
+    with_variables_of_agents,
+)
 from dagster_plus_k8s_helpers.findings.finding import Finding, Place, not_too_many
 from dagster_plus_k8s_helpers.findings.waivers import after_waivers
 
@@ -48,7 +51,7 @@ def check_sources(sources: Sequence[Source]) -> list[Finding]:
                 findings[source.name].append(kind)
             else:
                 by_kind[kind].append(document)
-                findings[source.name] += _check_of(kind)(document)
+                findings[source.name] += check_of(kind)(document)
     agents = [document.data for document in by_kind[FileKind.VALUES] if isinstance(document.data, Mapping)]
     for finding in check_queues(by_kind[FileKind.LOCATIONS], agents):
         findings[finding.where.file].append(finding)
@@ -93,20 +96,3 @@ def _check_pods(
 
 def _position(finding: Finding) -> tuple[int, int, str]:
     return finding.where.line, finding.where.column, finding.code
-
-
-def _check_of(kind: FileKind) -> Callable[[YamlDocument], list[Finding]]:
-    """The check of a kind, imported when it is needed: nobody waits for what they do not check."""
-    if kind is FileKind.INSTANCE:
-        return check_instance
-    if kind is FileKind.VALUES:
-        from dagster_plus_k8s_helpers.files.checks.values.check import check_values  # noqa: PLC0415
-
-        return check_values
-    from dagster_plus_k8s_helpers.files.checks.locations import check as check_locations  # noqa: PLC0415
-
-    return {
-        FileKind.LOCATIONS: check_locations.check_locations,
-        FileKind.CONTAINER_CONTEXT: check_locations.check_container_context,
-        FileKind.BUILD: check_locations.check_build,
-    }[kind]

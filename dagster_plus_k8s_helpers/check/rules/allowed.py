@@ -11,14 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.check.catalogue.definitions import (
-    ALLOWLIST_EVADED,
-    NOT_ALLOWED,
-    VARIABLE_DROPPED,
-)
+from dagster_plus_k8s_helpers.check.subjects.registry import of_plans, of_tags
 from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OF_SERVER, Hit, shown
+from dagster_plus_k8s_helpers.documents.shape import plain_key
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.files.places import GENERAL, Element, Field
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.plan.merge.from_files import launcher_config, location_of
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
@@ -27,33 +25,43 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.check.subjects.subjects import (
         Asked,
-        JobRule,
         Planned,
         Surroundings,
-        TagRule,
     )
     from dagster_plus_k8s_helpers.files.places import PodsOf
-    from dagster_plus_k8s_helpers.findings.finding import Rule
     from dagster_plus_k8s_helpers.plan.merge.layers import LayerName
 
-__all__ = [
-    "ALLOWED_RULES",
-    "EVADED_RULES",
-    "allowlist_evaded",
-    "not_allowed",
-    "refused_of_location",
-    "variable_dropped",
-]
+__all__ = ["NOT_ALLOWED", "refused_of_location"]
+
 
 _FIELDS = "onlyAllowUserDefinedK8sConfigFields"
 _VARIABLES = "onlyAllowUserDefinedEnvVars"
 
 
+NOT_ALLOWED = Rule(
+    "DPK518",
+    Severity.ERROR,
+    "The agent launches nothing that sets a field outside its onlyAllowUserDefinedK8sConfigFields.",
+    "leave the field out, or allow it in the agent's values",
+)
+
+
+@of_tags(NOT_ALLOWED)
 def not_allowed(asked: Asked) -> Iterator[Hit]:
     """Fields that the code location or the tags of runs set, and the agent refuses."""
     yield from _refused_by_agent(asked.around, _written(asked), _no_fields)
 
 
+VARIABLE_DROPPED = Rule(
+    "DPK542",
+    Severity.ERROR,
+    "The agent takes every variable away that its onlyAllowUserDefinedEnvVars does not name, and says so in "
+    "its own log only.",
+    "name the variable in onlyAllowUserDefinedEnvVars of the agent's values, or leave it out",
+)
+
+
+@of_tags(VARIABLE_DROPPED)
 def variable_dropped(asked: Asked) -> Iterator[Hit]:
     """Environment variables that the code location or the tags of runs set, and the agent takes away."""
     yield from _refused_by_agent(asked.around, _written(asked), _no_variables)
@@ -103,6 +111,16 @@ def _hit(rule: Rule, text: str, written: _Written, at: Field, *, cause: str) -> 
     return Hit(rule, text, of=written.of, layer=written.layer, cause=cause, part=part, fields=(at,))
 
 
+ALLOWLIST_EVADED = Rule(
+    "DPK519",
+    Severity.WARNING,
+    "The agent applies its allowlist to code locations and run tags. It does not see what the run's pod asks "
+    "for its steps: this passes, against what the list is there for.",
+    "leave the field out, or allow it in the agent's values",
+)
+
+
+@of_plans(ALLOWLIST_EVADED)
 def allowlist_evaded(job: Planned) -> Iterator[Hit]:
     """Fields and variables that the agent would refuse or take away, in layers that it never sees."""
     allowed = _Allowed.by(job.asked.around.agent)
@@ -122,10 +140,6 @@ def allowlist_evaded(job: Planned) -> Iterator[Hit]:
                 if not allowed.has_variable(name):
                     text = _no_such_variable(name, layer)
                     yield group.hit(ALLOWLIST_EVADED, text, cause=f"the variable {name}", part=f"by {layer}")
-
-
-ALLOWED_RULES: tuple[TagRule, ...] = (not_allowed, variable_dropped)
-EVADED_RULES: tuple[JobRule, ...] = (allowlist_evaded,)
 
 
 @dataclass(frozen=True)
@@ -154,7 +168,7 @@ class _Allowed:
 
     def has_field(self, field: str) -> bool:
         # Of the environment, the names are looked at.
-        return self.fields is None or field == "container_config.env" or _plain(field) in self.fields
+        return self.fields is None or field == "container_config.env" or plain_key(field) in self.fields
 
     def has_variable(self, name: str) -> bool:
         return self.variables is None or name in self.variables
@@ -173,9 +187,9 @@ def _no_such_variable(name: str, source: object) -> str:
 def _allowed_fields(given: Mapping[str, Any]) -> Iterator[str]:
     for section, fields in given.items():
         if isinstance(fields, Mapping):
-            yield from (_plain(f"{section}.{name}") for name, is_allowed in fields.items() if is_allowed)
+            yield from (plain_key(f"{section}.{name}") for name, is_allowed in fields.items() if is_allowed)
         elif fields:
-            yield _plain(section)
+            yield plain_key(section)
 
 
 @dataclass(frozen=True)
@@ -242,14 +256,14 @@ def _written_by_location(around: Surroundings) -> Iterator[_Written]:
 def _less(config: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a config that another does not say alike."""
     return {
-        section: _without(config[section], other.get(section) or {})
+        section: {
+            name: value
+            for name, value in config[section].items()
+            if (other.get(section) or {}).get(name) != value
+        }
         for section in _SECTIONS
         if section in config
     }
-
-
-def _without(fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if others.get(name) != value}
 
 
 def _fields(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -278,7 +292,3 @@ _SECTIONS = (
     "service_metadata",
     "service_spec_config",
 )
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dagster_plus_k8s_helpers.capacity.fitting import Fit, fit
 from dagster_plus_k8s_helpers.capacity.gpus import gpus_of, is_gpu
 from dagster_plus_k8s_helpers.capacity.requests import pod_limits, pod_requests
-from dagster_plus_k8s_helpers.check.catalogue.definitions import (
-    FITS_NOWHERE,
-    GPU_NOT_TOLERATED,
-    LIMIT_ABOVE_NODE,
-    REQUEST_FAR_BELOW_NODE,
-    TOLERATION_WITHOUT_GPU,
-)
+from dagster_plus_k8s_helpers.check.subjects.registry import of_pods
 from dagster_plus_k8s_helpers.check.subjects.subjects import (
     POD_SPEC,
     amount,
@@ -24,22 +18,16 @@ from dagster_plus_k8s_helpers.check.subjects.subjects import (
     shown,
 )
 from dagster_plus_k8s_helpers.errors import QuantityError
+from dagster_plus_k8s_helpers.findings.finding import Need, Rule, Severity
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
-    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, PodRule, Surroundings
+    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, Surroundings
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod
 
-__all__ = [
-    "CLUSTER_RULES",
-    "fits_nowhere",
-    "limit_above_node",
-    "request_far_below_node",
-    "toleration_without_gpu",
-]
 
 MOST_PODS = 110
 """Pods that a node takes by Kubernetes' default.
@@ -48,6 +36,23 @@ Source: https://kubernetes.io/docs/setup/best-practices/cluster-large/
 """
 
 
+FITS_NOWHERE = Rule(
+    "DPK511",
+    Severity.ERROR,
+    "A pod that fits no node stays pending, and Dagster takes a pending step for a healthy one.",
+    "ask for less, or for nodes that the cluster has",
+    needs=Need.NODES,
+)
+GPU_NOT_TOLERATED = Rule(
+    "DPK509",
+    Severity.ERROR,
+    "Nodes with GPUs are tainted as a rule; a pod that does not tolerate the taint waits for ever.",
+    "add the toleration; gpu() sets it together with the limit and the node selector",
+    needs=Need.NODES,
+)
+
+
+@of_pods(FITS_NOWHERE, GPU_NOT_TOLERATED)
 def fits_nowhere(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A pod that no node takes, or none because of the taint of those with GPUs."""
     spec = group.pod.spec
@@ -71,6 +76,16 @@ def fits_nowhere(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
         yield group.hit(FITS_NOWHERE, f"{found.message} ({by})" if by else found.message)
 
 
+TOLERATION_WITHOUT_GPU = Rule(
+    "DPK510",
+    Severity.WARNING,
+    "A pod that tolerates the taint of GPU nodes and asks for no GPU can take up the place of one that does.",
+    "ask for a GPU, or leave the toleration out",
+    needs=Need.NODES,
+)
+
+
+@of_pods(TOLERATION_WITHOUT_GPU)
 def toleration_without_gpu(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A toleration of the taint of GPU nodes in a pod that asks for none."""
     spec = group.pod.spec
@@ -90,6 +105,16 @@ def toleration_without_gpu(group: PodGroup, around: Surroundings) -> Iterator[Hi
             )
 
 
+LIMIT_ABOVE_NODE = Rule(
+    "DPK523",
+    Severity.WARNING,
+    "A container cannot use more memory than its node has: the node runs out first, and pods are evicted.",
+    "set the limit to what a node can give",
+    needs=Need.NODES,
+)
+
+
+@of_pods(LIMIT_ABOVE_NODE)
 def limit_above_node(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A memory limit above what any node has that takes the pod."""
     for pool_memory, pool in _largest(group, around, "memory"):
@@ -102,6 +127,17 @@ def limit_above_node(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
                 )
 
 
+REQUEST_FAR_BELOW_NODE = Rule(
+    "DPK524",
+    Severity.WARNING,
+    "The scheduler packs a node by requests. Of such pods it packs as many as a node may have at all, and "
+    "they may then use more CPU than the node has.",
+    "request the CPU that the step needs on average",
+    needs=Need.NODES,
+)
+
+
+@of_pods(REQUEST_FAR_BELOW_NODE)
 def request_far_below_node(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A CPU request so small that a node full of such pods is hardly asked for, and may be overrun.
 
@@ -131,14 +167,6 @@ def request_far_below_node(group: PodGroup, around: Surroundings) -> Iterator[Hi
         f"{asked}; a node of {smallest.name!r} has {smallest.allocatable['cpu']}, of which the {MOST_PODS} "
         f"such pods that it takes ask for {asked_for.normalize():f}",
     )
-
-
-CLUSTER_RULES: tuple[PodRule, ...] = (
-    fits_nowhere,
-    toleration_without_gpu,
-    limit_above_node,
-    request_far_below_node,
-)
 
 
 def _fit(spec: Mapping[str, Any], around: Surroundings) -> Fit | None:

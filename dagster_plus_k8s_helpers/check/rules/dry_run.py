@@ -11,27 +11,47 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.check.catalogue.definitions import QUOTA_USED_UP, REFUSED_BY_CLUSTER
 from dagster_plus_k8s_helpers.check.rules.objects import missing, namespace_of
+from dagster_plus_k8s_helpers.check.subjects.registry import of_pods
 from dagster_plus_k8s_helpers.check.subjects.subjects import POD_SPEC, amount
 from dagster_plus_k8s_helpers.cluster.errors import causes_of
+from dagster_plus_k8s_helpers.credentials.telling import credential_by_form
 from dagster_plus_k8s_helpers.errors import PlanError
-from dagster_plus_k8s_helpers.files.sections.credentials import credential_by_form
+from dagster_plus_k8s_helpers.findings.finding import Need, Rule, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, PodRule, Surroundings
+    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, Surroundings
     from dagster_plus_k8s_helpers.cluster.errors import CallError
-    from dagster_plus_k8s_helpers.findings.finding import Rule
     from dagster_plus_k8s_helpers.plan.merge.rendering import Manifest
 
-__all__ = ["DRY_RUN_RULES", "not_told_before", "refused_by_cluster"]
+__all__ = ["not_told_before"]
+
 
 _NAME = "dagster-plus-k8s-check-"
 _IMAGE = "example.com/dagster-plus-k8s-check:1"
 
 
+REFUSED_BY_CLUSTER = Rule(
+    "DPK571",
+    Severity.ERROR,
+    "An API server, admission webhook, policy, LimitRange or quota of this cluster refuses it. A Job "
+    "that is refused starts nothing; one whose pod is refused waits for ever.",
+    "write what the cluster takes, or have whoever runs the cluster allow it",
+    needs=Need.DRY_RUN,
+)
+QUOTA_USED_UP = Rule(
+    "DPK572",
+    Severity.WARNING,
+    "The namespace has a quota that would take the pod, and whose rest is too small for it now; until "
+    "something else ends, its Job waits without a pod.",
+    "wait, ask for less, or raise the quota",
+    needs=Need.DRY_RUN,
+)
+
+
+@of_pods(REFUSED_BY_CLUSTER, QUOTA_USED_UP, whose="job")
 def refused_by_cluster(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A Job, or the pod that comes of it, that the API server would not make."""
     objects = around.objects
@@ -63,9 +83,6 @@ def not_told_before(hits: Sequence[Hit]) -> list[Hit]:
             for other in hits
         )
     ]
-
-
-DRY_RUN_RULES: tuple[PodRule, ...] = (refused_by_cluster,)
 
 
 def _hits(group: PodGroup, kind: str, error: CallError, absent: Sequence[str]) -> Iterator[Hit]:

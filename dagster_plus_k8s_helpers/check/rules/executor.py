@@ -6,27 +6,23 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster.executor_config import launched_config
-from dagster_plus_k8s_helpers.check.catalogue.definitions import REFUSED_VALUE, UNKNOWN_OP, UNKNOWN_SETTING
-from dagster_plus_k8s_helpers.check.rules.tags import config_problems
+from dagster_plus_k8s_helpers.check.rules.configs import CONFIG_RULES, REFUSED_VALUE, config_problems
+from dagster_plus_k8s_helpers.check.subjects.registry import of_plans, of_tags
 from dagster_plus_k8s_helpers.check.subjects.subjects import EXECUTOR, Hit
+from dagster_plus_k8s_helpers.documents.shape import plain_key
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.plan.merge.executor_keys import settings_problem
 from dagster_plus_k8s_helpers.pod.objects.names import check_dns_label, check_image
 
 if TYPE_CHECKING:
-    from dagster_plus_k8s_helpers.check.rules.tags import ConfigProblem
-    from dagster_plus_k8s_helpers.check.subjects.subjects import Asked, JobRule, Planned, TagRule
+    from dagster_plus_k8s_helpers.check.rules.configs import ConfigProblem
+    from dagster_plus_k8s_helpers.check.subjects.subjects import Asked, Planned
 
-__all__ = [
-    "EXECUTOR_RULES",
-    "WRITTEN_RULES",
-    "executor_config",
-    "unknown_ops",
-    "unknown_settings",
-    "written_config",
-]
+__all__ = ["UNKNOWN_SETTING"]
 
 
+@of_tags(*CONFIG_RULES)
 def written_config(asked: Asked) -> Iterator[Hit]:
     """What is wrong in the pod settings of an executor as they are written, which Dagster may well refuse."""
     for key, check in _TEXTS.items():
@@ -56,6 +52,15 @@ def written_config(asked: Asked) -> Iterator[Hit]:
             )
 
 
+UNKNOWN_SETTING = Rule(
+    "DPK580",
+    Severity.ERROR,
+    "Dagster launches no run of a job whose executor is given a setting that it does not have.",
+    "write a setting that the executor has; what is for the pods of steps goes into step_k8s_config",
+)
+
+
+@of_tags(UNKNOWN_SETTING)
 def unknown_settings(asked: Asked) -> Iterator[Hit]:
     """Settings that the executor does not have."""
     problem = settings_problem(asked.job.executor_def, launched_config(asked.job))
@@ -64,6 +69,16 @@ def unknown_settings(asked: Asked) -> Iterator[Hit]:
         yield Hit(UNKNOWN_SETTING, f"in the config of {name!r} {problem}", of=EXECUTOR, layer="executor")
 
 
+UNKNOWN_OP = Rule(
+    "DPK540",
+    Severity.ERROR,
+    "per_step_k8s_config goes by the names of ops; what it says of one that no job with this executor has "
+    "reaches no pod.",
+    "write the name of the op, which for an asset a/b is a__b",
+)
+
+
+@of_tags(UNKNOWN_OP)
 def unknown_ops(asked: Asked) -> Iterator[Hit]:
     """Entries of ``per_step_k8s_config`` for ops that there are none of."""
     for name in _per_step(asked):
@@ -77,23 +92,22 @@ def unknown_ops(asked: Asked) -> Iterator[Hit]:
             )
 
 
+@of_plans(*CONFIG_RULES)
 def executor_config(job: Planned) -> Iterator[Hit]:
     """What is wrong in the settings that an executor has for all steps, or for some."""
-    said = {_plain(found.text) for _, found in _written_problems(job.asked)}
+    # Whatever the spelling of a path: a layer has it in snake_case.
+    said = {plain_key(found.text) for _, found in _written_problems(job.asked)}
     for group in job.groups[1:]:
         for layer in group.pod.layers:
             if layer.name in {"executor", "per_step_k8s_config"}:
                 for found in config_problems(layer.config):
-                    if _plain(found.text) not in said:
+                    if plain_key(found.text) not in said:
                         cause = found.cause_in(str(layer))
                         yield group.hit(found.rule, f"{layer}: {found.text}", cause=cause)
 
 
 _TEXTS: Mapping[str, Callable[[str], None]] = {"job_image": check_image, "job_namespace": check_dns_label}
 """What the stock executor takes as it is, and `k8s_executor` refuses when it is made."""
-
-WRITTEN_RULES: tuple[TagRule, ...] = (unknown_settings, written_config, unknown_ops)
-EXECUTOR_RULES: tuple[JobRule, ...] = (executor_config,)
 
 
 def _written_problems(asked: Asked) -> Iterator[tuple[str | None, ConfigProblem]]:
@@ -109,8 +123,3 @@ def _per_step(asked: Asked) -> Mapping[str, Any]:
     config = asked.executor.resolved or asked.executor.written
     found = config.get("per_step_k8s_config")
     return found if isinstance(found, Mapping) else {}
-
-
-def _plain(problem: str) -> str:
-    """A problem whatever the spelling of its path: a layer has it in snake_case."""
-    return problem.replace("_", "").lower()

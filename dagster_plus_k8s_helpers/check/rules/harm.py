@@ -7,31 +7,35 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.capacity.fitting import tolerates
 from dagster_plus_k8s_helpers.capacity.nodes import Taint
-from dagster_plus_k8s_helpers.check.catalogue.harms import (
-    NODES_NETWORK,
-    NOT_ONE_POD,
-    ODD,
-    PLAIN_SIDECAR,
-    PROBE,
-    RESTARTED,
-    SHORT_GRACE,
-    SUSPENDED,
-    TAINT_OF_PLATFORM,
-)
+from dagster_plus_k8s_helpers.check.subjects.registry import of_pods
 from dagster_plus_k8s_helpers.check.subjects.subjects import containers, layer_of, said
+from dagster_plus_k8s_helpers.findings.finding import Need, Rule, Severity
 from dagster_plus_k8s_helpers.pod.platforms import NODE_TAINTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, PodRule, Surroundings
+    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, Surroundings
 
-__all__ = ["HARM_RULES"]
+__all__ = ["NODES_NETWORK"]
+
 
 LEAST_GRACE = 5
 """Seconds: one call to Dagster+ and its retries."""
 
 
+PLAIN_SIDECAR = Rule(
+    "DPK560",
+    Severity.WARNING,
+    "A Job is done when every container in `containers` has ended: a second one that goes on, such as a "
+    "proxy, keeps the pod, its Job and its node after the run or step is over. A native sidecar is "
+    "ended with it. Source: "
+    "https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#jobs-with-sidecar-containers",
+    "move it to init_containers with restart_policy: Always, or have it end with the step",
+)
+
+
+@of_pods(PLAIN_SIDECAR)
 def plain_sidecar(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A second container, which keeps the Job from ending."""
     for index, container in enumerate(group.pod.spec["containers"][1:], start=1):
@@ -41,6 +45,18 @@ def plain_sidecar(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
         yield group.hit(PLAIN_SIDECAR, text, f"containers[{index}]")
 
 
+RESTARTED = Rule(
+    "DPK561",
+    Severity.WARNING,
+    "Kubernetes starts the container or pod again where Dagster takes one start for one attempt: the "
+    "second process of a step is refused, and the Job takes the pod and its logs away. dagster_k8s sets "
+    "Never. Source: "
+    "https://kubernetes.io/docs/concepts/workloads/controllers/job/#handling-pod-and-container-failures",
+    "leave it out and give the op a RetryPolicy",
+)
+
+
+@of_pods(RESTARTED)
 def restarted(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """What Kubernetes would start a second time."""
     job = group.pod.manifest["spec"]
@@ -58,6 +74,17 @@ def restarted(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             yield group.hit(RESTARTED, text, path)
 
 
+NOT_ONE_POD = Rule(
+    "DPK562",
+    Severity.ERROR,
+    "Each pod of a Job runs the same run or step: the second is refused by Dagster, which fails the "
+    "Job, and without any nothing runs. Source: "
+    "https://kubernetes.io/docs/concepts/workloads/controllers/job/#parallel-jobs",
+    "leave it out: Dagster makes one Job for each step",
+)
+
+
+@of_pods(NOT_ONE_POD)
 def not_one_pod(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A Job of several pods, or of none."""
     for field in ("completions", "parallelism"):
@@ -67,6 +94,17 @@ def not_one_pod(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             yield group.hit(NOT_ONE_POD, f"spec.{field} is {count} by {layer}, instead of 1", f"spec.{field}")
 
 
+SUSPENDED = Rule(
+    "DPK568",
+    Severity.WARNING,
+    "A suspended Job makes no pod until somebody resumes it; queues such as Kueue suspend by themselves "
+    "the Jobs that name a queue. Source: "
+    "https://kubernetes.io/docs/concepts/workloads/controllers/job/#suspending-a-job",
+    "leave suspend out, or label the Job with its queue",
+)
+
+
+@of_pods(SUSPENDED)
 def suspended(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A Job that nobody is known to resume."""
     manifest = group.pod.manifest
@@ -77,6 +115,17 @@ def suspended(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
         yield group.hit(SUSPENDED, text, "spec.suspend")
 
 
+NODES_NETWORK = Rule(
+    "DPK563",
+    Severity.WARNING,
+    "A port of the node is there once: of pods that want it a node takes one at a time, and the others "
+    "wait. On the node's network a pod finds no Service by its name either, unless it says so. Source: "
+    "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy",
+    "leave hostPort and hostNetwork out, or set dns_policy: ClusterFirstWithHostNet",
+)
+
+
+@of_pods(NODES_NETWORK)
 def nodes_network(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A pod on the node's network that asks the node's DNS only."""
     spec = group.pod.spec
@@ -85,6 +134,19 @@ def nodes_network(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
         yield group.hit(NODES_NETWORK, text, "hostNetwork")
 
 
+TAINT_OF_PLATFORM = Rule(
+    "DPK564",
+    Severity.WARNING,
+    "The label selects nodes that their platform taints, and a pod that does not tolerate the taint "
+    "waits for ever. With --nodes the real taints are looked at. Source: "
+    "https://learn.microsoft.com/azure/aks/use-nvidia-gpu and "
+    "https://learn.microsoft.com/azure/aks/spot-node-pool",
+    "add the toleration, which gpu() and spot() set together with the label",
+    needs=Need.NO_NODES,
+)
+
+
+@of_pods(TAINT_OF_PLATFORM)
 def taint_of_platform(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A label of nodes that their platform taints, in a pod that does not tolerate the taint."""
     spec = group.pod.spec
@@ -105,6 +167,16 @@ def taint_of_platform(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
             )
 
 
+PROBE = Rule(
+    "DPK566",
+    Severity.WARNING,
+    "A run or step listens on no port, so that the probe fails and the kubelet kills the container. "
+    "Source: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/",
+    "leave the probe out of the main container; a sidecar may have one",
+)
+
+
+@of_pods(PROBE)
 def probe(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A probe that asks a port of the main container, on which nothing listens."""
     main = group.pod.spec["containers"][0]
@@ -116,6 +188,17 @@ def probe(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             yield group.hit(PROBE, text, path)
 
 
+SHORT_GRACE = Rule(
+    "DPK567",
+    Severity.WARNING,
+    "Between SIGTERM and SIGKILL Dagster writes to Dagster+ how the run or step ended; where that is "
+    "too short it ends without a word. Kubernetes gives 30 seconds, and takes less than 0 for 1. "
+    "Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
+    "leave termination_grace_period_seconds out, or give 30 seconds",
+)
+
+
+@of_pods(SHORT_GRACE)
 def short_grace(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """Too little time to write how it ended."""
     grace = group.pod.spec.get("terminationGracePeriodSeconds")
@@ -124,23 +207,21 @@ def short_grace(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
         yield group.hit(SHORT_GRACE, text, "terminationGracePeriodSeconds")
 
 
+ODD = Rule(
+    "DPK569",
+    Severity.WARNING,
+    "Kubernetes takes it, but hardly as it was meant. Source: makeMounts in the kubelet's "
+    "kubelet_pods.go, SetDefaults_Volume in the API server's defaults.go and its warnings for pods in "
+    "warnings.go",
+    "write what is meant",
+)
+
+
+@of_pods(ODD)
 def odd(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """What works otherwise than it looks."""
     for path, text in _odd(group.pod.spec):
         yield group.hit(ODD, f"{path} by {layer_of(group.pod, path)} {text}", path)
-
-
-HARM_RULES: tuple[PodRule, ...] = (
-    plain_sidecar,
-    restarted,
-    not_one_pod,
-    suspended,
-    nodes_network,
-    taint_of_platform,
-    probe,
-    short_grace,
-    odd,
-)
 
 
 def _odd(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,38 +10,31 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster.executor_config import reads_op_tags
-from dagster_plus_k8s_helpers.check.catalogue.definitions import (
-    JOB_TAGS_NOT_FOR_STEPS,
-    ONLY_IN_THIS_JOB,
-    OP_TAGS_IGNORED,
-    TAGS_LOST_TO_RUN_TAGS,
-    TOO_MANY_PROCESSES,
-    UNBOUNDED,
-)
+from dagster_plus_k8s_helpers.check.subjects.registry import of_plans, of_tags
 from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OLD_TAG, Hit, amount, of_no_one, shown
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from dagster_plus_k8s_helpers.check.subjects.subjects import Asked, JobRule, Planned, TagRule
+    from dagster_plus_k8s_helpers.check.subjects.subjects import Asked, Planned
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn
 
-__all__ = [
-    "JOB_RULES",
-    "TAGS_OF_JOBS",
-    "job_tags_not_for_steps",
-    "only_in_this_job",
-    "op_tags_ignored",
-    "tags_lost_to_run_tags",
-    "too_many_processes",
-    "unbounded",
-]
 
 WIDE = 25
 """From how many steps at once a graph is wide."""
 
 
+TAGS_LOST_TO_RUN_TAGS = Rule(
+    "DPK507",
+    Severity.ERROR,
+    "Where a job has run_tags, its tags do not reach its runs.",
+    "move them to run_tags",
+)
+
+
+@of_tags(TAGS_LOST_TO_RUN_TAGS)
 def tags_lost_to_run_tags(asked: Asked) -> Iterator[Hit]:
     """Kubernetes settings in ``tags`` of a job that has ``run_tags``."""
     job = asked.job
@@ -55,6 +48,16 @@ def tags_lost_to_run_tags(asked: Asked) -> Iterator[Hit]:
             )
 
 
+OP_TAGS_IGNORED = Rule(
+    "DPK501",
+    Severity.WARNING,
+    "Only an executor that gives each step a Kubernetes pod reads the Kubernetes settings in op tags; any "
+    "other ignores them without a word.",
+    "use k8s_executor() for the job, or size the run's pod with the job's tags",
+)
+
+
+@of_plans(OP_TAGS_IGNORED)
 def op_tags_ignored(job: Planned) -> Iterator[Hit]:
     """Op tags that ask for something of a pod that there is none of."""
     if reads_op_tags(job.asked.job.executor_def):
@@ -80,6 +83,15 @@ def op_tags_ignored(job: Planned) -> Iterator[Hit]:
         )
 
 
+JOB_TAGS_NOT_FOR_STEPS = Rule(
+    "DPK505",
+    Severity.WARNING,
+    "Tags of a job are for the run's own pod. Its steps, in pods of their own, never see them.",
+    "put the resources into op_tags of the step, or into step_config of the executor",
+)
+
+
+@of_plans(JOB_TAGS_NOT_FOR_STEPS)
 def job_tags_not_for_steps(job: Planned) -> Iterator[Hit]:
     """Resources in a job's tags, while steps in pods of their own have none that are meant for them."""
     (tags,) = [layer for layer in job.plan.run.layers if layer.name == "run tags"]
@@ -103,6 +115,16 @@ def job_tags_not_for_steps(job: Planned) -> Iterator[Hit]:
         )
 
 
+ONLY_IN_THIS_JOB = Rule(
+    "DPK506",
+    Severity.WARNING,
+    "Materializing in the UI, backfills and automation run the implicit asset job, which has none of the "
+    "tags of a job.",
+    "put what every run needs into run_k8s_config of the code location",
+)
+
+
+@of_plans(ONLY_IN_THIS_JOB)
 def only_in_this_job(job: Planned) -> Iterator[Hit]:
     """Settings that the assets of a job have when they run in it, and not otherwise."""
     if not job.has_asset_job or not job.asked.job.is_asset_job:
@@ -116,6 +138,15 @@ def only_in_this_job(job: Planned) -> Iterator[Hit]:
         yield Hit(ONLY_IN_THIS_JOB, f"{shown}{more}", of=OF_RUN)
 
 
+UNBOUNDED = Rule(
+    "DPK525",
+    Severity.WARNING,
+    "Without max_concurrent a run starts every step that is ready, all at once.",
+    "set max_concurrent of the executor",
+)
+
+
+@of_plans(UNBOUNDED)
 def unbounded(job: Planned) -> Iterator[Hit]:
     """A wide graph of pods, all of which start at once."""
     limits = (job.asked.executor.resolved or {}).get("tag_concurrency_limits") or ()
@@ -144,6 +175,15 @@ def unbounded(job: Planned) -> Iterator[Hit]:
         )
 
 
+TOO_MANY_PROCESSES = Rule(
+    "DPK526",
+    Severity.WARNING,
+    "More processes than the run's pod has CPUs slow each other down, and share its memory.",
+    "set max_concurrent of the executor to the CPU limit, or raise the limit",
+)
+
+
+@of_plans(TOO_MANY_PROCESSES)
 def too_many_processes(job: Planned) -> Iterator[Hit]:
     """More processes in the run's pod than it has CPUs."""
     limit = amount(job.plan.run.container.limits.get("cpu"))
@@ -173,15 +213,6 @@ def too_many_processes(job: Planned) -> Iterator[Hit]:
             part=number,
         )
 
-
-TAGS_OF_JOBS: tuple[TagRule, ...] = (tags_lost_to_run_tags,)
-JOB_RULES: tuple[JobRule, ...] = (
-    op_tags_ignored,
-    job_tags_not_for_steps,
-    only_in_this_job,
-    unbounded,
-    too_many_processes,
-)
 
 _MOST_SHOWN = 3
 

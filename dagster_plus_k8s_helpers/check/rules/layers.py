@@ -6,14 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.capacity.gpus import gpus_of
-from dagster_plus_k8s_helpers.check.catalogue.definitions import (
-    BARE_VARIABLE,
-    DUPLICATE_ENV,
-    DUPLICATE_NAME,
-    GPU_FROM_BELOW,
-    NO_SUCH_VOLUME,
-    REQUEST_ABOVE_LIMIT,
-)
+from dagster_plus_k8s_helpers.check.subjects.registry import of_plans, of_pods
 from dagster_plus_k8s_helpers.check.subjects.subjects import (
     amount,
     containers,
@@ -24,28 +17,27 @@ from dagster_plus_k8s_helpers.check.subjects.subjects import (
     twice,
 )
 from dagster_plus_k8s_helpers.errors import is_one_edit_from
-from dagster_plus_k8s_helpers.findings.finding import Severity
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.plan.merge.unknown import placeholder_of_variable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, Planned, PodGroup, PodRule, Surroundings
+    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, Planned, PodGroup, Surroundings
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod
 
-__all__ = [
-    "GPU_RULES",
-    "LAYER_RULES",
-    "bare_variables",
-    "duplicate_env",
-    "duplicate_names",
-    "gpu_from_below",
-    "gpu_from_executor",
-    "no_such_volume",
-    "request_above_limit",
-]
+__all__ = ["DUPLICATE_ENV", "DUPLICATE_NAME", "REQUEST_ABOVE_LIMIT"]
 
 
+REQUEST_ABOVE_LIMIT = Rule(
+    "DPK502",
+    Severity.ERROR,
+    "Kubernetes refuses a container that requests more than its limit; each layer may be right alone.",
+    "set the request and the limit in the same layer",
+)
+
+
+@of_pods(REQUEST_ABOVE_LIMIT, whose="any")
 def request_above_limit(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A request above its limit, in any container."""
     holders = [("", group.pod.spec), *((f"{path}.", item) for path, item in containers(group.pod.spec))]
@@ -68,6 +60,16 @@ def request_above_limit(group: PodGroup, _around: Surroundings) -> Iterator[Hit]
                 )
 
 
+DUPLICATE_ENV = Rule(
+    "DPK503",
+    Severity.ERROR,
+    "Dagster appends the lists of all layers. Of two variables of one name Kubernetes takes the last: a "
+    "warning where that is the later layer's, as it mostly is meant to be.",
+    "keep one of the two; an upper layer cannot take out what a lower one says",
+)
+
+
+@of_pods(DUPLICATE_ENV, whose="any")
 def duplicate_env(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """Two environment variables of one name in a container."""
     for path, container in containers(group.pod.spec):
@@ -82,6 +84,16 @@ def duplicate_env(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             )
 
 
+DUPLICATE_NAME = Rule(
+    "DPK504",
+    Severity.ERROR,
+    "Dagster appends the lists of all layers; Kubernetes refuses a pod in which two volumes or containers "
+    "share a name, or two mounts a path.",
+    "keep one of the two, or give them different names",
+)
+
+
+@of_pods(DUPLICATE_NAME, whose="any")
 def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """Two volumes or containers of one name in a pod, or two mounts at one path in a container."""
     spec = group.pod.spec
@@ -112,6 +124,16 @@ def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             )
 
 
+NO_SUCH_VOLUME = Rule(
+    "DPK551",
+    Severity.ERROR,
+    "Kubernetes refuses a pod in which a container mounts a volume that the pod does not have; a volume may "
+    "come from any layer. Source: ValidateVolumeMounts in the API server's validation.go",
+    "add the volume to volumes, or correct the name",
+)
+
+
+@of_pods(NO_SUCH_VOLUME, whose="any")
 def no_such_volume(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A mount or device of a volume that no layer has; without the agent's values it may be the agent's."""
     names = [str(volume.get("name")) for volume in group.pod.spec.get("volumes") or ()]
@@ -135,11 +157,22 @@ def no_such_volume(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
                 )
 
 
+GPU_FROM_BELOW = Rule(
+    "DPK508",
+    Severity.WARNING,
+    "A GPU in a layer below the op tags goes to every pod, needed or not, and DEEP merging cannot take "
+    "it away.",
+    "ask for the GPU in op_tags of the steps that need it",
+)
+
+
+@of_pods(GPU_FROM_BELOW)
 def gpu_from_below(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A GPU that pods get from the agent or the code location, which speak for all of them."""
     yield from _gpus_from(group, {"agent", "location"})
 
 
+@of_plans(GPU_FROM_BELOW)
 def gpu_from_executor(job: Planned) -> Iterator[Hit]:
     """A GPU that the steps of a job get from its executor; but for the only one, which may want it."""
     for group in job.groups if len(job.plan.steps) > 1 else ():
@@ -155,6 +188,16 @@ def _gpus_from(group: PodGroup, layers: Collection[str]) -> Iterator[Hit]:
                 yield group.hit(GPU_FROM_BELOW, text, field)
 
 
+BARE_VARIABLE = Rule(
+    "DPK529",
+    Severity.ERROR,
+    "A bare KEY in the executor's env_vars is read in the run's pod; where it is not set there, no step "
+    "starts.",
+    "write KEY=VALUE, or leave it to a Secret that env_secrets names",
+)
+
+
+@of_plans(BARE_VARIABLE)
 def bare_variables(job: Planned) -> Iterator[Hit]:
     """A bare ``KEY`` of the executor that the run's pod does not have.
 
@@ -177,14 +220,6 @@ def bare_variables(job: Planned) -> Iterator[Hit]:
                     "run's pod",
                 )
 
-
-LAYER_RULES: tuple[PodRule, ...] = (
-    request_above_limit,
-    duplicate_env,
-    duplicate_names,
-    no_such_volume,
-)
-GPU_RULES: tuple[PodRule, ...] = (gpu_from_below,)
 
 _OVERRIDDEN_ENV = replace(DUPLICATE_ENV, severity=Severity.WARNING)
 """The same where a later layer has the last word, as it is meant to."""

@@ -7,28 +7,33 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from dagster_plus_k8s_helpers.check.catalogue.definitions import MISPLACED_CONFIG
+from dagster_plus_k8s_helpers.check.subjects.registry import of_tags
 from dagster_plus_k8s_helpers.check.subjects.subjects import OLD_TAG, Hit
 from dagster_plus_k8s_helpers.check.subjects.waivers import OF_DEFINITIONS, specs_by_step
 from dagster_plus_k8s_helpers.executor.settings import START_TIMEOUT_TAG
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.memory_ladder import MEMORY_LADDER_TAG
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import Asked
 
-__all__ = ["misplaced"]
 
 _TAGS = (K8sConfig.TAG, OLD_TAG, MEMORY_LADDER_TAG, START_TIMEOUT_TAG)
 
 
-def misplaced(asked: Asked, of_definitions: Mapping[str, Any]) -> Iterator[Hit]:
-    """Settings of pods where nobody reads them.
+MISPLACED_CONFIG = Rule(
+    "DPK581",
+    Severity.WARNING,
+    "Dagster reads the settings of pods in the tags of ops, jobs and runs; in metadata, in the config of an "
+    "op or on a graph inside a job nobody reads them.",
+    "write op_tags=... at an asset, tags=... at an op or a job",
+)
 
-    Args:
-        asked: The job.
-        of_definitions: Metadata of the definitions.
-    """
+
+@of_tags(MISPLACED_CONFIG)
+def misplaced(asked: Asked) -> Iterator[Hit]:
+    """Settings of pods where nobody reads them."""
     of_steps: dict[str, list[str]] = {}
     tags_of = {step.key: step.tags for step in asked.steps}
     for key, specs in specs_by_step(asked):
@@ -41,7 +46,7 @@ def misplaced(asked: Asked, of_definitions: Mapping[str, Any]) -> Iterator[Hit]:
     yield from (Hit(MISPLACED_CONFIG, text, tuple(dict.fromkeys(keys))) for text, keys in of_steps.items())
     for tag in _found(asked.job.metadata, beside=asked.job.run_tags):
         yield Hit(MISPLACED_CONFIG, f"its metadata: nobody reads {tag!r} there; write tags", of="the job")
-    for tag in _found(of_definitions):
+    for tag in _found(asked.around.metadata):
         text = f"their metadata: nobody reads {tag!r} there; write op_tags, or with_k8s_config()"
         yield Hit(MISPLACED_CONFIG, text, of=OF_DEFINITIONS)
     for name, tag in _in_op_config((asked.job.run_config or {}).get("ops")):

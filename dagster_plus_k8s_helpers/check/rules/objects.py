@@ -5,27 +5,35 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers.check.catalogue.definitions import (
-    KEY_NOT_IN_CLUSTER,
-    NOT_IN_CLUSTER,
-    NOT_PROVIDED,
-)
 from dagster_plus_k8s_helpers.check.subjects.references import made, provided, references
+from dagster_plus_k8s_helpers.check.subjects.registry import of_pods
 from dagster_plus_k8s_helpers.check.subjects.subjects import layer_of
 from dagster_plus_k8s_helpers.cluster.objects import CLUSTER_SCOPED
 from dagster_plus_k8s_helpers.errors import is_one_edit_from
+from dagster_plus_k8s_helpers.findings.finding import Finding, Need, Rule, Severity, Where
 from dagster_plus_k8s_helpers.plan.merge import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from dagster_plus_k8s_helpers.check.subjects.references import Reference
-    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, PodRule, Surroundings
+    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, Surroundings
     from dagster_plus_k8s_helpers.cluster.objects import ClusterObjects
 
-__all__ = ["OBJECT_RULES", "missing", "namespace_of", "not_in_cluster", "not_provided"]
+__all__ = ["missing", "namespace_of", "not_said_by_cluster"]
 
 
+NOT_IN_CLUSTER = Rule(
+    "DPK532",
+    Severity.ERROR,
+    "A pod that names a namespace, Secret, ConfigMap, service account, claim or class that is not there does "
+    "not start.",
+    "make it, add it to extraManifests of the agent's values, or correct the name",
+    needs=Need.CLUSTER,
+)
+
+
+@of_pods(NOT_IN_CLUSTER, whose="job")
 def not_in_cluster(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A namespace, or a Secret, ConfigMap, service account, claim or class that the cluster does not have."""
     objects = around.objects
@@ -74,6 +82,17 @@ def missing(group: PodGroup, around: Surroundings) -> list[Reference]:
     ]
 
 
+KEY_NOT_IN_CLUSTER = Rule(
+    "DPK570",
+    Severity.ERROR,
+    "A container that reads a key which its Secret or ConfigMap does not have is not started, and waits for "
+    "it for ever.",
+    "add the key to the object, or correct the name of the key",
+    needs=Need.KEYS,
+)
+
+
+@of_pods(KEY_NOT_IN_CLUSTER, whose="job")
 def key_not_in_cluster(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A key that a Secret or ConfigMap of the cluster does not have."""
     objects = around.objects
@@ -101,6 +120,17 @@ def key_not_in_cluster(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
             )
 
 
+NOT_PROVIDED = Rule(
+    "DPK533",
+    Severity.WARNING,
+    "What the agent's values neither make nor name somebody has to make in every cluster the location runs "
+    "in; where nobody has, its pods do not start.",
+    "check with --cluster, name it in the agent's values, or waive this with where it comes from",
+    needs=Need.NO_CLUSTER,
+)
+
+
+@of_pods(NOT_PROVIDED, whose="job")
 def not_provided(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A Secret, ConfigMap or service account that the agent's values neither make nor name."""
     if around.agent is None or around.objects is not None:
@@ -122,13 +152,26 @@ def not_provided(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
             )
 
 
+@of_pods(NOT_PROVIDED, whose="any")
 def nearly_provided(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """Of those the names that are nearly one which the agent's values make or name: that files alone tell."""
     yield from (hit for hit in not_provided(group, around) if "; did you mean" in hit.text)
 
 
-NEAR_NAMES: tuple[PodRule, ...] = (nearly_provided,)
-OBJECT_RULES: tuple[PodRule, ...] = (not_in_cluster, key_not_in_cluster, not_provided)
+NOT_SAID_BY_CLUSTER = Rule(
+    "DPK534",
+    Severity.WARNING,
+    "What may not be read cannot be checked.",
+    "check as a user who may get these objects",
+    needs=Need.CLUSTER,
+)
+
+
+def not_said_by_cluster(objects: ClusterObjects | None) -> Iterator[Finding]:
+    """What a cluster would not say, of no job in particular."""
+    for question, said in (objects.refused if objects else {}).items():
+        yield NOT_SAID_BY_CLUSTER.at(Where(path="the cluster"), f"{question} is not known: {said}")
+
 
 _OF_VALUES = ("ConfigMap", "Secret", "ServiceAccount")
 

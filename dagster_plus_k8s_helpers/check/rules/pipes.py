@@ -14,18 +14,28 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from dagster_plus_k8s_helpers._dagster.planning import function_of
-from dagster_plus_k8s_helpers.check.catalogue.definitions import PIPES_WITHOUT_RESOURCES
+from dagster_plus_k8s_helpers.check.subjects.registry import of_tags
 from dagster_plus_k8s_helpers.check.subjects.subjects import Hit
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
-    from dagster_plus_k8s_helpers.check.subjects.subjects import Asked, TagRule
+    from dagster_plus_k8s_helpers.check.subjects.subjects import Asked
 
-__all__ = ["PIPES_RULES", "pipes_without_resources"]
 
 _CLIENT = "PipesK8sClient"
 
 
+PIPES_WITHOUT_RESOURCES = Rule(
+    "DPK531",
+    Severity.WARNING,
+    "No layer reaches a pod that an asset starts itself: without resources of its own it is the first to be "
+    "evicted, and takes what it can get.",
+    "write base_pod_spec=K8sConfig(resources=...).pod_spec()",
+)
+
+
+@of_tags(PIPES_WITHOUT_RESOURCES)
 def pipes_without_resources(asked: Asked) -> Iterator[Hit]:
     """A call of ``PipesK8sClient.run`` whose pod asks for neither CPU nor memory."""
     by_function: dict[Callable[..., Any], list[str]] = {}
@@ -37,9 +47,6 @@ def pipes_without_resources(asked: Asked) -> Iterator[Hit]:
         for line, problem in _calls_without_resources(function):
             file = PurePath(inspect.getsourcefile(function) or "").name
             yield Hit(PIPES_WITHOUT_RESOURCES, f"{file}, line {line}: {problem}", tuple(keys))
-
-
-PIPES_RULES: tuple[TagRule, ...] = (pipes_without_resources,)
 
 
 def _calls_without_resources(function: Callable[..., Any]) -> Iterator[tuple[int, str]]:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.check.catalogue.definitions import (
-    AGAINST_SCHEMA,
-    BACKOFF,
-    SHORT_DEADLINE,
-    SHORT_TTL,
-)
+from dagster_plus_k8s_helpers.check.subjects.registry import of_plans, of_pods
 from dagster_plus_k8s_helpers.check.subjects.subjects import of_no_one
+from dagster_plus_k8s_helpers.credentials.telling import credential_by_form
 from dagster_plus_k8s_helpers.errors import K8sConfigError, MissingExtraError, PlanError
 from dagster_plus_k8s_helpers.executor.settings import start_timeout_of_step
-from dagster_plus_k8s_helpers.files.sections.credentials import credential_by_form
+from dagster_plus_k8s_helpers.findings.finding import Need, Rule, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,23 +18,13 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import (
         Asked,
         Hit,
-        JobRule,
         Planned,
         PodGroup,
-        PodRule,
         Surroundings,
     )
 
-__all__ = [
-    "DEADLINE_RULES",
-    "POD_RULES",
-    "against_schema",
-    "backoff",
-    "schema_version",
-    "short_deadline",
-    "short_deadline_of_run",
-    "short_ttl",
-]
+__all__ = ["OF_EVERY_POD", "schema_version"]
+
 
 LEAST_TTL = 60
 """Seconds: three of the rounds in which Dagster looks at the Jobs of steps."""
@@ -58,6 +44,15 @@ Source: https://docs.dagster.io/deployment/dagster-plus/management/deployments/d
 """
 
 
+BACKOFF = Rule(
+    "DPK520",
+    Severity.ERROR,
+    "Kubernetes starts a failed pod again, which Dagster refuses to run a second time: a retry is Dagster's.",
+    "leave backoff_limit out and give the op a RetryPolicy",
+)
+
+
+@of_pods(BACKOFF)
 def backoff(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A Job that Kubernetes starts again by itself."""
     limit = group.pod.manifest["spec"].get("backoffLimit")
@@ -67,6 +62,15 @@ def backoff(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
         yield group.hit(BACKOFF, text, "spec.backoffLimit")
 
 
+SHORT_TTL = Rule(
+    "DPK521",
+    Severity.WARNING,
+    "Dagster looks at the Jobs of steps every 20 seconds; one that Kubernetes has removed by then is lost.",
+    "keep finished Jobs for a minute at least; a day is Dagster's default",
+)
+
+
+@of_pods(SHORT_TTL)
 def short_ttl(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A step's Job that may be gone before Dagster has read how it ended."""
     ttl = group.pod.manifest["spec"].get("ttlSecondsAfterFinished")
@@ -78,12 +82,23 @@ def short_ttl(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
         yield group.hit(SHORT_TTL, text, "spec.ttlSecondsAfterFinished")
 
 
+SHORT_DEADLINE = Rule(
+    "DPK522",
+    Severity.WARNING,
+    "A deadline counts while a pod waits for a node or its image, and so runs out before the start timeout "
+    "can say what happened.",
+    "set a longer deadline, or the tag dagster/max_runtime, which counts from the start of the run",
+)
+
+
+@of_pods(SHORT_DEADLINE)
 def short_deadline_of_run(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A Job or pod of a run that ends before Dagster gives up on its start."""
     if not group.steps:
         yield from _below(group, START_TIMEOUT, _OF_MONITORING)
 
 
+@of_plans(SHORT_DEADLINE)
 def short_deadline(job: Planned) -> Iterator[Hit]:
     """A Job or pod of a step that ends before k8s_executor gives up on its start."""
     for group in job.groups[1:]:
@@ -109,6 +124,16 @@ def _below(group: PodGroup, seconds: float, whose: str) -> Iterator[Hit]:
             yield group.hit(SHORT_DEADLINE, text, path, cause=cause)
 
 
+AGAINST_SCHEMA = Rule(
+    "DPK517",
+    Severity.ERROR,
+    "The API server of this Kubernetes version refuses the Job or drops the field.",
+    "write what this version of Kubernetes takes",
+    needs=Need.VERSION,
+)
+
+
+@of_pods(AGAINST_SCHEMA)
 def against_schema(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A Job that is not what the cluster's version of Kubernetes takes."""
     if not around.kubernetes_version:
@@ -124,10 +149,6 @@ def against_schema(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
         reason = _without_secrets(error.message)
         text = f"{path or 'the Job'}{by}: Kubernetes {around.kubernetes_version} says {reason}"
         yield group.hit(AGAINST_SCHEMA, text, *at)
-
-
-POD_RULES: tuple[PodRule, ...] = (backoff, short_ttl, short_deadline_of_run, against_schema)
-DEADLINE_RULES: tuple[JobRule, ...] = (short_deadline,)
 
 
 def schema_version(version: str) -> str:

@@ -5,22 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dagster_plus_k8s_helpers.check.catalogue.definitions import GENERAL_OVER_SPECIFIC
+from dagster_plus_k8s_helpers.check.subjects.registry import of_pods
 from dagster_plus_k8s_helpers.check.subjects.subjects import shown
 from dagster_plus_k8s_helpers.documents.document import shown_path
 from dagster_plus_k8s_helpers.files.places import GENERAL, Field, place_in
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.plan.merge.fields import paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, PodRule, Surroundings
+    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, Surroundings
     from dagster_plus_k8s_helpers.documents.document import Path
     from dagster_plus_k8s_helpers.files.places import Place
 
-__all__ = ["PRECEDENCE_RULES", "general_over_specific"]
+
+GENERAL_OVER_SPECIFIC = Rule(
+    "DPK550",
+    Severity.WARNING,
+    "What stands at the top of container_context.k8s is for code servers and runs both. The code location is "
+    "a later layer than the agent, so that it wins even over what the agent has for runs, or for code "
+    "servers, alone.",
+    "write it under run_k8s_config or server_k8s_config, for the pods that it is meant for",
+)
 
 
+@of_pods(GENERAL_OVER_SPECIFIC, whose="any")
 def general_over_specific(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
     """A general setting of a code location over one that the agent has for just these pods.
 
@@ -44,8 +54,6 @@ def general_over_specific(group: PodGroup, around: Surroundings) -> Iterator[Hit
             *items[0].fields,
         )
 
-
-PRECEDENCE_RULES: tuple[PodRule, ...] = (general_over_specific,)
 
 _ROOT_OF_LOCATION: Path = ("container_context", "k8s")
 _DEPTH = 3

@@ -6,21 +6,31 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dagster_plus_k8s_helpers.check.catalogue.definitions import SHALLOW_LOSES
+from dagster_plus_k8s_helpers.check.subjects.registry import of_pods
 from dagster_plus_k8s_helpers.check.subjects.subjects import POD_SPEC, of_no_one, shown
 from dagster_plus_k8s_helpers.files.places import Field
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, PodRule, Surroundings
+    from dagster_plus_k8s_helpers.check.subjects.subjects import Hit, PodGroup, Surroundings
     from dagster_plus_k8s_helpers.files.places import PodsOf
     from dagster_plus_k8s_helpers.plan.merge.layers import Layer
     from dagster_plus_k8s_helpers.plan.merge.origins import Stage
 
-__all__ = ["SHALLOW_RULES", "shallow_loses"]
+
+SHALLOW_LOSES = Rule(
+    "DPK528",
+    Severity.WARNING,
+    "With merge_behavior SHALLOW each field that the layer writes takes the place of the whole field below: "
+    "a mapping loses the keys that are not written again. (A list written anew is what SHALLOW is for, and "
+    "is not warned of.) Run tags do it to what the code location writes, too, which then loses the agent's.",
+    "repeat what is to be kept, or leave merge_behavior out",
+)
 
 
+@of_pods(SHALLOW_LOSES, whose="any")
 def shallow_loses(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """What a layer with ``merge_behavior: SHALLOW`` takes away of the layers below without a word.
 
@@ -56,9 +66,6 @@ def shallow_loses(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
             names = ", ".join(of_dagster_plus)
             text = f"{stage.layer} is SHALLOW and its env loses what Dagster+ sets: {names}"
             yield group.hit(SHALLOW_LOSES, text)
-
-
-SHALLOW_RULES: tuple[PodRule, ...] = (shallow_loses,)
 
 
 class _Key(NamedTuple):

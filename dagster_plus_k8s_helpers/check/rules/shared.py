@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.check.catalogue.harms import NODES_NETWORK, SHARED_CLAIM
+from dagster_plus_k8s_helpers.check.rules.harm import NODES_NETWORK
 from dagster_plus_k8s_helpers.check.rules.pods import OF_EVERY_POD
 from dagster_plus_k8s_helpers.check.subjects.at_once import two_at_once
+from dagster_plus_k8s_helpers.check.subjects.registry import of_plans, of_pods
 from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, containers, layer_of, of_no_one
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dagster_plus_k8s_helpers.check.subjects.subjects import (
         Hit,
-        JobRule,
         Planned,
         PodGroup,
-        PodRule,
         Surroundings,
     )
 
-__all__ = ["SHARED_POD_RULES", "SHARED_RULES"]
 
-
+@of_plans(NODES_NETWORK)
 def host_ports(job: Planned) -> Iterator[Hit]:
     """A port of the node that two pods of a run want at once."""
     for port, uses in _used(job, _host_ports).items():
@@ -39,6 +38,7 @@ def host_ports(job: Planned) -> Iterator[Hit]:
             )
 
 
+@of_pods(NODES_NETWORK)
 def host_port_of_all(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A port of the node that every pod of a run wants."""
     for port, path in _host_ports(group.pod.spec):
@@ -52,6 +52,17 @@ def _cause(port: str, group: PodGroup, path: str) -> str:
     return of_no_one(f"{port} by {layer_of(group.pod, path)}")
 
 
+SHARED_CLAIM = Rule(
+    "DPK565",
+    Severity.WARNING,
+    "A ReadWriteOnce volume is mounted by one node at a time: pods that want it at once on other nodes "
+    "stay in ContainerCreating. Source: "
+    "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes",
+    "claim ReadWriteMany, mount it in one step only, or let the steps run one after the other",
+)
+
+
+@of_plans(SHARED_CLAIM)
 def shared_claims(job: Planned) -> Iterator[Hit]:
     """A claim that the agent's values make ReadWriteOnce, and that two pods of a run want at once."""
     claims = _claims_of_one_node(job.asked.around.agent or {})
@@ -68,9 +79,6 @@ def shared_claims(job: Planned) -> Iterator[Hit]:
                 f"{mode}, and {whose} want it at once",
             )
 
-
-SHARED_RULES: tuple[JobRule, ...] = (host_ports, shared_claims)
-SHARED_POD_RULES: tuple[PodRule, ...] = (host_port_of_all,)
 
 _HOSTNAME = "kubernetes.io/hostname"
 

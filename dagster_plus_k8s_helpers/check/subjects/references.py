@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dagster_plus_k8s_helpers.check.subjects.subjects import containers
+from dagster_plus_k8s_helpers.documents.shape import as_list, as_mapping
 
 __all__ = ["Reference", "provided", "references"]
 
@@ -54,24 +55,24 @@ def provided(values: Mapping[str, Any]) -> set[tuple[str, str]]:
     Args:
         values: The values, as the file spells them.
     """
-    workspace = _mapping(values.get("workspace"))
+    workspace = as_mapping(values.get("workspace"))
     found = {
-        ("ServiceAccount", _mapping(values.get("serviceAccount")).get("name")),
+        ("ServiceAccount", as_mapping(values.get("serviceAccount")).get("name")),
         ("ServiceAccount", workspace.get("serviceAccountName")),
         *(("Secret", name) for name in _names(values.get("imagePullSecrets"))),
         *(("Secret", name) for name in _names(workspace.get("envSecrets"))),
         *(("ConfigMap", name) for name in _names(workspace.get("envConfigMaps"))),
     }
-    for volume in _list(workspace.get("volumes")):
-        found |= {(item.kind, item.name) for item in _of_volume(_mapping(volume), "")}
+    for volume in as_list(workspace.get("volumes")):
+        found |= {(item.kind, item.name) for item in _of_volume(as_mapping(volume), "")}
     return {(kind, name) for kind, name in found if isinstance(name, str) and name} | made(values)
 
 
 def made(values: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Kind and name of what the chart makes when it is installed with these values."""
-    manifests = [_mapping(manifest) for manifest in _list(values.get("extraManifests"))]
-    found = {(item.get("kind"), _mapping(item.get("metadata")).get("name")) for item in manifests}
-    account = _mapping(values.get("serviceAccount"))
+    manifests = [as_mapping(manifest) for manifest in as_list(values.get("extraManifests"))]
+    found = {(item.get("kind"), as_mapping(item.get("metadata")).get("name")) for item in manifests}
+    account = as_mapping(values.get("serviceAccount"))
     if account.get("create") is not False:
         found.add(("ServiceAccount", account.get("name")))
     return {(str(kind), str(name)) for kind, name in found if kind and name}
@@ -106,31 +107,23 @@ def _of_container(container: Mapping[str, Any], path: str) -> Iterator[Reference
 def _of_volume(volume: Mapping[str, Any], path: str) -> Iterator[Reference]:
     for source, (kind, field) in _OF_VOLUME.items():
         yield from _named(kind, volume.get(source), field, f"{path}.{source}.{field}")
-    template = _mapping(_mapping(volume.get("ephemeral")).get("volumeClaimTemplate"))
+    template = as_mapping(as_mapping(volume.get("ephemeral")).get("volumeClaimTemplate"))
     where = f"{path}.ephemeral.volumeClaimTemplate.spec.storageClassName"
     yield from _named("StorageClass", template.get("spec"), "storageClassName", where)
-    for index, source in enumerate(_mapping(volume.get("projected")).get("sources") or ()):
+    for index, source in enumerate(as_mapping(volume.get("projected")).get("sources") or ()):
         for field, kind in _PROJECTED.items():
             where = f"{path}.projected.sources[{index}].{field}.name"
             yield from _named(kind, source.get(field), "name", where)
 
 
 def _named(kind: str, source: object, field: str, path: str) -> Iterator[Reference]:
-    found = _mapping(source)
+    found = as_mapping(source)
     name = found.get(field)
     if isinstance(name, str) and name and not found.get("optional"):
-        keys = (found.get("key"), *(_mapping(item).get("key") for item in _list(found.get("items"))))
+        keys = (found.get("key"), *(as_mapping(item).get("key") for item in as_list(found.get("items"))))
         yield Reference(kind, name, path, path, tuple(key for key in keys if isinstance(key, str)))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _names(value: object) -> list[Any]:
     """The names in a list of names or of ``{name: ...}``."""
-    return [item.get("name") if isinstance(item, Mapping) else item for item in _list(value)]
+    return [item.get("name") if isinstance(item, Mapping) else item for item in as_list(value)]

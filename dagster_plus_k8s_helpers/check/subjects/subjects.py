@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dagster_plus_k8s_helpers._dagster.executor_config import executor_config_of
+from dagster_plus_k8s_helpers.credentials.telling import credential_by_form
 from dagster_plus_k8s_helpers.errors import QuantityError
 from dagster_plus_k8s_helpers.files.places import Field
-from dagster_plus_k8s_helpers.files.sections.credentials import credential_by_form
+from dagster_plus_k8s_helpers.findings.finding import Need
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ class Surroundings:
         kubernetes_version: Its version, such as ``1.31``.
         objects: What is there in it; ``None`` when it is not to be asked.
         files: Where the layers that come from files are written.
+        metadata: Metadata of the definitions.
+        module: The module whose source is looked at as well, if any.
     """
 
     agent: Mapping[str, Any] | None = None
@@ -106,6 +109,23 @@ class Surroundings:
     kubernetes_version: str = ""
     objects: ClusterObjects | None = None
     files: Mapping[str, LayerFile] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    module: str = ""
+
+    def has(self, need: Need | None) -> bool:
+        """Whether what a rule needs is given."""
+        objects = self.objects
+        return {
+            None: True,
+            Need.NODES: bool(self.pools),
+            Need.NO_NODES: not self.pools,
+            Need.VERSION: bool(self.kubernetes_version),
+            Need.CLUSTER: objects is not None,
+            Need.NO_CLUSTER: objects is None,
+            Need.KEYS: objects is not None and objects.reads_keys,
+            Need.DRY_RUN: objects is not None and objects.dry_runs,
+            Need.MODULE: bool(self.module),
+        }[need]
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers.files.checks.catalogue.locations import BARE_ENV_VAR
 from dagster_plus_k8s_helpers.files.sections.env_entries import names_in_env
 from dagster_plus_k8s_helpers.files.sections.placeholders import has_placeholder
-from dagster_plus_k8s_helpers.findings.finding import Severity
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +17,15 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings.finding import Finding, Where
 
 __all__ = ["Given", "given_by", "not_given"]
+
+BARE_ENV_VAR = Rule(
+    "DPK307",
+    Severity.WARNING,
+    "A bare KEY is read from the environment of the process that resolves it: the agent for code servers "
+    "and runs, the run pod for steps. Where it is not set, nothing starts: an error when the agent's values "
+    "are given and set none. An entry of env that has a name only is empty text.",
+    "write KEY=VALUE, name a Secret in env_secrets, or give the agent's values with the file",
+)
 
 _ALWAYS = frozenset({"HOME", "HOSTNAME", "LANG", "PATH"})
 _ALWAYS_BEGIN = ("DAGSTER_", "KUBERNETES_", "PYTHON")

@@ -16,9 +16,11 @@ from dagster_plus_k8s_helpers.files.values.workspace import Workspace
 from dagster_plus_k8s_helpers.findings.finding import Finding, Rule, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dagster_plus_k8s_helpers.documents.document import YamlDocument
 
-__all__ = ["KIND_RULES", "UNKNOWN_KIND", "FileKind", "check_instance", "kind_of"]
+__all__ = ["UNKNOWN_KIND", "FileKind", "check_of", "kind_of"]
 
 
 class FileKind(StrEnum):
@@ -46,7 +48,6 @@ INSTANCE_FILE = Rule(
     "give the Helm values that it is written from",
 )
 
-KIND_RULES = (UNKNOWN_KIND, INSTANCE_FILE)
 
 _KEYS: dict[FileKind, tuple[str, ...]] = {
     FileKind.VALUES: (
@@ -130,7 +131,24 @@ def kind_of(document: YamlDocument) -> FileKind | Finding:
     return UNKNOWN_KIND.at(document.where(()), message, fix=fix)
 
 
-def check_instance(document: YamlDocument) -> list[Finding]:
+def check_of(kind: FileKind) -> Callable[[YamlDocument], list[Finding]]:
+    """The check of a kind, imported when it is needed: nobody waits for what they do not check."""
+    if kind is FileKind.INSTANCE:
+        return _check_instance
+    if kind is FileKind.VALUES:
+        from dagster_plus_k8s_helpers.files.checks.values.check import check_values  # noqa: PLC0415
+
+        return check_values
+    from dagster_plus_k8s_helpers.files.checks.locations import check as check_locations  # noqa: PLC0415
+
+    return {
+        FileKind.LOCATIONS: check_locations.check_locations,
+        FileKind.CONTAINER_CONTEXT: check_locations.check_container_context,
+        FileKind.BUILD: check_locations.check_build,
+    }[kind]
+
+
+def _check_instance(document: YamlDocument) -> list[Finding]:
     """That a dagster.yaml is not checked."""
     owner = document.data.get("instance_class") if isinstance(document.data, Mapping) else None
     is_agent = isinstance(owner, Mapping) and str(owner.get("module")).startswith("dagster_cloud.")

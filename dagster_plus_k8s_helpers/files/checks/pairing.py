@@ -7,20 +7,27 @@ from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.documents.document import parse_path, shown_path
+from dagster_plus_k8s_helpers.documents.shape import as_mapping, at
 from dagster_plus_k8s_helpers.errors import did_you_mean
-from dagster_plus_k8s_helpers.files.checks.agent_variables import Given, given_by, not_given
-from dagster_plus_k8s_helpers.files.checks.catalogue.locations import BARE_ENV_VAR, QUEUE_NOT_SERVED
+from dagster_plus_k8s_helpers.files.checks.agent_variables import BARE_ENV_VAR, Given, given_by, not_given
 from dagster_plus_k8s_helpers.files.locations.locations import DagsterCloudConfig
-from dagster_plus_k8s_helpers.files.sections.keys import corrected, names_of
+from dagster_plus_k8s_helpers.files.sections.keys import corrected
 from dagster_plus_k8s_helpers.files.sections.placeholders import has_placeholder
 from dagster_plus_k8s_helpers.files.values.agent_values import AgentValues
-from dagster_plus_k8s_helpers.findings.finding import Where
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity, Where
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.documents.document import Path, YamlDocument
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
 __all__ = ["check_agents_and_locations", "check_queues", "served_by", "with_variables_of_agents"]
+
+QUEUE_NOT_SERVED = Rule(
+    "DPK312",
+    Severity.ERROR,
+    "A code location whose queue no agent reads never loads.",
+    "add the queue to the agentQueues of an agent, or name a queue that one serves",
+)
 
 
 def served_by(data: object, index: int, agents: Sequence[object]) -> list[int]:
@@ -31,13 +38,13 @@ def served_by(data: object, index: int, agents: Sequence[object]) -> list[int]:
         index: Number of the location in it.
         agents: Helm values of agents.
     """
-    config = _mapping(data)
+    config = as_mapping(data)
     locations = config.get("locations")
-    location = _mapping(locations[index]) if isinstance(locations, list) else {}
-    queue = location.get("agent_queue", _mapping(config.get("defaults")).get("agent_queue"))
+    location = as_mapping(locations[index]) if isinstance(locations, list) else {}
+    queue = location.get("agent_queue", as_mapping(config.get("defaults")).get("agent_queue"))
     return [
         number
-        for number, agent in enumerate(map(_mapping, agents))
+        for number, agent in enumerate(map(as_mapping, agents))
         if (_serves_default(agent) if queue is None else isinstance(queue, str) and queue in _queues(agent))
     ]
 
@@ -49,13 +56,11 @@ def check_queues(locations: Sequence[YamlDocument], agents: Sequence[Mapping[str
         locations: dagster_cloud.yaml files.
         agents: Helm values of agents, as they were read.
     """
-    meant = [_mapping(corrected(names_of(AgentValues), agent, {})) for agent in agents]
+    meant = [as_mapping(corrected(AgentValues, agent)) for agent in agents]
     return [
         finding
         for document in locations
-        for finding in _check(
-            _mapping(corrected(names_of(DagsterCloudConfig), document.data, {})), meant, document.where
-        )
+        for finding in _check(as_mapping(corrected(DagsterCloudConfig, document.data)), meant, document.where)
     ]
 
 
@@ -72,7 +77,7 @@ def with_variables_of_agents(
     settled: list[Finding] = []
     for finding in findings:
         path = parse_path(finding.where.path)
-        name = _at(document.data, path)
+        name = at(document.data, path)
         if not agents or finding.code != BARE_ENV_VAR.code or not isinstance(name, str):
             settled.append(finding)
             continue
@@ -114,7 +119,7 @@ def _check(
         return []
     served = {queue for agent in agents for queue in _queues(agent)}
     serves_default = any(_serves_default(agent) for agent in agents)
-    default = _mapping(data.get("defaults")).get("agent_queue")
+    default = as_mapping(data.get("defaults")).get("agent_queue")
     locations = data.get("locations")
     findings = []
     for index, location in enumerate(locations if isinstance(locations, list) else []):
@@ -145,7 +150,7 @@ def _check_variables(
     count = len(locations) if isinstance(locations, list) else 0
     for place in (("defaults",), *(("locations", index) for index in range(count))):
         path: Path = (*place, "container_context", "k8s", "env_vars")
-        texts = _at(data, path)
+        texts = at(data, path)
         for index, text in enumerate(texts if isinstance(texts, list) else ()):
             here = (*path, index)
             if agents and "=" not in text and given_by(_serving(data, here, agents), text) is Given.NO:
@@ -156,24 +161,13 @@ def _serving(
     data: object, path: Path, agents: Sequence[Mapping[str, object]]
 ) -> Sequence[Mapping[str, object]]:
     """The agents that serve the location at a path; all of them for what is said of no one location."""
-    location = _at(data, path[:2])
+    location = at(data, path[:2])
     if not isinstance(location, Mapping) or not isinstance(path[1], int):
         return agents
-    queue = location.get("agent_queue", _at(data, ("defaults", "agent_queue")))
+    queue = location.get("agent_queue", at(data, ("defaults", "agent_queue")))
     return [
         agent for agent in agents if (_serves_default(agent) if queue is None else queue in _queues(agent))
     ] or agents
-
-
-def _at(data: object, path: Path) -> object:
-    for part in path:
-        if isinstance(data, Mapping):
-            data = data.get(part)
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        else:
-            return None
-    return data
 
 
 def _queues(agent: Mapping[str, object]) -> set[str]:
@@ -186,8 +180,4 @@ def _serves_default(agent: Mapping[str, object]) -> bool:
 
 
 def _agent_queues(agent: Mapping[str, object]) -> Mapping[str, object]:
-    return _mapping(_mapping(_mapping(agent).get("dagsterCloud")).get("agentQueues"))
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
+    return as_mapping(as_mapping(as_mapping(agent).get("dagsterCloud")).get("agentQueues"))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from dagster_plus_k8s_helpers.documents.document import YamlDocument, parse_path, read_yaml
 from dagster_plus_k8s_helpers.documents.rules import CREDENTIAL
 from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError
-from dagster_plus_k8s_helpers.files.checks.catalogue.locations import BARE_ENV_VAR, REFUSED_KEY, WRONG_VALUE
-from dagster_plus_k8s_helpers.files.checks.catalogue.values import ENV_WITHOUT_VALUE
+from dagster_plus_k8s_helpers.files.checks.agent_variables import BARE_ENV_VAR
 from dagster_plus_k8s_helpers.files.checks.locations.check import check_location, check_locations
+from dagster_plus_k8s_helpers.files.checks.locations.keys import REFUSED_KEY
+from dagster_plus_k8s_helpers.files.checks.locations.reading import WRONG_VALUE
 from dagster_plus_k8s_helpers.files.checks.values.check import check_values
+from dagster_plus_k8s_helpers.files.checks.values.pairs import ENV_WITHOUT_VALUE
 from dagster_plus_k8s_helpers.files.locations.locations import CodeLocation, DagsterCloudConfig
 from dagster_plus_k8s_helpers.files.sections.section import Section
 from dagster_plus_k8s_helpers.files.values.agent_values import AgentValues

@@ -6,16 +6,11 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.files.checks.catalogue.values import (
-    ENV_TWICE,
-    INVALID_VALUE,
-    NO_SUCH_FIELD,
-    QUANTITY,
-    RESOURCES_WITHOUT_SIDE,
-)
 from dagster_plus_k8s_helpers.files.sections.keys import BOTH_SPELLINGS, MISSPELT_KEY
+from dagster_plus_k8s_helpers.files.sections.refusals import IS_ABOVE_LIMIT
 from dagster_plus_k8s_helpers.files.values.pods import RUN_MODELS
 from dagster_plus_k8s_helpers.files.values.section import camel_case
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.pod.fields import SECTIONS
 from dagster_plus_k8s_helpers.pod.objects.merge_keys import MERGE_KEYS
 from dagster_plus_k8s_helpers.pod.objects.schema import field_types, models
@@ -27,7 +22,6 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
 __all__ = [
-    "IS_ABOVE_LIMIT",
     "above_limit",
     "as_written",
     "both_spellings",
@@ -36,8 +30,36 @@ __all__ = [
     "unknown_field",
 ]
 
-IS_ABOVE_LIMIT = " is above the limit "
-"""What the reason says of a request above its limit."""
+INVALID_VALUE = Rule(
+    "DPK201",
+    Severity.ERROR,
+    "The chart, Kubernetes or Dagster+ refuses the value, or reads it otherwise than it was meant.",
+    "write a value that Kubernetes and Dagster take",
+)
+QUANTITY = Rule(
+    "DPK202",
+    Severity.ERROR,
+    "Kubernetes refuses the quantity, when the pod is made and not before.",
+    "write an amount such as 500m of CPU or 2Gi of memory",
+)
+RESOURCES_WITHOUT_SIDE = Rule(
+    "DPK203",
+    Severity.ERROR,
+    "Amounts stand under limits or requests; the chart's own comments leave these out.",
+    "put the amounts under limits",
+)
+NO_SUCH_FIELD = Rule(
+    "DPK204",
+    Severity.ERROR,
+    "Kubernetes or the chart has no such field here, and refuses what it does not know.",
+    "write the field that was meant, or delete this one",
+)
+ENV_TWICE = Rule(
+    "DPK209",
+    Severity.ERROR,
+    "Of two environment variables of one name only the last counts.",
+    "keep one of the two",
+)
 
 _ADVICE = re.compile(r"^(.*?)[;:] ((?:write|keep|use|leave|drop|put|mend) .*)$", re.DOTALL)
 _QUOTED = re.compile(r"^(must be text, not [^;]*; write )'[^']*'$")

@@ -22,7 +22,7 @@ from dagster_plus_k8s_helpers.files.sections.server_config import ServerK8sConfi
 from dagster_plus_k8s_helpers.pod.objects.merge_keys import check_unique
 from dagster_plus_k8s_helpers.pod.objects.names import check_dns_label, check_dns_subdomain, check_labels
 from dagster_plus_k8s_helpers.pod.objects.schema import plain
-from dagster_plus_k8s_helpers.pod.parts.env import env_to_list
+from dagster_plus_k8s_helpers.pod.parts import env_to_list
 
 __all__ = ["ContainerContext", "K8sContainerContext", "ServerK8sConfig"]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Build", "CodeLocation", "CodeSource", "DagsterCloudConfig", "LocationDefaults", "to_yaml"]
+__all__ = ["Build", "CodeLocation", "CodeSource", "DagsterCloudConfig", "LocationDefaults"]
 
 
 class CodeSource(Section):
@@ -149,7 +149,7 @@ class CodeLocation(Section):
 
     def to_yaml(self) -> str:
         """The entry, with only what was set, in a stable order."""
-        return to_yaml(self)
+        return to_yaml_text(self.to_dict())
 
 
 @answering
@@ -194,7 +194,7 @@ class DagsterCloudConfig(Section):
 
     def to_yaml(self) -> str:
         """The file, with only what was set, in a stable order."""
-        return to_yaml(self)
+        return to_yaml_text(self.to_dict())
 
     @classmethod
     def from_template(cls, path: Path, values: Mapping[str, Any] | None = None) -> Self:
@@ -219,8 +219,3 @@ class DagsterCloudConfig(Section):
             K8sConfigError: Defaults that Dagster+ cannot merge, or that do not fit together when merged.
         """
         return type(self).from_dict({"locations": merged_locations(self.to_dict())})
-
-
-def to_yaml(section: Section) -> str:
-    """A section as YAML."""
-    return to_yaml_text(section.to_dict())

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.documents.shape import plain_key
 from dagster_plus_k8s_helpers.files.sections.refusals import MORE, rounds_for, with_limit
 from dagster_plus_k8s_helpers.files.sections.section import Problem, Section, problems
 
@@ -118,12 +119,8 @@ def _spelt(data: Mapping[object, object], name: str | int) -> str | int:
     """A key as the mapping spells it."""
     if name in data or not isinstance(name, str):
         return name
-    plain = _plain(name)
-    return next((key for key in data if isinstance(key, str) and _plain(key) == plain), name)
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
+    plain = plain_key(name)
+    return next((key for key in data if isinstance(key, str) and plain_key(key) == plain), name)
 
 
 _ABSENT = object()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dagster_plus_k8s_helpers.credentials.telling import credential_by_form
 from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.files.sections.credentials import credential_by_form
 from dagster_plus_k8s_helpers.pod.objects.names import check_env_name
 
 __all__ = ["VALUE_FIX", "check_env_text", "check_env_texts", "has_no_value", "names_in_env"]

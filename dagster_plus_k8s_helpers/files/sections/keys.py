@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dagster_plus_k8s_helpers.errors import did_you_mean
 from dagster_plus_k8s_helpers.files.sections.section import Section
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ALSO_CALLED",
     "BOTH_SPELLINGS",
-    "KEY_RULES",
     "MISSPELT_KEY",
     "UNKNOWN_KEY",
     "WRONG_CASE",
-    "check_keys",
-    "check_names",
+    "Keys",
     "corrected",
     "meant_key",
     "misspelt",
@@ -55,96 +53,113 @@ KEY_IS_NO_TEXT = Rule(
     "DPK105", Severity.ERROR, "The keys of these files are text.", "put the key in quotation marks"
 )
 
-KEY_RULES = (MISSPELT_KEY, UNKNOWN_KEY, WRONG_CASE, BOTH_SPELLINGS, KEY_IS_NO_TEXT)
 
+class Slip(NamedTuple):
+    """A key that is not as it should be.
 
-def check_keys(
-    document: YamlDocument, section: type[Section], data: object, path: Path = ()
-) -> list[Finding]:
-    """What is wrong with the keys of ``data`` and of everything in it.
-
-    Args:
-        document: The document that holds it.
-        section: What should read it.
-        data: The mapping at ``path``.
-        path: Where it stands in the document.
+    Attributes:
+        rule: By which rule.
+        path: Where it stands, by the keys as they are.
+        key: The key.
+        meant: The key that was meant; the key itself when that is not known.
     """
-    return list(_check(document, section, data, path))
+
+    rule: Rule
+    path: Path
+    key: object
+    meant: str
 
 
-def check_names(
-    document: YamlDocument, names: Mapping[str, Any], data: object, path: Path = ()
-) -> list[Finding]:
-    """The same for a mapping that no section reads, by its keys and what each of them holds."""
-    return list(_check_names(document, names, data, path))
+class Keys:
+    """The keys of data, at every depth, held against those that are read.
 
-
-def corrected(names: Mapping[str, Any], data: object, renamed: dict[Path, str], path: Path = ()) -> object:
-    """``data`` with every key as it was meant, so that what stands below a wrong one can be checked too.
-
-    Args:
-        names: The keys that are read, and what each of them holds.
-        data: The mapping at ``path``.
-        renamed: Takes in the keys as they were, by their paths in what is returned.
-        path: Where it stands.
+    Attributes:
+        slips: Those that are not as they should be, in their order.
+        renamed: The keys as they were, by their paths in what `read` returns.
     """
-    if not isinstance(data, Mapping):
-        return data
-    result: dict[object, object] = {}
-    for key, value in data.items():
-        meant = key
-        if isinstance(key, str) and key not in names and len(data) <= _MOST_KEYS:
-            meant = meant_key(key, names)
-        if meant != key and (meant in data or meant in result):
-            meant = key
-        here = (*path, meant if isinstance(meant, str) else str(meant))
-        if meant != key:
-            renamed[here] = key
-        result[meant] = _corrected_value(names.get(meant), value, renamed, here)
-    return result
+
+    def __init__(self, renamed: dict[Path, str] | None = None) -> None:
+        self.slips: list[Slip] = []
+        self.renamed: dict[Path, str] = {} if renamed is None else renamed
+
+    def read(self, names: Mapping[str, Any], data: object, path: Path = (), written: Path = ()) -> object:
+        """``data`` with every key as it was meant, so that what stands below a wrong one can be checked too.
+
+        Args:
+            names: The keys that are read, and what each of them holds.
+            data: The mapping at ``path``.
+            path: Where it stands, by the keys that were meant.
+            written: The same by the keys as they are.
+        """
+        if not isinstance(data, Mapping):
+            return data
+        result: dict[object, object] = {}
+        for key, value in data.items():
+            meant = self._meant(names, key, data, written)
+            is_read = meant in names and (meant == key or meant not in data)
+            kept = meant if is_read and meant not in result else key
+            here = (*path, kept if isinstance(kept, str) else str(kept))
+            if kept != key:
+                self.renamed[here] = key
+            holds = names[meant] if is_read else None
+            result[kept] = self._value(holds, value, here, (*written, str(key)))
+        return result
+
+    def findings(self, document: YamlDocument) -> list[Finding]:
+        """What is wrong with the keys.
+
+        Args:
+            document: The document that holds them.
+        """
+        return [_finding(document, slip) for slip in self.slips]
+
+    def original(self, path: Path) -> Path:
+        """A path into what `read` returns, by the keys as they are."""
+        return tuple(self.renamed.get(path[: end + 1], part) for end, part in enumerate(path))
+
+    def _meant(self, names: Mapping[str, Any], key: Any, data: Mapping[Any, Any], written: Path) -> Any:
+        """The key that was meant, or the key itself; whether it is right is told by the slips."""
+        if not isinstance(key, str):
+            self.slips.append(Slip(KEY_IS_NO_TEXT, (*written, str(key)), key, str(key)))
+            return key
+        # Helm reserves the one, and people keep anchors under the others.
+        is_reserved = not written and (key == "global" or key.startswith("x-"))
+        if key in names or (is_reserved and "dagsterCloudAgent" in names):
+            return key
+        meant = meant_key(key, names) if len(data) <= _MOST_KEYS else key
+        if _plain(key) != _plain(meant) or meant not in names:
+            rule = UNKNOWN_KEY if meant == key else MISSPELT_KEY
+        else:
+            rule = BOTH_SPELLINGS if meant in data else WRONG_CASE
+        self.slips.append(Slip(rule, (*written, key), key, meant))
+        return meant
+
+    def _value(self, annotation: object, value: object, path: Path, written: Path) -> object:
+        kind, inner = _known_section_in(annotation)
+        if inner is None:
+            return value
+        names = names_of(inner)
+        if kind == "list" and isinstance(value, list):
+            return [
+                self.read(names, item, (*path, index), (*written, index)) for index, item in enumerate(value)
+            ]
+        if kind == "dict" and isinstance(value, Mapping):
+            return {
+                key: self.read(names, item, (*path, str(key)), (*written, str(key)))
+                for key, item in value.items()
+            }
+        return self.read(names, value, path, written) if kind == "" else value
+
+
+def corrected(section: type[Section], data: object) -> object:
+    """``data`` with every key as a section reads it."""
+    return Keys().read(names_of(section), data)
 
 
 @cache
 def names_of(section: type[Section]) -> dict[str, Any]:
     """The keys that a section reads, as the file spells them, and what each of them holds."""
     return {info.alias or name: info.annotation for name, info in section.model_fields.items()}
-
-
-def _check(document: YamlDocument, section: type[Section], data: object, path: Path) -> Iterator[Finding]:
-    yield from _check_names(document, names_of(section), data, path)
-
-
-def _check_names(
-    document: YamlDocument, names: Mapping[str, Any], data: object, path: Path
-) -> Iterator[Finding]:
-    if not isinstance(data, Mapping):
-        return
-    by_plain = {_plain(name): name for name in names}
-    for key, value in data.items():
-        if not isinstance(key, str):
-            written = document.key_at((*path, str(key))) or str(key)
-            where = document.where((*path, written), key=True)
-            yield KEY_IS_NO_TEXT.at(where, f"the key {written} is not text", fix=f"write it as {written!r}")
-            continue
-        here = (*path, key)
-        # Helm reserves the one, and people keep anchors under the others.
-        if not path and (key == "global" or key.startswith("x-")) and "dagsterCloudAgent" in names:
-            continue
-        if key in names:
-            yield from _check_value(document, names[key], value, here)
-            continue
-        where = document.where(here, key=True)
-        meant = meant_key(key, names) if len(data) <= _MOST_KEYS else key
-        if by_plain.get(_plain(key)) != meant:
-            yield _unknown(key, meant, where)
-        elif meant in data:
-            yield BOTH_SPELLINGS.at(
-                where, f"{key!r} and {meant!r} are one key in two spellings", fix=f"keep {meant!r}"
-            )
-        else:
-            yield WRONG_CASE.at(where, f"this file does not spell the key {key!r}", fix=f"write {meant!r}")
-        if meant in names and meant not in data:
-            yield from _check_value(document, names[meant], value, here)
 
 
 def meant_key(key: str, names: Iterable[str]) -> str:
@@ -198,42 +213,27 @@ _MOST_KEYS = 200
 """Of how many keys in one mapping the meaning is looked for; it takes time, and people write fewer."""
 
 
-def _corrected_value(annotation: object, value: object, renamed: dict[Path, str], path: Path) -> object:
-    kind, inner = _known_section_in(annotation)
-    if inner is None:
-        return value
-    names = names_of(inner)
-    if kind == "list" and isinstance(value, list):
-        return [corrected(names, item, renamed, (*path, index)) for index, item in enumerate(value)]
-    if kind == "dict" and isinstance(value, Mapping):
-        return {key: corrected(names, item, renamed, (*path, str(key))) for key, item in value.items()}
-    return corrected(names, value, renamed, path) if kind == "" else value
-
-
 def misspelt(key: str, meant: str, where: Where) -> Finding:
     """The finding for a key that was probably meant to be another."""
     message = f"there is no key {key!r} here; did you mean {meant!r}?"
     return MISSPELT_KEY.at(where, message, fix=f"write {meant!r}")
 
 
-def _unknown(key: str, meant: str, where: Where) -> Finding:
-    if meant != key:
-        return misspelt(key, meant, where)
-    return UNKNOWN_KEY.at(where, f"the key {key!r} is not known here")
-
-
-def _check_value(document: YamlDocument, annotation: object, value: object, path: Path) -> Iterator[Finding]:
-    kind, inner = _known_section_in(annotation)
-    if inner is None:
-        return
-    if kind == "list" and isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _check(document, inner, item, (*path, index))
-    elif kind == "dict" and isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _check(document, inner, item, (*path, str(key)))
-    elif kind == "":
-        yield from _check(document, inner, value, path)
+def _finding(document: YamlDocument, slip: Slip) -> Finding:
+    if slip.rule is KEY_IS_NO_TEXT:
+        written = document.key_at(slip.path) or str(slip.key)
+        where = document.where((*slip.path[:-1], written), key=True)
+        return slip.rule.at(where, f"the key {written} is not text", fix=f"write it as {written!r}")
+    where = document.where(slip.path, key=True)
+    if slip.rule is MISSPELT_KEY:
+        return misspelt(str(slip.key), slip.meant, where)
+    if slip.rule is UNKNOWN_KEY:
+        return slip.rule.at(where, f"the key {slip.key!r} is not known here")
+    if slip.rule is BOTH_SPELLINGS:
+        message = f"{slip.key!r} and {slip.meant!r} are one key in two spellings"
+        return slip.rule.at(where, message, fix=f"keep {slip.meant!r}")
+    message = f"this file does not spell the key {slip.key!r}"
+    return slip.rule.at(where, message, fix=f"write {slip.meant!r}")
 
 
 def _known_section_in(annotation: object) -> tuple[str, type[Section] | None]:

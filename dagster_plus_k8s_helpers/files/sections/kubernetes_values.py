@@ -16,10 +16,7 @@ from dagster_plus_k8s_helpers.pod.objects.schema import (
     read,
     to_camel_case,
 )
-from dagster_plus_k8s_helpers.pod.parts.resources import Resources
-from dagster_plus_k8s_helpers.pod.parts.rules import check
-from dagster_plus_k8s_helpers.pod.parts.toleration import Toleration
-from dagster_plus_k8s_helpers.pod.parts.volumes import Volume
+from dagster_plus_k8s_helpers.pod.parts import Resources, Toleration, Volume, check
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler

@@ -12,7 +12,10 @@ from dagster_plus_k8s_helpers.errors import K8sConfigError, QuantityError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["MORE", "Refusal", "refusals", "rounds_for", "with_limit"]
+__all__ = ["IS_ABOVE_LIMIT", "MORE", "Refusal", "refusals", "rounds_for", "with_limit"]
+
+IS_ABOVE_LIMIT = " is above the limit "
+"""What the reason says of a request above its limit."""
 
 MORE = "there may be more mistakes in here than are shown; mend these and check again"
 """The reason that stands last where reading stopped before nothing was left to find."""

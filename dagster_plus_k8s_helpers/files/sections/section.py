@@ -23,7 +23,7 @@ from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.documents.document import Path, parse_path, shown_path
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.objects.schema import read, thaw, to_camel_case
-from dagster_plus_k8s_helpers.pod.parts.rules import check
+from dagster_plus_k8s_helpers.pod.parts import check
 
 __all__ = ["Items", "Problem", "Section", "is_from_file", "kubernetes_object", "problems"]
 

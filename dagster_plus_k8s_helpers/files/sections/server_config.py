@@ -9,7 +9,7 @@ from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.objects.schema import KubernetesObject, read, thaw, to_camel_case
-from dagster_plus_k8s_helpers.pod.parts.rules import check
+from dagster_plus_k8s_helpers.pod.parts import check
 from dagster_plus_k8s_helpers.pod.reading import spellings
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from dagster_plus_k8s_helpers.files.sections.kubernetes_values import (
 from dagster_plus_k8s_helpers.files.values.section import NOT_NULL, Count, PullPolicy, ValuesSection
 from dagster_plus_k8s_helpers.pod.objects.names import check_env_name
 from dagster_plus_k8s_helpers.pod.objects.schema import KubernetesObject
-from dagster_plus_k8s_helpers.pod.parts.env import EnvFrom, env_from_from_list
+from dagster_plus_k8s_helpers.pod.parts import EnvFrom, env_from_from_list
 
 __all__ = ["AgentImage", "DagsterCloudAgent"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers.files.sections.credentials import credential_by_name, find_credentials
+from dagster_plus_k8s_helpers.credentials.telling import credential_by_name, find_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

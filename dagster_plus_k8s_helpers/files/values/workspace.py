@@ -30,7 +30,7 @@ from dagster_plus_k8s_helpers.files.values.section import (
 )
 from dagster_plus_k8s_helpers.pod.objects.names import check_dns_subdomain
 from dagster_plus_k8s_helpers.pod.objects.schema import set_only
-from dagster_plus_k8s_helpers.pod.parts.env import ConfigMapEnvSource, SecretEnvSource
+from dagster_plus_k8s_helpers.pod.parts import ConfigMapEnvSource, SecretEnvSource
 
 __all__ = ["BranchDeploymentTTL", "FullDeploymentTTL", "ServerTTL", "Workspace"]
 

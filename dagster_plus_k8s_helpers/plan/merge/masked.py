@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.files.sections.credentials import looks_like_credential
+from dagster_plus_k8s_helpers.credentials.telling import looks_like_credential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

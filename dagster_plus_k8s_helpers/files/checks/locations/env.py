@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from dagster_plus_k8s_helpers.credentials.telling import credential_by_form
 from dagster_plus_k8s_helpers.errors import K8sConfigError
-from dagster_plus_k8s_helpers.files.checks.catalogue.locations import (
-    BARE_ENV_VAR,
-    DEFAULT_WITH_EQUALS_SIGN,
-    DUPLICATE_ENV_VAR,
-    LOST_MOUNT,
-)
+from dagster_plus_k8s_helpers.files.checks.agent_variables import BARE_ENV_VAR
 from dagster_plus_k8s_helpers.files.locations.variables import (
     PODS,
     Variable,
@@ -21,10 +17,9 @@ from dagster_plus_k8s_helpers.files.locations.variables import (
     listed,
     variables,
 )
-from dagster_plus_k8s_helpers.files.sections.credentials import credential_by_form
 from dagster_plus_k8s_helpers.files.sections.env_entries import VALUE_FIX, check_env_text, has_no_value
 from dagster_plus_k8s_helpers.files.sections.placeholders import has_placeholder
-from dagster_plus_k8s_helpers.findings.finding import Severity
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +29,28 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
 __all__ = ["check_env", "check_mounts"]
+
+DUPLICATE_ENV_VAR = Rule(
+    "DPK306",
+    Severity.ERROR,
+    "Of two environment variables of one name in a container Kubernetes takes the last; the merging of "
+    "defaults appends lists, so that which one is last is easily overlooked. A warning where the location's "
+    "is the last, as it mostly is meant to be.",
+    "keep one of the two",
+)
+DEFAULT_WITH_EQUALS_SIGN = Rule(
+    "DPK308",
+    Severity.ERROR,
+    "Dagster+ splits the env_vars of defaults at every equals sign when a location has env_vars too, and "
+    "raises when there is more than one.",
+    "move the variable to env, as a name and a value",
+)
+LOST_MOUNT = Rule(
+    "DPK311",
+    Severity.ERROR,
+    "When defaults and a location both have volume_mounts, Dagster+ keeps one mount for each volume.",
+    "mount the volume once, or write the mounts in run_k8s_config and server_k8s_config",
+)
 
 
 def check_env(parts: Sequence[K8sPart], default: K8sPart | None) -> list[Finding]:

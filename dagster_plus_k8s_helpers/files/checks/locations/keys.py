@@ -3,47 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.documents.document import parse_path
-from dagster_plus_k8s_helpers.files.checks.catalogue.locations import (
-    MISPLACED_KEY,
-    REFUSED_KEY,
-    SHARED_ENV_VARS,
-)
 from dagster_plus_k8s_helpers.files.checks.locations.homes import home_of
 from dagster_plus_k8s_helpers.files.locations.cloud_cli import fields_of_dagster_plus
 from dagster_plus_k8s_helpers.files.locations.pods import RUN_KEYS, SERVER_KEYS
 from dagster_plus_k8s_helpers.files.sections.keys import (
     MISSPELT_KEY,
     UNKNOWN_KEY,
-    check_keys,
-    check_names,
-    corrected,
+    Keys,
     meant_key,
     misspelt,
     names_of,
 )
 from dagster_plus_k8s_helpers.files.sections.known_keys import is_newer_section, looked_at
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dagster_plus_k8s_helpers.documents.document import Path, YamlDocument
     from dagster_plus_k8s_helpers.files.sections.section import Section
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
-__all__ = ["check_location_keys", "with_config_keys"]
+__all__ = ["read_location_keys"]
+
+REFUSED_KEY = Rule(
+    "DPK302",
+    Severity.NOTICE,
+    "A key that Dagster+ and dagster_k8s are not known to read; a version that does not know it refuses the "
+    "whole file.",
+    "delete the key, or make sure that your version of Dagster+ reads it",
+)
+MISPLACED_KEY = Rule(
+    "DPK303",
+    Severity.ERROR,
+    "The key exists, but at another level; Dagster+ refuses the file.",
+    "move the key to where it is read",
+)
+SHARED_ENV_VARS = Rule(
+    "DPK340",
+    Severity.WARNING,
+    "dagster_k8s reads env_vars beside k8s (dagster._core.container_context), and plan has them; "
+    "the agent's own schema of a location (dagster_cloud.workspace.config_schema) has none.",
+    "write the variables in env_vars of k8s, which both read",
+)
 
 # A key of the one in the other is no slip of the pen; reading the config says what is wrong with it.
 _CONFIG_KEYS = dict.fromkeys(("run_k8s_config", "server_k8s_config"), (*RUN_KEYS, *SERVER_KEYS))
 
 
-def check_location_keys(
+def read_location_keys(
     document: YamlDocument, section: type[Section], data: object, path: Path = ()
-) -> list[Finding]:
-    """What is wrong with the keys of a file, at every level that is Dagster's own.
+) -> tuple[object, Keys, list[Finding]]:
+    """The data with every key as it was meant, the keys, and what is wrong with them at every level.
 
     Args:
         document: The document that holds it.
@@ -51,55 +66,43 @@ def check_location_keys(
         data: The mapping at ``path``.
         path: Where it stands in the document.
     """
-    renamed: dict[Path, str] = {}
+    keys = Keys()
+    meant = keys.read(names_of(section), data, path, path)
     findings = [
-        sharpened
-        for finding in check_keys(document, section, data, path)
-        for sharpened in _sharpened(finding, section, path)
+        sharpened for finding in keys.findings(document) for sharpened in _sharpened(finding, section, path)
     ]
-    for place, config in _configs(corrected(names_of(section), data, renamed, path), path):
-        keys = dict.fromkeys(_CONFIG_KEYS[cast("str", place[-1])])
-        original = tuple(renamed.get(place[: end + 1], part) for end, part in enumerate(place))
-        for finding in check_names(document, keys, config, original):
+
+    def read_config(config: object, place: Path) -> object:
+        original = keys.original(place)
+        of_config = Keys(keys.renamed)
+        read = of_config.read(dict.fromkeys(_CONFIG_KEYS[str(place[-1])]), config, place, original)
+        for finding in of_config.findings(document):
             key = parse_path(finding.where.path)[-1]
             if finding.code == UNKNOWN_KEY.code and is_newer_section(key):
                 findings.append(_refused(finding, original))
             elif not _said_better_elsewhere(finding):
                 findings.append(finding)
-    return findings
+        return read
+
+    return _with_configs(meant, read_config, path), keys, findings
 
 
-def with_config_keys(data: object, renamed: dict[Path, str], path: Path = ()) -> object:
-    """The data with the keys of every ``run_k8s_config`` and ``server_k8s_config`` as they were meant."""
+def _with_configs(data: object, read: Callable[[object, Path], object], path: Path) -> object:
+    """The data with every ``run_k8s_config`` and ``server_k8s_config`` as it is read."""
     if isinstance(data, list):
-        return [with_config_keys(item, renamed, (*path, index)) for index, item in enumerate(data)]
+        return [_with_configs(item, read, (*path, index)) for index, item in enumerate(data)]
     if not isinstance(data, Mapping) or len(path) > _DEEPEST:
         return data
     return {
-        key: corrected(dict.fromkeys(_CONFIG_KEYS[key]), value, renamed, (*path, key))
+        key: read(value, (*path, key))
         if key in _CONFIG_KEYS
-        else with_config_keys(value, renamed, (*path, str(key)))
+        else _with_configs(value, read, (*path, str(key)))
         for key, value in data.items()
     }
 
 
 _DEEPEST = 5
 """How many keys and indexes lead to a K8sConfig at most: ``locations[0].container_context.k8s``."""
-
-
-def _configs(data: object, path: Path) -> Iterator[tuple[Path, object]]:
-    """Every ``run_k8s_config`` and ``server_k8s_config`` and where it stands."""
-    if len(path) > _DEEPEST:
-        return
-    if isinstance(data, list):
-        for index, item in enumerate(data):
-            yield from _configs(item, (*path, index))
-    elif isinstance(data, Mapping):
-        for key, value in data.items():
-            if key in _CONFIG_KEYS:
-                yield (*path, key), value
-            else:
-                yield from _configs(value, (*path, str(key)))
 
 
 def _said_better_elsewhere(finding: Finding) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.errors import QuantityError
-from dagster_plus_k8s_helpers.files.checks.catalogue.locations import ABOVE_MERGED_LIMIT
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
 __all__ = ["check_merged_resources"]
+
+ABOVE_MERGED_LIMIT = Rule(
+    "DPK314",
+    Severity.ERROR,
+    "Merging the defaults puts a request above its limit; Kubernetes refuses the pod.",
+    "write the request and the limit in one place",
+)
 
 _PLACES: tuple[Path, ...] = (
     ("resources",),

@@ -5,43 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.documents.document import Path, parse_path, read_yaml, shown_path
+from dagster_plus_k8s_helpers.credentials.telling import check_credentials
+from dagster_plus_k8s_helpers.documents.document import Path, parse_path, read_yaml
+from dagster_plus_k8s_helpers.documents.shape import at
 from dagster_plus_k8s_helpers.errors import did_you_mean
-from dagster_plus_k8s_helpers.files.checks.catalogue.values import (
-    LATER_DOCUMENT,
-    LOG_MANAGER,
+from dagster_plus_k8s_helpers.files.checks.reasons import NO_SUCH_FIELD, finding_of, unknown_field
+from dagster_plus_k8s_helpers.files.checks.values.homes import sections
+from dagster_plus_k8s_helpers.files.checks.values.keys import (
     MISPLACED_KEY,
-    NO_SUCH_FIELD,
-    NOT_VALUES,
-    OTHER_CHARTS_KEY,
+    newer_key,
+    sharpened,
 )
-from dagster_plus_k8s_helpers.files.checks.other_chart import OTHER_CHART, home_in_values
-from dagster_plus_k8s_helpers.files.checks.reasons import finding_of, unknown_field
-from dagster_plus_k8s_helpers.files.checks.values.homes import home_of, sections
 from dagster_plus_k8s_helpers.files.checks.values.pairs import check_pairs
 from dagster_plus_k8s_helpers.files.sections.all_problems import all_problems
-from dagster_plus_k8s_helpers.files.sections.credentials import check_credentials
 from dagster_plus_k8s_helpers.files.sections.image_texts import is_filled_in_later
 from dagster_plus_k8s_helpers.files.sections.keys import (
     MISSPELT_KEY,
-    UNKNOWN_KEY,
     WRONG_CASE,
-    check_keys,
-    corrected,
+    Keys,
     names_of,
 )
 from dagster_plus_k8s_helpers.files.sections.known_keys import (
-    CHART_VERSION,
-    agent_reads,
     is_newer_section,
-    version_of_agent,
 )
 from dagster_plus_k8s_helpers.files.sections.kubernetes_keys import check_spelling, check_spelling_of_field
 from dagster_plus_k8s_helpers.files.sections.kubernetes_values import Kubernetes
 from dagster_plus_k8s_helpers.files.sections.refusals import refusals
 from dagster_plus_k8s_helpers.files.values.agent_values import AgentValues
 from dagster_plus_k8s_helpers.files.values.pods import ALLOWED_MODELS, SERVER_MODELS, AllowedFields, PodConfig
-from dagster_plus_k8s_helpers.findings.finding import not_too_many
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity, not_too_many
 from dagster_plus_k8s_helpers.findings.waivers import after_waivers
 from dagster_plus_k8s_helpers.pod.objects.schema import field_types
 
@@ -51,6 +43,22 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
 __all__ = ["check_values", "check_values_file"]
+
+LOG_MANAGER = Rule(
+    "DPK211",
+    Severity.ERROR,
+    "A compute log manager needs a module, a class and a config.",
+    "write all three; an empty config is {}",
+)
+LATER_DOCUMENT = Rule(
+    "DPK212",
+    Severity.ERROR,
+    "Helm reads the first document of a values file and ignores the others without a word.",
+    "put everything into one document, or the other documents into files of their own",
+)
+NOT_VALUES = Rule(
+    "DPK213", Severity.ERROR, "A values file is one mapping.", "write keys such as dagsterCloud and workspace"
+)
 
 
 def check_values_file(content: bytes | str, file: str) -> tuple[list[YamlDocument], list[Finding]]:
@@ -78,9 +86,11 @@ def check_values(document: YamlDocument) -> list[Finding]:
         found = "a list" if isinstance(data, list) else "a single value"
         message = f"the values must be a mapping, not {found}"
         return [NOT_VALUES.at(document.where(()), message)]
+    keys = Keys()
+    meant = keys.read(names_of(AgentValues), data)
     findings = [
         *_later(document),
-        *_keys(document, data),
+        *(sharpened(document, data, finding) for finding in keys.findings(document)),
         *check_pairs(document, data),
         *check_credentials(document),
     ]
@@ -90,16 +100,14 @@ def check_values(document: YamlDocument) -> list[Finding]:
         findings += _check_pods(document, marker, value, path) if isinstance(marker, PodConfig) else []
         findings += _check_object(document, marker, value, path) if isinstance(marker, Kubernetes) else []
     for path in _ALLOWED:
-        findings += _check_allowed(document, _at(data, path), path)
+        findings += _check_allowed(document, at(data, path), path)
         looked_at += [
-            (*path, section) for section in ALLOWED_MODELS if _has_names(_at(data, (*path, section)))
+            (*path, section) for section in ALLOWED_MODELS if _has_names(at(data, (*path, section)))
         ]
     said = {parse_path(finding.where.path) for finding in findings}
-    renamed: dict[Path, str] = {}
-    meant = corrected(names_of(AgentValues), data, renamed)
     for problem in all_problems(AgentValues, meant, [*looked_at, *_variables_in(said)]):
-        path = tuple(renamed.get(problem.path[: end + 1], part) for end, part in enumerate(problem.path))
-        # check_keys has said what keys are no text.
+        path = keys.original(problem.path)
+        # The keys have said which are no text.
         if path in said or problem.reason == "Keys should be strings":
             continue
         if is_filled_in_later(data, path, problem.reason):
@@ -122,52 +130,6 @@ def _later(document: YamlDocument) -> Iterator[Finding]:
         yield LATER_DOCUMENT.at(document.where(()), message)
 
 
-def _keys(document: YamlDocument, data: object) -> Iterator[Finding]:
-    """What is wrong with the keys, with the section that a misplaced one belongs in."""
-    for finding in check_keys(document, AgentValues, data):
-        path = parse_path(finding.where.path)
-        block = str(path[-1]) if path else ""
-        if block in OTHER_CHART and path[:-1] in {(), ("workspace",), ("dagsterCloudAgent",)}:
-            home = home_in_values(block, _at(data, path))
-            message = f"{block!r} is a block of the chart dagster and not of the agent's"
-            yield OTHER_CHARTS_KEY.at(finding.where, message, fix=f"write {home}" if home else "")
-            continue
-        if finding.code not in {MISSPELT_KEY.code, UNKNOWN_KEY.code}:
-            yield finding
-            continue
-        home = home_of(str(path[-1]), path[:-1])
-        if home:
-            message = f"there is no key {path[-1]!r} {_in_section(path[:-1])}"
-            yield MISPLACED_KEY.at(finding.where, message, fix=f"write {home}{_up(home, path)}")
-        elif agent_reads(path) or finding.code == UNKNOWN_KEY.code:
-            yield _newer(document, path)
-        else:
-            yield finding
-
-
-def _up(home: str, path: Path) -> str:
-    """In words, that a key belongs at the top of the file."""
-    if home != path[-1]:
-        return ""
-    return " one level up" if len(path) == 2 else " at the top of the file"
-
-
-def _newer(document: YamlDocument, path: Path) -> Finding:
-    """What can be said of a key that only a newer chart can know."""
-    agent = f"the agent {version_of_agent()}"
-    if agent_reads(path):
-        message = (
-            f"{agent} reads the key {path[-1]!r}, which the chart {CHART_VERSION} does not pass on to it"
-        )
-    else:
-        message = f"neither the chart {CHART_VERSION} nor {agent} is known to read the key {path[-1]!r} here"
-    return UNKNOWN_KEY.at(document.where(path, key=True), message)
-
-
-def _in_section(path: Path) -> str:
-    return f"in {shown_path(path)}" if path else "at the top"
-
-
 _ALLOWED = [path for section, path in sections(AgentValues, ()) if section is AllowedFields]
 
 
@@ -176,7 +138,7 @@ def _kubernetes_in(
 ) -> Iterator[tuple[object, object, Path]]:
     """Every value that Kubernetes' own rules are for, what it is, and where it stands."""
     for inner, place in sections(section, path):
-        values = _at(data, place)
+        values = at(data, place)
         if not isinstance(values, Mapping):
             continue
         for name, info in inner.model_fields.items():
@@ -190,12 +152,6 @@ def _is_of_kubernetes(marker: object, value: object) -> bool:
     if isinstance(marker, Kubernetes):
         return isinstance(value, list) or not marker.or_mapping
     return isinstance(marker, PodConfig)
-
-
-def _at(data: object, path: Path) -> object:
-    for part in path:
-        data = data.get(part) if isinstance(data, Mapping) else None
-    return data
 
 
 def _check_object(document: YamlDocument, marker: Kubernetes, value: object, path: Path) -> Iterator[Finding]:
@@ -234,7 +190,7 @@ def _unknown_section(document: YamlDocument, key: str, models: Mapping[str, str]
         message = f"this file does not spell the key {key!r}"
         return WRONG_CASE.at(where, message, fix=f"write {by_plain[plain]!r}")
     if is_newer_section(key):
-        return _newer(document, path)
+        return newer_key(document, path)
     for name, model in models.items():
         if any(key in {field, row.camel} for field, row in field_types(model).items()) and key != "name":
             camel = next(row.camel for field, row in field_types(model).items() if key in {field, row.camel})

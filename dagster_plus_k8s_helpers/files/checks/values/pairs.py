@@ -6,29 +6,48 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.credentials.telling import credential_by_form
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.files.checks.agent_variables import Given, given_by
-from dagster_plus_k8s_helpers.files.checks.catalogue.values import (
-    DEPLOYMENT_TWICE,
-    ENV_TWICE,
-    ENV_WITHOUT_VALUE,
-    INVALID_VALUE,
-    TOKEN_IN_FILE,
-    TOKEN_TWICE,
-)
-from dagster_plus_k8s_helpers.files.sections.credentials import credential_by_form
+from dagster_plus_k8s_helpers.files.checks.reasons import ENV_TWICE, INVALID_VALUE
 from dagster_plus_k8s_helpers.files.sections.env_entries import (
     VALUE_FIX,
     check_env_text,
     has_no_value,
 )
-from dagster_plus_k8s_helpers.findings.finding import Severity
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.documents.document import Path, YamlDocument
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
 __all__ = ["check_pairs"]
+
+TOKEN_TWICE = Rule(
+    "DPK206",
+    Severity.ERROR,
+    "Of an agent token and the Secret of one only one counts.",
+    "keep agentTokenSecretName and delete agentTokenValue",
+)
+TOKEN_IN_FILE = Rule(
+    "DPK207",
+    Severity.WARNING,
+    "A token in the values can be read in the file, in the release and in the description of every pod.",
+    "put the token into a Secret and name that in agentTokenSecretName",
+)
+DEPLOYMENT_TWICE = Rule(
+    "DPK208",
+    Severity.ERROR,
+    "Dagster+ wants the deployments of an agent in one place.",
+    "keep deployments, and delete deployment",
+)
+ENV_WITHOUT_VALUE = Rule(
+    "DPK210",
+    Severity.ERROR,
+    "A bare name in envVars takes the value that the agent's own environment has, and fails when it has "
+    "none; an entry of env that has a name only is empty text.",
+    "write NAME=value, or give the agent the variable in dagsterCloudAgent.env or envFrom",
+)
 
 
 def check_pairs(document: YamlDocument, data: Mapping[Any, Any]) -> Iterator[Finding]:

@@ -6,18 +6,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from dagster_plus_k8s_helpers.check.catalogue.definitions import (
-    CANNOT_PLAN,
-    NOT_ALLOWED,
-    REFUSED_VALUE,
-    UNKNOWN_KEY,
-    UNKNOWN_SETTING,
-    WRONG_CASE,
-)
+from dagster_plus_k8s_helpers.check.rules.allowed import NOT_ALLOWED
+from dagster_plus_k8s_helpers.check.rules.configs import REFUSED_VALUE, UNKNOWN_KEY, WRONG_CASE
+from dagster_plus_k8s_helpers.check.rules.executor import UNKNOWN_SETTING
 from dagster_plus_k8s_helpers.check.subjects.subjects import EXECUTOR, OF_RUN, OF_SERVER, OLD_TAG, Hit
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.executor.settings import START_TIMEOUT_TAG
-from dagster_plus_k8s_helpers.findings.finding import Severity
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.plan.resolve import plan_of_job
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.memory_ladder import MEMORY_LADDER_TAG
@@ -35,6 +30,13 @@ if TYPE_CHECKING:
     PlanOf: TypeAlias = Callable[[Sequence[Step]], RunPlan]
 
 __all__ = ["Plannable", "not_said_yet", "plannable", "planned_launches"]
+
+CANNOT_PLAN = Rule(
+    "DPK500",
+    Severity.ERROR,
+    "Dagster itself refuses the settings: a run of the job, or one of its steps, would not launch.",
+    "write what Dagster takes; the message names the layer",
+)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagster_plus_k8s_helpers.files.sections.credentials import find_credentials, looks_like_credential
+from dagster_plus_k8s_helpers.credentials.telling import find_credentials, looks_like_credential
 
 BY_NAME = "a credential, by the name '{}'"
 

@@ -12,9 +12,8 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.check.catalogue.definitions import LOST_CONFIG
 from dagster_plus_k8s_helpers.check.subjects.sources import source_of_file
-from dagster_plus_k8s_helpers.findings.finding import Where
+from dagster_plus_k8s_helpers.findings.finding import Need, Rule, Severity, Where
 from dagster_plus_k8s_helpers.findings.waivers import read_waiver
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.scheduling import gpu, shm, spot
@@ -26,6 +25,15 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
 __all__ = ["lost_configs"]
+
+LOST_CONFIG = Rule(
+    "DPK582",
+    Severity.WARNING,
+    "All configs have the same tag: of two in one dictionary the last takes the place of the first as a "
+    "whole, and what the first says is lost without a word.",
+    "merge the configs and not their tags: (a | b).tags",
+    needs=Need.MODULE,
+)
 
 _MAKE_CONFIGS = (K8sConfig, gpu, shm, spot)
 _TAGS = ("tags", "run_tags")
@@ -45,7 +53,7 @@ def lost_configs(module_name: str) -> Iterator[Finding]:
                 continue
             line = source[node.lineno - 1]
             waiver = read_waiver(line[line.index("#") :]) if "#" in line else None
-            if waiver is None or LOST_CONFIG.code not in waiver.codes or not waiver.reason:
+            if waiver is None or not waiver.waives(LOST_CONFIG.code):
                 message = f"{ast.unparse(node)}: both have {K8sConfig.TAG!r}, and the last one alone stays"
                 where = source_of_file(file, node.lineno) or Where(file=file, line=node.lineno)
                 yield LOST_CONFIG.at(where, message)

@@ -1,1 +1,0 @@
-"""The rules for definitions and pods, as data."""
