@@ -122,10 +122,14 @@ class Sampler:
 
     def _pause(self) -> None:
         self._over.set()
-        if self._thread is not None:
-            with suppress(RuntimeError):
-                self._thread.join(_PATIENCE)
-            self._thread = None
+        thread, self._thread = self._thread, None
+        if thread is None or thread.native_id is None:
+            return
+        thread.join(_PATIENCE)
+        # Python knows that it has ended a little before the system, by which it counts threads at a fork.
+        patience = time.monotonic() + _PATIENCE
+        while _is_there(thread.native_id) and time.monotonic() < patience:
+            time.sleep(0)
 
     def _resume(self) -> None:
         # Where several threads fork at once, one has brought it back already.
@@ -141,6 +145,14 @@ class Sampler:
 
     def _end_in_child(self) -> None:
         self._ended, self._thread = True, None
+
+
+def _is_there(thread: int) -> bool:
+    try:
+        os.stat(f"/proc/self/task/{thread}")  # noqa: PTH116 - pathlib is an import more
+    except OSError:
+        return False
+    return True
 
 
 def _age() -> float:

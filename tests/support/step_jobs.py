@@ -39,6 +39,22 @@ def make_job() -> dg.JobDefinition:
     return graph.to_job(name="steps", executor_def=_executor())
 
 
+def make_asset_job() -> dg.JobDefinition:
+    """A job of one partitioned step with two assets."""
+
+    @dg.multi_asset(
+        name="train",
+        specs=[dg.AssetSpec(["ml", "model"]), dg.AssetSpec(["ml", "score"])],
+        partitions_def=dg.StaticPartitionsDefinition(["us", "eu"]),
+    )
+    def train() -> Any:
+        yield dg.MaterializeResult(["ml", "model"])
+        yield dg.MaterializeResult(["ml", "score"])
+
+    job = dg.define_asset_job("assets", [train])
+    return dg.Definitions(assets=[train], jobs=[job], executor=_executor()).resolve_job_def("assets")
+
+
 def _op(name: str, step: dict[str, Any]) -> dg.OpDefinition:
     resources = K8sConfig(resources=Resources(memory=step["memory"])) if step.get("memory") else K8sConfig()
     policy = dg.RetryPolicy(max_retries=step["max_retries"]) if "max_retries" in step else None

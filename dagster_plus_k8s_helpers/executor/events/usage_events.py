@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["LAST_SECONDS", "UsageEvents"]
 
 LAST_SECONDS = 5.0
-"""How long the end of a run may wait for the containers of its last steps; a process ends in about a second."""
+"""How long the end of a run may wait for the containers of its last steps to end."""
 
 _PAUSE = 0.05
 _PARTITION_TAG = "dagster/partition"

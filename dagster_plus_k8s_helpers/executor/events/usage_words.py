@@ -23,7 +23,9 @@ def usage_said(step_key: str, usage: Usage) -> str:
     lacked = ""
     if usage.oom_killed:
         limit = usage.memory_limit_bytes
-        much = f"than its {_bytes(limit)} of memory" if limit is not None else "memory than its node had left"
+        much = (
+            f"than its {_exactly(limit)} of memory" if limit is not None else "memory than its node had left"
+        )
         lacked = f" needed more {much}: the kernel killed it, or a process of it."
     parts = [part for part in (_memory(usage), _cpu(usage), _gpu(usage)) if part]
     if not parts:
@@ -37,7 +39,7 @@ def _memory(usage: Usage) -> str:
     peak, limit = usage.memory_peak_bytes, usage.memory_limit_bytes
     if peak is None:
         return ""
-    return f"at most {_bytes(peak)} of {f'its {_bytes(limit)} of ' if limit is not None else ''}memory"
+    return f"at most {_bytes(peak)} of {f'its {_exactly(limit)} of ' if limit is not None else ''}memory"
 
 
 def _cpu(usage: Usage) -> str:
@@ -59,6 +61,14 @@ def _bytes(amount: int) -> str:
     unit, name = (_GI, "Gi") if amount >= _GI else (_MI, "Mi") if amount >= _MI else (_KI, "Ki")
     digits = 1 if amount < 10 * unit else 0
     return f"{round(amount / unit, digits):g}{name}"
+
+
+def _exactly(amount: int) -> str:
+    """What somebody has written in such units; what nobody has, as `_bytes`."""
+    for unit, name in ((_GI, "Gi"), (_MI, "Mi"), (_KI, "Ki")):
+        if amount and amount % unit == 0:
+            return f"{amount // unit}{name}"
+    return _bytes(amount)
 
 
 def _cores(amount: float) -> str:
