@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ import step_jobs
 from cgroups import V1, V2, Tree
 from dagster._core.execution.api import execute_run_iterator
 from plays import Play
-from scenarios import ends, failure_of
+from scenarios import ends, failure_of, usage_in
 from step_runs import StepRun, eventually
 
 from dagster_plus_k8s_helpers.executor.events import usage_events
@@ -25,7 +27,6 @@ from dagster_plus_k8s_helpers.sizing.usage import USAGE_OF, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from dagster._core.events import DagsterEvent
 
@@ -44,12 +45,6 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 one_version = pytest.mark.parametrize("tree", [V2], indirect=True)
-
-
-def usage_in(run: StepRun) -> list[Usage]:
-    """What the event log says of usage, in its order."""
-    found = [Usage.from_metadata(shown(event)) for event in usage_events_of(run)]
-    return [usage for usage in found if usage is not None]
 
 
 def usage_events_of(run: StepRun) -> list[DagsterEvent]:
@@ -307,6 +302,15 @@ def test_the_status_of_a_pod_says_what_its_step_took(pod: dict[str, Any], usage:
             "used at most 3.2Gi of its 4Gi of memory and 1.4 of 2 cores on average (held back in 12% of its periods) in 312 s.",
         ),
         (
+            Usage(
+                oom_killed=True,
+                memory_limit_bytes=4 * GIBI,
+                memory_peak_bytes=round(3.9 * GIBI),
+                wall_seconds=41.0,
+            ),
+            "needed more than its 4Gi of memory: the kernel killed it, or a process of it. It used at most 3.9Gi of its 4Gi of memory in 41 s.",
+        ),
+        (
             Usage(memory_peak_bytes=200 * MEBI, cpu_seconds=1.0, wall_seconds=4.0, cpu_throttled_share=0.001),
             "used at most 200Mi of memory and 0.25 cores on average in 4 s.",
         ),
@@ -330,6 +334,27 @@ def test_the_status_of_a_pod_says_what_its_step_took(pod: dict[str, Any], usage:
 @one_version
 def test_the_words(usage: Usage, words: str) -> None:
     assert usage_said("train", usage) == f'Step "train" {words}'
+
+
+@one_version
+def test_the_guide_quotes_events_that_are_really_written_and_names_each_number() -> None:
+    guide = (Path(__file__).parent.parent.parent / "docs" / "sizing.md").read_text()
+    quoted = Usage(
+        memory_peak_bytes=round(3.2 * GIBI),
+        memory_limit_bytes=4 * GIBI,
+        cpu_seconds=436.8,
+        cpu_limit_cores=2.0,
+        cpu_throttled_share=0.12,
+        wall_seconds=312.0,
+    )
+    killed = Usage(
+        oom_killed=True, memory_limit_bytes=4 * GIBI, memory_peak_bytes=round(3.9 * GIBI), wall_seconds=41.0
+    )
+
+    assert [usage_said("train", usage) in guide.splitlines() for usage in (quoted, killed)] == [True, True]
+    names = [USAGE_OF, *(field.name for field in fields(Usage) if field.name != "job")]
+    assert [name for name in names if f"`{name}`" not in guide] == []
+    assert f"for up to {LAST_SECONDS:g} s" in guide
 
 
 class Waits:
