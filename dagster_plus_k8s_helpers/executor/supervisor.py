@@ -193,7 +193,7 @@ class Supervisor:
             found = self.collect()[1]
             if found is None:
                 return {}
-            self._usage.see(found)
+            self._safely(partial(self._usage.see, found))
             return found.remains
 
         self._look_after_ended(None)

@@ -13,6 +13,8 @@ from dagster_plus_k8s_helpers.measuring.cgroup import Cgroup, content_of
 from dagster_plus_k8s_helpers.measuring.gpu import gpus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dagster_plus_k8s_helpers.measuring.gpu import Gpus
     from dagster_plus_k8s_helpers.measuring.message import Measured, MessageFile
 
@@ -30,11 +32,15 @@ class Peaks:
 
     Args:
         cgroup: What the kernel says.
-        of_gpus: The GPUs, where there are any.
+
+    Attributes:
+        gpus: The GPUs that are looked at too, where there are any.
     """
 
-    def __init__(self, cgroup: Cgroup, of_gpus: Gpus | None = None) -> None:
-        self._cgroup, self._gpus = cgroup, of_gpus
+    gpus: Gpus | None = None
+
+    def __init__(self, cgroup: Cgroup) -> None:
+        self._cgroup = cgroup
         self._most: dict[str, int] = {}
         first = cgroup.read()
         self._kills = first.oom_kills
@@ -46,7 +52,7 @@ class Peaks:
         self._raise("memory_peak_bytes", seen.memory)
         self._raise("memory_max_bytes", seen.memory_max)
         self._raise("memory_anonymous_bytes", seen.anonymous)
-        self._raise("gpu_memory_peak_bytes", self._gpus.used() if self._gpus else None)
+        self._raise("gpu_memory_peak_bytes", self.gpus.used() if self.gpus else None)
         measured: Measured = dict(self._most)
         if seen.cpu_seconds is not None:
             measured["cpu_seconds"] = round(seen.cpu_seconds, 3)
@@ -71,10 +77,14 @@ class Sampler:
     Args:
         peaks: What is looked at.
         file: Where it is written.
+        find_gpus: Brings the GPUs. A driver may take seconds to answer, so the thread alone asks it.
     """
 
-    def __init__(self, peaks: Peaks, file: MessageFile) -> None:
+    def __init__(
+        self, peaks: Peaks, file: MessageFile, find_gpus: Callable[[], Gpus | None] = lambda: None
+    ) -> None:
         self._peaks, self._file = peaks, file
+        self._find_gpus: Callable[[], Gpus | None] | None = find_gpus
         self._pid = os.getpid()
         self._interval, self._next = _FIRST_INTERVAL, 0.0
         self._over = threading.Event()
@@ -101,6 +111,7 @@ class Sampler:
         if self._ended or os.getpid() != self._pid:
             return
         self._pause()
+        self._peaks.gpus = None
         self._sample()
         self._ended = True
 
@@ -117,6 +128,9 @@ class Sampler:
         return goes_on
 
     def _run(self, over: threading.Event) -> None:
+        find_gpus, self._find_gpus = self._find_gpus, None
+        with suppress(Exception):
+            self._peaks.gpus = find_gpus() if find_gpus else self._peaks.gpus
         while not over.wait(max(self._next - time.monotonic(), 0.0)) and self._sample():
             pass
 
@@ -167,4 +181,4 @@ def _age() -> float:
 
 def sampler_for(file: MessageFile) -> Sampler:
     """What measures this process."""
-    return Sampler(Peaks(Cgroup(), gpus()), file)
+    return Sampler(Peaks(Cgroup()), file, gpus)

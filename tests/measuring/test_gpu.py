@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from step_runs import eventually
 
 from dagster_plus_k8s_helpers.measuring.cgroup import Cgroup
 from dagster_plus_k8s_helpers.measuring.gpu import gpus
-from dagster_plus_k8s_helpers.measuring.sampler import Peaks
+from dagster_plus_k8s_helpers.measuring.message import MessageFile, taken_apart
+from dagster_plus_k8s_helpers.measuring.sampler import Peaks, Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +57,8 @@ def test_the_memory_of_all_gpus_counts(tmp_path: Path) -> None:
 
 
 def test_the_most_that_was_in_use_is_said(tmp_path: Path) -> None:
-    peaks = Peaks(Cgroup(), gpus(*library(tmp_path, {})))
+    peaks = Peaks(Cgroup())
+    peaks.gpus = gpus(*library(tmp_path, {}))
 
     assert [peaks.look()["gpu_memory_peak_bytes"] for _ in range(3)] == [4 * 2**30] * 3
 
@@ -76,7 +80,44 @@ def test_what_a_gpu_does_not_say_is_left_out(tmp_path: Path, values: dict[str, i
 
     assert found is not None
     assert found.used() is None
-    assert "gpu_memory_peak_bytes" not in Peaks(Cgroup(), found).look()
+    peaks = Peaks(Cgroup())
+    peaks.gpus = found
+    assert "gpu_memory_peak_bytes" not in peaks.look()
+
+
+def message_file(folder: Path) -> MessageFile:
+    file = folder / "termination-log"
+    file.touch()
+    return MessageFile(str(file))
+
+
+def test_a_driver_that_does_not_answer_holds_up_nobody(tmp_path: Path) -> None:
+    """It is asked in the thread alone: neither the beginning of a step nor its end waits for it."""
+    asked, answers = threading.Event(), threading.Event()
+
+    def never() -> None:
+        asked.set()
+        answers.wait()
+
+    sampler = Sampler(Peaks(Cgroup()), message_file(tmp_path), never)
+    assert sampler.start()
+    assert asked.wait(60)
+
+    sampler.finish()
+
+    answers.set()
+    assert "wall_seconds" in taken_apart((tmp_path / "termination-log").read_text())[0]
+
+
+def test_what_the_thread_finds_is_looked_at(tmp_path: Path) -> None:
+    sampler = Sampler(Peaks(Cgroup()), message_file(tmp_path), lambda: gpus(*library(tmp_path, {})))
+    assert sampler.start()
+    written = tmp_path / "termination-log"
+    eventually(lambda: "gpu_memory_peak_bytes" in taken_apart(written.read_text())[0])
+
+    sampler.finish()
+
+    assert taken_apart(written.read_text())[0]["gpu_memory_peak_bytes"] == 4 * 2**30
 
 
 def test_without_a_gpu_no_library_is_looked_for(tmp_path: Path) -> None:
