@@ -8,12 +8,16 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from cgroups import V1, V2, Tree
+from dagster._grpc.types import ExecuteStepArgs
+from dagster._utils import container
 from dagster_k8s.executor import K8sStepHandler
 
 import dagster_plus_k8s_helpers
 from dagster_plus_k8s_helpers import DagsterPlusK8sError, _dagster
 from dagster_plus_k8s_helpers._dagster import planning
 from dagster_plus_k8s_helpers._dagster.executor_config import unknown_settings
+from dagster_plus_k8s_helpers.measuring.cgroup import PATHS, Cgroup
 
 PACKAGE = Path(dagster_plus_k8s_helpers.__file__).parent
 
@@ -99,3 +103,45 @@ def test_the_long_list_of_what_could_be_written_is_left_out() -> None:
     )
     refused = dg.multiprocess_executor.configured({"nope": 1}).apply_config_mapping({})
     assert planning.reasons(refused) == 'Received unexpected config entry "nope" at path root:config.'
+
+
+def test_the_files_of_a_container_are_where_dagster_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`measuring` loads nothing of Dagster, so it names them itself."""
+    for name in PATHS:
+        monkeypatch.delenv(name, raising=False)
+    theirs = {
+        "DAGSTER_MEMORY_USAGE_PATH_V2": container.memory_usage_path_cgroup_v2,
+        "DAGSTER_MEMORY_STAT_PATH_V2": container.memory_stat_path_cgroup_v2,
+        "DAGSTER_CPU_STAT_PATH": container.cpu_stat_path_cgroup_v2,
+        "DAGSTER_MEMORY_USAGE_PATH_V1": container.memory_usage_path_cgroup_v1,
+        "DAGSTER_MEMORY_STAT_PATH_V1": container.memory_stat_path_cgroup_v1,
+        "DAGSTER_CPU_USAGE_PATH": container.cpu_usage_path_cgroup_v1,
+        "DAGSTER_CPU_CFS_QUOTA_US_PATH": container.cpu_cfs_quota_us_path,
+    }
+
+    assert {name: path() for name, path in theirs.items()} == PATHS
+    for name in PATHS:
+        monkeypatch.setenv(name, "/elsewhere")
+    assert {path() for path in theirs.values()} == {"/elsewhere"}
+
+
+@pytest.mark.parametrize("version", [V2, V1])
+def test_a_working_set_and_cpu_time_are_what_dagster_says_they_are(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, path in Tree(tmp_path / "cgroup", version).environment.items():
+        monkeypatch.setenv(name, path)
+    monkeypatch.setattr(
+        container, "_retrieve_cgroup_version", lambda _logger: container.CGroupVersion[version.upper()]
+    )
+
+    theirs = container.retrieve_containerized_utilization_metrics(None)
+
+    ours = Cgroup().read()
+    assert (ours.memory, ours.cpu_seconds) == (theirs["memory_usage"], theirs["cpu_usage"])
+    assert None not in {ours.memory, ours.cpu_seconds}
+
+
+def test_a_step_is_known_by_its_command_and_by_the_variable_of_its_container() -> None:
+    assert '"execute_step"' in inspect.getsource(ExecuteStepArgs.get_command_args)
+    assert '"DAGSTER_RUN_STEP_KEY"' in inspect.getsource(K8sStepHandler.launch_step)

@@ -58,6 +58,7 @@ __all__ = [
     "policy_of",
     "resumes_allowed",
     "retry_data",
+    "step_in",
     "was_interrupted",
     "will_be_resumed",
     "with_attempts",
@@ -205,6 +206,12 @@ def retry_data(error: SerializableErrorInfo, seconds_to_wait: float | None) -> S
 def asset_keys_of(step: ExecutionStep) -> list[dg.AssetKey]:
     """The assets that a step materializes."""
     return [output.properties.asset_key for output in step.step_outputs if output.properties.asset_key]
+
+
+def step_in(plan: ExecutionPlan, key: str) -> ExecutionStep | None:
+    """A step of a plan; ``None`` for one that only the run makes, as those of a dynamic output are."""
+    found = plan.step_dict_by_key.get(key)
+    return found if isinstance(found, ExecutionStep) else None
 
 
 def engine_events(instance: dg.DagsterInstance, run_id: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -13,6 +13,7 @@ from dagster_plus_k8s_helpers.diagnosis.containers import (
     statuses,
 )
 from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
+from dagster_plus_k8s_helpers.measuring.message import taken_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,7 +188,8 @@ def _ended(pod: ApiObject, status: ApiObject, end: ApiObject, main: str, *, is_i
     details: dict[str, str | int] = {"container": container, "exit_code": code, "node": node}
     if container != main:
         details["beside"] = main
-    message = text(end, "message")
+    # What a step has measured of itself is no cause.
+    message = taken_apart(text(end, "message"))[1]
     if reason == "OOMKilled":
         limit = memory_limit(pod, status)
         over = f"over its memory limit of {limit}" if limit else "the node ran out of memory; it has no limit"

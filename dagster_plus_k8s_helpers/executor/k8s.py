@@ -11,6 +11,7 @@ from dagster_plus_k8s_helpers import _dagster
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
+from dagster_plus_k8s_helpers.measuring.step import measure_this_step
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS
 from dagster_plus_k8s_helpers.pod.objects.names import check_dns_label, check_dns_subdomain, check_image
@@ -91,6 +92,7 @@ def k8s_executor(
     launch_qps: float = 50.0,
     launch_burst: int = 100,
     log_lines: int = 50,
+    record_usage: bool | Literal["asset"] = True,
     load_incluster_config: bool | None = None,
     kubeconfig_file: str | None = None,
     name: str = "k8s",
@@ -141,6 +143,9 @@ def k8s_executor(
         launch_burst: Jobs created at once before ``launch_qps`` applies.
         log_lines: How many of the last lines of its log the failure of a step shows that died without a word;
             0 for none. What looks like a credential in them is masked.
+        record_usage: Whether an event says what each attempt of a step took of memory and CPU, beside what it
+            was given; ``"asset"`` writes it as an observation of the step's assets too, whose numbers the UI
+            plots. Measured in the step's own process, where its image has this package.
         load_incluster_config: Whether to use the pod's service account; the run launcher's setting when
             left out.
         kubeconfig_file: Path of a kubeconfig file, instead of the service account.
@@ -192,7 +197,10 @@ def k8s_executor(
         launch_qps=launch_qps,
         launch_burst=launch_burst,
         log_lines=log_lines,
+        record_usage=record_usage,
     )
+    if record_usage:
+        measure_this_step()
     defaults = {key: value for key, value in settings.items() if value is not None}
     return _dagster.LateExecutorDefinition(name, lambda: _with_defaults(name, defaults, beyond))
 

@@ -20,6 +20,7 @@ from dagster_plus_k8s_helpers._dagster.execution import (
     newest_endings,
     policy_of,
     resumes_allowed,
+    step_in,
     will_be_resumed,
     with_attempts,
 )
@@ -30,6 +31,7 @@ from dagster_plus_k8s_helpers.executor.events.history import History, ends_step
 from dagster_plus_k8s_helpers.executor.events.learned_memory import LearnedMemory
 from dagster_plus_k8s_helpers.executor.events.reports import Reports
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
+from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
 from dagster_plus_k8s_helpers.executor.looking.run_worker import RunWorkerTaken, way_out, what_took
 from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings, start_timeout_of_step
 from dagster_plus_k8s_helpers.executor.step_handler import SupervisedStepHandler
@@ -111,6 +113,12 @@ class SupervisedExecutor(StepDelegatingExecutor):
             self._reports,
             namespace=partial(self._handler.namespace_of, plan_context.dagster_run, plan_context.instance),
             has_ended=self._has_ended,
+            usage=UsageEvents(
+                plan_context,
+                self._history,
+                lambda key: self._plan_steps.get(key) or step_in(execution_plan, key),
+                self._settings.record_usage,
+            ),
         )
         self._handler.supervisor = self._supervisor
         self._learned_memory = LearnedMemory(plan_context.instance, plan_context.dagster_run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 
@@ -38,6 +38,7 @@ class ExecutorSettings:
     launch_qps: float = 50.0
     launch_burst: int = 100
     log_lines: int = 50
+    record_usage: bool | Literal["asset"] = True
 
     def __post_init__(self) -> None:
         for name in ("health_check_interval", "call_timeout", "launch_qps"):
@@ -52,6 +53,10 @@ class ExecutorSettings:
         for name in ("fail_at_once", "autoscaler"):
             if not isinstance(getattr(self, name), bool):
                 raise K8sConfigError(f"must be True or False, not {getattr(self, name)!r}", where=name)
+        if not isinstance(self.record_usage, bool) and self.record_usage != "asset":
+            raise K8sConfigError(
+                f"must be True, False or 'asset', not {self.record_usage!r}", where="record_usage"
+            )
         if self.memory_ladder is not None and not isinstance(self.memory_ladder, MemoryLadder):
             raise K8sConfigError(_ladder_wanted(self.memory_ladder), where="memory_ladder")
 
@@ -70,6 +75,7 @@ class ExecutorSettings:
             "launch_qps": (float, "Jobs created a second in the long run."),
             "launch_burst": (int, "Jobs created at once."),
             "log_lines": (int, "Last lines of a failed step's log that its failure shows; 0 for none."),
+            "record_usage": (dg.Any, "Whether an event says what a step used; asset for observations too."),
         }
         fields = {
             name: dg.Field(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.cluster.calls import Cluster
     from dagster_plus_k8s_helpers.executor.events.history import History
     from dagster_plus_k8s_helpers.executor.events.reports import Reports
+    from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
     from dagster_plus_k8s_helpers.executor.launching.launches import Launch, Launched
     from dagster_plus_k8s_helpers.executor.looking.looker import Look, Observation
     from dagster_plus_k8s_helpers.executor.looking.remains import Remains
@@ -57,6 +58,7 @@ class Supervisor:
         reports: Where events go.
         namespace: Says where the Jobs of steps are.
         has_ended: Whether the event log has an ending of a step, by its key, that nobody has read yet.
+        usage: Writes what steps took.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Supervisor:
         *,
         namespace: Callable[[], str],
         has_ended: Callable[[str], bool],
+        usage: UsageEvents,
     ) -> None:
         self.history, self.reports = history, reports
         self._settings = settings
@@ -83,7 +86,7 @@ class Supervisor:
         self._steps: dict[str, TrackedStep] = {}
         self._deletions = Deletions(cluster)
         self._leftovers = Leftovers(self._deletions, reports)
-        self._namespace = namespace
+        self._namespace, self._usage = namespace, usage
         self._hurries = False
         self._nodes = Nodes()
         self._said: set[str] = set()
@@ -132,6 +135,8 @@ class Supervisor:
             self._nodes = look.nodes if look.nodes.known else self._nodes
             for what, said in look.refused.items():
                 self._say_once(what, _LIMITATIONS[what].format(said=said))
+            # Before the end of an attempt is written, and with it the size of the next decided.
+            self._safely(partial(self._usage.see, look))
         for key, step in list(self._steps.items()):
             if step.failing or step.ending is not None:
                 continue
@@ -177,6 +182,8 @@ class Supervisor:
     def settle(self, is_interrupted: Callable[[], bool]) -> None:
         """Look after the Jobs of the steps, when all have ended: nobody will look again.
 
+        A run whose pods end with their steps waits until they have, for 5 seconds at most.
+
         Args:
             is_interrupted: Whether the run worker has been told to end.
         """
@@ -184,10 +191,14 @@ class Supervisor:
         def look() -> Mapping[str, Remains | None]:
             self._looks.begin(self._watched(), within=LAST_LOOK_INTERVAL)
             found = self.collect()[1]
-            return found.remains if found is not None else {}
+            if found is None:
+                return {}
+            self._safely(partial(self._usage.see, found))
+            return found.remains
 
         self._look_after_ended(None)
         self._leftovers.settle(look, is_interrupted)
+        self._usage.settle(lambda: self._leftovers.see(look()), is_interrupted)
 
     def open_steps(self) -> list[str]:
         """The keys of steps that have been launched and have not ended."""
@@ -329,12 +340,14 @@ class Supervisor:
         while self.history.ended_jobs:
             job_name, key = self.history.ended_jobs.popitem()
             self._leftovers.add(job_name, key, self._namespace())
+            self._usage.add(job_name, self._namespace())
         if look is not None:
             self._leftovers.see(look.remains)
 
     def _watched(self) -> list[Watched]:
         held = self.history.interrupted
-        return self._leftovers.watched() + [
+        ended = {watch.job_name: watch for watch in (*self._usage.watched(), *self._leftovers.watched())}
+        return list(ended.values()) + [
             Watched(step.job_name, step.namespace, step.since, interrupted=key in held)
             for key, step in self._steps.items()
             if (step.created or key in held) and not step.failing

@@ -32,12 +32,14 @@ class Usage:
         memory_request_bytes: What the step's container requested.
         memory_limit_bytes: Its limit.
         cpu_seconds: CPU time.
-        cpu_throttled_share: The share of its time, from 0 to 1, in which its CPU limit held it back.
+        cpu_throttled_share: The share, from 0 to 1, of those periods of 0.1 s in which it ran where its CPU
+            limit held it back for a while: ``nr_throttled`` of ``nr_periods``. ``None`` without a limit.
         cpu_request_cores: What it requested.
         cpu_limit_cores: Its limit.
         wall_seconds: From the start of the process to the last sample.
         gpu_memory_peak_bytes: The most GPU memory in use, where it can be read.
-        oom_killed: Whether it was killed for the lack of memory, so that it needed more than its limit.
+        oom_killed: Whether it, or a process that it started, was killed for the lack of memory, so that it
+            needed more than its limit.
 
     Source: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
     """

@@ -350,6 +350,24 @@ def test_a_wait_is_the_same_while_only_counts_and_names_change() -> None:
     assert told_cause(one, events=[]) == told_cause(two, events=[])
 
 
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ('{"dagster-plus-k8s-usage":1,"memory_peak_bytes":5}    ', "."),
+        ('{"dagster-plus-k8s-usage":1,"memory_peak_bytes":5}    out of luck\n', ": out of luck."),
+        ('{"dagster-plus-k8s-usage":1,"memory_pe', "."),
+        ("out of luck", ": out of luck."),
+    ],
+)
+def test_what_a_step_has_measured_is_no_part_of_its_failure(message: str, said: str) -> None:
+    failed = recording("exit-3")
+    failed["pods"][0]["status"]["containerStatuses"][0]["state"]["terminated"]["message"] = message
+    found = diagnose(failed["job"], failed["pods"], failed["events"])
+
+    assert found is not None
+    assert found.summary == f"The container 'dagster' ended with exit code 3{said}"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

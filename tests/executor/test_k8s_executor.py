@@ -141,6 +141,7 @@ def test_what_it_does_beyond_the_stock_executor_can_be_set_at_launch_too() -> No
         "launch_qps": 5.0,
         "launch_burst": 10,
         "log_lines": 0,
+        "record_usage": "asset",
     }
     assert sorted(settings) == sorted(BEYOND)
 
@@ -180,6 +181,8 @@ def test_it_asks_of_a_run_what_the_stock_executor_asks() -> None:
         ({"disruption_retries": -1}, "disruption_retries: -1 is below 0"),
         ({"launch_burst": 1.5}, "launch_burst: must be a whole number, not 1.5"),
         ({"log_lines": -1}, "log_lines: -1 is below 0"),
+        ({"record_usage": "assets"}, "record_usage: must be True, False or 'asset', not 'assets'"),
+        ({"record_usage": 1}, "record_usage: must be True, False or 'asset', not 1"),
         ({"retries": "deferred"}, "retries: 'deferred' is none of enabled, disabled"),
         ({"autoscaler": "no"}, "autoscaler: must be True or False, not 'no'"),
         ({"memory_ladder": {"factor": 2}}, "memory_ladder: must be a MemoryLadder, not dict"),

@@ -78,7 +78,7 @@ class ApiServer:
         self.held: dict[str, dict[str, Any]] = {}
         self.page = 10**9
         self.delay = 0.0
-        self._closing = threading.Event()
+        self._closing, self._folder = threading.Event(), folder
         self._default = Play(runs=runs_commands)
         self._plays: dict[tuple[str, int], Play] = {}
         self._cache: tuple[list[Any], list[Any]] | None = None
@@ -196,7 +196,7 @@ class ApiServer:
             step = body["metadata"]["labels"].get("dagster/op", "")
             attempt = len(self.of_step(step))
             self.played[name] = PlayedJob(
-                body, self._plays.get((step, attempt), self._default), len(self.played)
+                body, self._plays.get((step, attempt), self._default), len(self.played), self._folder
             )
             self.created.append(name)
             self.namespaces[name] = namespace

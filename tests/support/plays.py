@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from recordings import FOLDER, recording
 from step_processes import StepProcess
 
+from dagster_plus_k8s_helpers.measuring.step import SWITCH
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -37,6 +39,8 @@ class Play:
         pends: Whether the container is being created for ever, and nothing says why.
         injected: Containers that a webhook puts in front of the step's own, and that never end.
         deleting: Whether the pod is being deleted.
+        own_file: Whether the container has a file for its termination message, as all have whose path is not
+            set to another.
     """
 
     recorded: str = ""
@@ -50,13 +54,15 @@ class Play:
     pends: bool = False
     injected: tuple[str, ...] = ()
     deleting: bool = False
+    own_file: bool = True
 
 
 class PlayedJob:
     """A Job that was created, with its pod."""
 
-    def __init__(self, body: dict[str, Any], play: Play, number: int) -> None:
+    def __init__(self, body: dict[str, Any], play: Play, number: int, folder: Path) -> None:
         self.body, self.play = body, play
+        self.message_file = folder / f"termination-log-{number}"
         self.name: str = body["metadata"]["name"]
         self.uid = f"uid-{number}"
         self.created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -166,7 +172,17 @@ class PlayedJob:
         # The image's Python, and its `dagster`, are those of this interpreter.
         arguments = container["args"]
         arguments = arguments[2:] if arguments[:2] == ["python", "-m"] else arguments
-        self.process = StepProcess(arguments, {**os.environ, **environment, "HOSTNAME": self.pod_name})
+        environment = {
+            **os.environ,
+            **environment,
+            "HOSTNAME": self.pod_name,
+            "KUBERNETES_SERVICE_HOST": "::1",
+        }
+        if self.play.own_file:
+            self.message_file.touch()
+        # In a pod it is /dev/termination-log; here each has its own.
+        environment.setdefault(SWITCH, str(self.message_file))
+        self.process = StepProcess(arguments, environment)
 
     def _metadata(self, name: str) -> dict[str, Any]:
         return {
@@ -190,6 +206,10 @@ class PlayedJob:
             return None
         return _ended_well(self._recorded) if code == 0 else self._recorded
 
+    def _message(self) -> str:
+        """What a kubelet would put into the status of the container."""
+        return self.message_file.read_text()[:4096] if self.message_file.exists() else ""
+
     def _has_ended(self) -> bool:
         return self._job_status().get("active") is None
 
@@ -210,17 +230,21 @@ class PlayedJob:
             for container in recorded.get("containerStatuses", []):
                 # The amounts are those of the Job that is played, not of the one that was recorded.
                 container.pop("resources", None)
+                if (end := container["state"].get("terminated")) is not None and self._message():
+                    end["message"] = self._message()
             return recorded
         if self.play.pends:
             waiting = {"waiting": {"reason": "ContainerCreating"}}
             beings = [{"name": "dagster", "restartCount": 0, "state": waiting}]
             return {"phase": "Pending", "containerStatuses": beings}
         code = self.process.poll() if self.process is not None else None
-        state = (
+        state: dict[str, Any] = (
             RUNNING
             if code is None
             else {"terminated": {"exitCode": code & 255, "reason": "Error" if code else "Completed"}}
         )
+        if code is not None and self._message():
+            state["terminated"]["message"] = self._message()
         phase = "Running" if code is None else "Failed" if code else "Succeeded"
         container = {
             "name": "dagster",

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from api_proxy import Refusals
 from step_runs import PATIENCE, eventually
 
+from dagster_plus_k8s_helpers.sizing.usage import Usage
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api_proxy import ApiProxy
     from step_runs import StepRun
 
+MEBI = 2**20
 Tags = dict[str, dict[str, Any]]
 
 
@@ -78,6 +81,13 @@ def failure_of(run: StepRun, step: str) -> dict[str, Any]:
     return run.metadata(failure)
 
 
+def usage_in(run: StepRun) -> list[Usage]:
+    """What the event log says of usage, in its order."""
+    events = [event.engine_event_data.metadata for event in run.events("ENGINE_EVENT")]
+    found = [Usage.from_metadata({name: item.value for name, item in shown.items()}) for shown in events]
+    return [usage for usage in found if usage is not None]
+
+
 def more_looks(cluster: Cluster, count: int = 2) -> None:
     """Wait until the executor has looked at the Jobs a few times more."""
     before = cluster.api.count("LIST jobs")
@@ -101,6 +111,31 @@ def oom_then_success(run: StepRun, _cluster: Cluster) -> None:
         event for event in run.events("ENGINE_EVENT", "train") if "succeeded with" in str(event.message)
     ]
     assert run.metadata(last)["memory_tried"] == "300Mi, 600Mi, 1200Mi"
+    of = [(usage.attempt, usage.oom_killed, usage.memory_limit_bytes) for usage in usage_in(run)]
+    assert of == [(1, True, 300 * MEBI), (2, True, 600 * MEBI), (3, False, 1200 * MEBI)]
+
+
+def measured(run: StepRun, _cluster: Cluster) -> None:
+    """A step that says what it used, and one that fails after it has."""
+    steps = {"train": {"does": "use 300", "memory": "1Gi"}, "other": {"does": "exit"}}
+    assert not run.start(steps, {}).finish()
+
+    by_job = {usage.job: usage for usage in usage_in(run)}
+    assert len(by_job) == 2
+    (train,) = [usage for usage in by_job.values() if usage.memory_limit_bytes is not None]
+    assert train.memory_limit_bytes == train.memory_request_bytes == 1024 * MEBI
+    assert train.memory_peak_bytes is not None
+    assert 300 * MEBI <= train.memory_peak_bytes < 1024 * MEBI
+    assert train.memory_max_bytes is not None
+    assert train.memory_max_bytes >= train.memory_peak_bytes - MEBI
+    assert train.cpu_seconds is not None
+    assert 0 < train.cpu_seconds < 3600
+    assert train.wall_seconds is not None
+    assert 0 < train.wall_seconds < 3600
+    assert not train.oom_killed
+    assert len(run.said('Step "train" used at most ', "train")) == 1
+    assert failure_of(run, "other")["exit_code"] == 3
+    assert [message for message in run.messages() if "dagster-plus-k8s-usage" in message] == []
 
 
 def oom_at_the_cap(run: StepRun, _cluster: Cluster) -> None:
@@ -357,6 +392,7 @@ SCENARIOS: dict[str, Callable[[StepRun, Cluster], None]] = {
     for scenario in (
         success,
         oom_then_success,
+        measured,
         oom_at_the_cap,
         exit_code,
         evicted,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api_proxy import ApiProxy
+from cgroups import V2, Tree
 from plays import Play
 from scenarios import pod
 from step_runs import StepRun
@@ -66,6 +67,11 @@ class ProxiedRun(StepRun):
     ) -> None:
         super().__init__(instance, stand_in.server, folder, environment)
         self._api = stand_in.api
+        # The machine's own would hold all that runs on it.
+        tree = Tree(folder / "cgroup", V2)
+        tree.set(used=500, inactive=100, anonymous=350, peak=600, cpu=2.5)
+        for name, path in tree.environment.items():
+            environment.setenv(name, path)
 
     @property
     def kubeconfig(self) -> str:

@@ -39,6 +39,22 @@ def make_job() -> dg.JobDefinition:
     return graph.to_job(name="steps", executor_def=_executor())
 
 
+def make_asset_job() -> dg.JobDefinition:
+    """A job of one partitioned step with two assets."""
+
+    @dg.multi_asset(
+        name="train",
+        specs=[dg.AssetSpec(["ml", "model"]), dg.AssetSpec(["ml", "score"])],
+        partitions_def=dg.StaticPartitionsDefinition(["us", "eu"]),
+    )
+    def train() -> Any:
+        yield dg.MaterializeResult(["ml", "model"])
+        yield dg.MaterializeResult(["ml", "score"])
+
+    job = dg.define_asset_job("assets", [train])
+    return dg.Definitions(assets=[train], jobs=[job], executor=_executor()).resolve_job_def("assets")
+
+
 def _op(name: str, step: dict[str, Any]) -> dg.OpDefinition:
     resources = K8sConfig(resources=Resources(memory=step["memory"])) if step.get("memory") else K8sConfig()
     policy = dg.RetryPolicy(max_retries=step["max_retries"]) if "max_retries" in step else None
@@ -91,10 +107,29 @@ def _do(name: str, what: str) -> None:
         time.sleep(float(what.split()[1]))
     elif what == "exit":
         os._exit(3)
+    else:
+        _use_memory(name, what, folder)
+
+
+def _use_memory(name: str, what: str, folder: Path) -> None:
+    if what.startswith("use "):
+        held = bytearray(os.urandom(2**20)) * int(what.split()[1])
+        _wait_for_a_sample()
+        held.clear()
     elif what.startswith("allocate "):
         held = bytearray(int(what.split()[1]) * 2**20)
         held[:: 2**12] = b"x" * len(held[:: 2**12])
         _wait_for_the_kill(name, folder)
+
+
+def _wait_for_a_sample() -> None:
+    """What is written is written anew, twice: a look that began after now has ended by then."""
+    path = Path(os.environ.get("DAGSTER_PLUS_K8S_USAGE", "/dev/termination-log"))
+    deadline = time.monotonic() + 60
+    for _ in range(2):
+        before = path.read_bytes()
+        while path.read_bytes() == before and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 def _wait_for_the_kill(name: str, folder: Path) -> None:

@@ -21,3 +21,5 @@ ladder = MemoryLadder(factor=1.5, maximum="32Gi", retries=2, learn=True)
 assert_type(ladder.tags, dict[str, str])
 assert_type(MemoryLadder.from_dict(ladder.to_dict()), MemoryLadder)
 assert_type(k8s_executor(memory_ladder=ladder, start_timeout=None), dg.ExecutorDefinition)
+assert_type(k8s_executor(record_usage="asset"), dg.ExecutorDefinition)
+k8s_executor(record_usage="op")  # type: ignore[arg-type]

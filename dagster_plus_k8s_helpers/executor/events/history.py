@@ -22,6 +22,7 @@ from dagster_plus_k8s_helpers.executor.events.reports import (
     WAIT_CAUSE,
 )
 from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
+from dagster_plus_k8s_helpers.sizing.usage import USAGE_OF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,6 +57,8 @@ class History:
         announced: The Job whose failure was last answered with a retry, by step key.
         begun: Steps whose current attempt reported that it began.
         told: The cause of waiting that was reported last and is not over, by step key.
+        attempt_of: By the name of a Job, the step and which attempt of it that is, from 1.
+        measured: The Jobs whose usage has been written.
         ended_jobs: The Jobs of attempts that have ended, with their step keys; whoever looks after them takes
             them out.
         interrupted: Endings of open steps that wait for a look at their pods, by step key: a step that the
@@ -68,6 +71,8 @@ class History:
         self.begun: set[str] = set()
         self.told: dict[str, str] = {}
         self.interrupted: dict[str, DagsterEvent] = {}
+        self.attempt_of: dict[str, tuple[str, int]] = {}
+        self.measured: set[str] = set()
         self.ended_jobs: dict[str, str] = {}
         self._jobs: dict[str, str] = {}
         self._counts: dict[str, Counts] = {}
@@ -175,6 +180,8 @@ class History:
             self.attempts[key].memory = memory
         if MEMORY_WORKED in said:
             self._worked.add(key)
+        if isinstance(job := said.get(USAGE_OF), str):
+            self.measured.add(job)
 
     def _launched(self, event: DagsterEvent, key: str) -> None:
         """Only a launch opens an attempt: a node that comes back may report the beginning of an old one."""
@@ -185,6 +192,7 @@ class History:
         self.told.pop(key, None)
         if (job := event.engine_event_data.metadata.get(_JOB_NAME)) is not None:
             self._jobs[key] = str(job.value)
+            self.attempt_of[self._jobs[key]] = (key, self.attempts[key].made + 1)
 
     def _announce(self, key: str, job: str, counts: str) -> None:
         self.announced[key] = job

@@ -27,6 +27,7 @@ from dagster_plus_k8s_helpers.executor.looking.questions import (
 )
 from dagster_plus_k8s_helpers.executor.looking.remains import Remains, Watched, remains
 from dagster_plus_k8s_helpers.executor.looking.snapshot import Snapshot, take_snapshot
+from dagster_plus_k8s_helpers.executor.looking.used import usage_in
 from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.cluster.calls import Cluster
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
+    from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 __all__ = ["Look", "Looker", "Nodes", "Observation", "Watched"]
 
@@ -82,12 +84,16 @@ class Look:
         remains: Of those that have.
         nodes: What the nodes have, if it matters.
         refused: What the API said when something may not be asked.
+        usage: What steps took whose containers have ended, as far as that is known.
+        running: Of the Jobs whose steps have ended, those whose containers are seen to run on.
     """
 
     observations: dict[str, Observation] = field(default_factory=dict)
     remains: dict[str, Remains | None] = field(default_factory=dict)
     nodes: Nodes = field(default_factory=Nodes)
     refused: dict[str, str] = field(default_factory=dict)
+    usage: dict[str, Usage] = field(default_factory=dict)
+    running: frozenset[str] = frozenset()
 
 
 class Looker:
@@ -128,7 +134,7 @@ class Looker:
         Raises:
             CallError: The API could not be asked.
         """
-        namespaces, ended = _namespaces(watched), [job for job in watched if job.ended]
+        namespaces, ended, every = _namespaces(watched), [job for job in watched if job.ended], watched
         watched = [job for job in watched if not job.ended]
         self._keep_only({job.job_name for job in watched})
         snapshots = {
@@ -152,7 +158,8 @@ class Looker:
             )
             for job in ended
         }
-        return Look(found, left, self._look_at_nodes(found), refused)
+        usage, running = usage_in(snapshots, every)
+        return Look(found, left, self._look_at_nodes(found), refused, usage, running)
 
     def _snapshot(self, namespace: str, watched: Sequence[Watched], *, consistent: bool) -> Snapshot:
         names = [job.job_name for job in watched if job.namespace == namespace]
