@@ -12,7 +12,8 @@ from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.pod.amounts.checks import check_size
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
-from dagster_plus_k8s_helpers.pod.parts.resources import NVIDIA_GPU, Resources
+from dagster_plus_k8s_helpers.pod.parts.resource_checks import NVIDIA_GPU
+from dagster_plus_k8s_helpers.pod.parts.resources import Resources
 from dagster_plus_k8s_helpers.pod.parts.toleration import Toleration
 from dagster_plus_k8s_helpers.pod.parts.volumes import Volume
 from dagster_plus_k8s_helpers.pod.platforms import GPU_NODES, SPOT_NODES

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import PlanError, did_you_mean
+from dagster_plus_k8s_helpers.plan.merge.elements import ABSENT, Elements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dagster_plus_k8s_helpers.plan.merge.elements import Path
     from dagster_plus_k8s_helpers.plan.merge.layers import Layer
     from dagster_plus_k8s_helpers.plan.merge.rendering import Manifest
 
@@ -27,8 +28,6 @@ __all__ = ["Action", "History", "Origin", "Said", "Stage", "parsed"]
 Action: TypeAlias = Literal["set", "appended", "merged", "replaced", "repeated"]
 """What a layer did to what was there: nothing was there, it was added to (lists), merged into (objects),
 taken away, or said once more."""
-
-Path: TypeAlias = tuple[str | int, ...]
 
 
 @answering
@@ -98,7 +97,7 @@ class History:
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = stages
-        self._lists = _Lists()
+        self._elements = Elements()
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -119,7 +118,7 @@ class History:
         path = parsed(final, text)
         traced = list(self._traced(path))
         values = [
-            _at(stage.prefix, where) if where is not None else _ABSENT
+            _at(stage.prefix, where) if where is not None else ABSENT
             for stage, where in zip(self._stages, traced, strict=True)
         ]
         said = [self._said(index, final, path) for index in range(len(self._stages))]
@@ -137,16 +136,16 @@ class History:
         found: list[Path | None] = [path]
         for upper, lower in zip(self._stages[:0:-1], self._stages[-2::-1], strict=True):
             here = found[-1]
-            found.append(None if here is None else self._lists.earlier(upper.prefix, lower.prefix, here))
+            found.append(None if here is None else self._elements.earlier(upper.prefix, lower.prefix, here))
         return reversed(found)
 
     def _said(self, index: int, final: Manifest, path: Path) -> Any:
         """What a layer alone brings to a field."""
-        alone = self._lists.in_alone(final, self._stages[index].alone, path)
+        alone = self._elements.in_alone(final, self._stages[index].alone, path)
         if index == 0:
             return alone
-        base = self._lists.in_alone(final, self._stages[0].alone, path)
-        return alone if base is _ABSENT else _beyond(base, alone)
+        base = self._elements.in_alone(final, self._stages[0].alone, path)
+        return alone if base is ABSENT else _beyond(base, alone)
 
     def _owner(self, values: list[Any], said: list[Any]) -> int:
         """The topmost layer that says what the manifest says."""
@@ -155,13 +154,13 @@ class History:
         says = [
             index
             for index in range(1, len(said))
-            if said[index] is not _ABSENT and (isinstance(final, dict | list) or said[index] == final)
+            if said[index] is not ABSENT and (isinstance(final, dict | list) or said[index] == final)
         ]
         return max([0, *changed[-1:], *says[-1:]])
 
     def _earlier_list(self, owner: int, path: Path) -> Any:
         now, before = self._stages[owner].prefix, self._stages[owner - 1].prefix
-        where = self._lists.earlier(now, before, path)
+        where = self._elements.earlier(now, before, path)
         return None if where is None else _at(before, where)
 
     def _action(self, owner: int, traced: list[Path | None], values: list[Any]) -> Action:
@@ -170,7 +169,7 @@ class History:
         before, now = values[owner - 1], values[owner]
         if _is_placeholder(before):
             return "set"
-        if before is _ABSENT:
+        if before is ABSENT:
             where = traced[owner]
             assert where  # noqa: S101 - the layer brought the field, so it is there
             parent = _at(self._stages[owner].prefix, where[:-1])
@@ -186,14 +185,11 @@ class History:
         final = values[-1]
         for index in range(owner):
             value = said[index]
-            if value is _ABSENT and index and values[index] != values[index - 1]:
+            if value is ABSENT and index and values[index] != values[index - 1]:
                 value = values[index]  # an element that a layer above took away again
-            if value is _ABSENT or value in ([], {}) or _is_placeholder(value):
+            if value is ABSENT or value in ([], {}) or _is_placeholder(value):
                 continue
             yield Said(self._stages[index].layer, value, not _is_within(value, final))
-
-
-_ABSENT: Any = type("_Absent", (), {"__repr__": lambda _self: "absent"})()
 
 
 def parsed(manifest: Manifest, text: str) -> Path:
@@ -237,95 +233,19 @@ def _at(manifest: Any, path: Path) -> Any:
     return manifest
 
 
-class _Lists:
-    """Which element of a list is which of another.
-
-    Each list is gone through once: whoever asks for every element of a list of thousands would else wait for
-    the square of its length. The lists are those of stages, and live as long as this does.
-    """
-
-    def __init__(self) -> None:
-        self._pairs: dict[tuple[int, int], list[int | None]] = {}
-        self._places: dict[int, dict[str, list[int]]] = {}
-
-    def earlier(self, now: Any, before: Any, path: Path) -> Path | None:
-        """Where a field of one manifest is in the manifest before it."""
-        found: list[str | int] = []
-        for key in path:
-            if isinstance(now, list):
-                if not isinstance(before, list):
-                    return None
-                index = self._pairs_of(now, before)[int(key)]
-                if index is None:
-                    return None
-                found.append(index)
-                now, before = now[int(key)], before[index]
-            else:
-                if not isinstance(before, dict) or key not in before:
-                    return None
-                found.append(key)
-                now, before = now[key], before[key]
-        return tuple(found)
-
-    def in_alone(self, final: Any, alone: Any, path: Path) -> Any:
-        """A field of the final manifest, in that of one layer."""
-        for depth, key in enumerate(path):
-            if isinstance(final, list):
-                if not isinstance(alone, list):
-                    return _ABSENT
-                wanted = final[int(key)]
-                index = next(iter(self._places_in(alone).get(_as_text(wanted), ())), None)
-                # The step's own container is the first one whatever the layers put into it.
-                if index is None and key == 0 and path[depth - 1] == "containers":
-                    index = 0
-                if index is None or index >= len(alone):
-                    return _ABSENT
-                final, alone = wanted, alone[index]
-            else:
-                if not isinstance(alone, dict) or key not in alone:
-                    return _ABSENT
-                final, alone = final[key], alone[key]
-        return alone
-
-    def _pairs_of(self, now: list[Any], before: list[Any]) -> list[int | None]:
-        """For each element of a list the one it was before: an equal one, else one left over at its place."""
-        key = id(now), id(before)
-        if key not in self._pairs:
-            free = {text: deque(places) for text, places in self._places_in(before).items()}
-            found = [places.popleft() if (places := free.get(_as_text(value))) else None for value in now]
-            left = {place for places in free.values() for place in places}
-            self._pairs[key] = [
-                index if pair is None and index in left else pair for index, pair in enumerate(found)
-            ]
-        return self._pairs[key]
-
-    def _places_in(self, items: list[Any]) -> dict[str, list[int]]:
-        if id(items) not in self._places:
-            found: dict[str, list[int]] = {}
-            for index, value in enumerate(items):
-                found.setdefault(_as_text(value), []).append(index)
-            self._places[id(items)] = found
-        return self._places[id(items)]
-
-
-def _as_text(value: Any) -> str:
-    """A value by which equal ones are found."""
-    return json.dumps(value, sort_keys=True, default=repr)
-
-
 def _beyond(base: Any, value: Any) -> Any:
     """What of a value is not in the base."""
-    if value is _ABSENT or value == base:
-        return _ABSENT
+    if value is ABSENT or value == base:
+        return ABSENT
     if isinstance(value, list) and isinstance(base, list):
-        return [item for item in value if item not in base] or _ABSENT
+        return [item for item in value if item not in base] or ABSENT
     if isinstance(value, dict) and isinstance(base, dict):
         found = {
             key: item if key not in base else _beyond(base[key], item)
             for key, item in value.items()
             if key not in base or base[key] != item
         }
-        return {key: item for key, item in found.items() if item is not _ABSENT} or _ABSENT
+        return {key: item for key, item in found.items() if item is not ABSENT} or ABSENT
     return value
 
 

@@ -12,30 +12,24 @@ from typing import ClassVar, NamedTuple, TypeAlias
 
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
-from dagster_plus_k8s_helpers.pod.amounts.checks import (
-    STEPS,
-    amount_of,
-    check_amount,
-    check_memory_limit,
-    is_native,
-)
+from dagster_plus_k8s_helpers.pod.amounts.checks import STEPS, amount_of, check_amount
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity, QuantityLike
 from dagster_plus_k8s_helpers.pod.immutable import Checked, Immutable
-from dagster_plus_k8s_helpers.pod.objects.names import check_qualified_name
+from dagster_plus_k8s_helpers.pod.parts.resource_checks import (
+    NAMES,
+    NVIDIA_GPU,
+    check_extended_name,
+    check_limit,
+    check_request,
+)
 
 __all__ = [
-    "NVIDIA_GPU",
     "Amount",
     "AmountLike",
     "Factor",
     "Resources",
-    "check_limit",
-    "check_request",
-    "check_resource_name",
     "resources_written",
 ]
-
-NVIDIA_GPU = "nvidia.com/gpu"
 
 Factor: TypeAlias = int | float | Decimal | Fraction
 """What an amount can be multiplied by."""
@@ -50,9 +44,6 @@ class Amount(NamedTuple):
 
 AmountLike: TypeAlias = QuantityLike | tuple[QuantityLike | None, QuantityLike | None]
 """A limit, or a pair ``(request, limit)`` in which ``None`` leaves a side out."""
-
-_NAMES = {"cpu": "cpu", "memory": "memory", "gpu": NVIDIA_GPU, "ephemeral_storage": "ephemeral-storage"}
-
 
 _PAIR = 'write cpu="2" for a limit, cpu=("1", "2") for a request and a limit; memory and gpu alike'
 
@@ -102,12 +93,12 @@ class Resources(Checked, Immutable):
         amounts = {}
         for field, value in given.items():
             if value is not None:
-                amounts[_NAMES[field]] = _checked(field, _NAMES[field], value)
+                amounts[NAMES[field]] = _checked(field, NAMES[field], value)
         for name, value in _mapping(extended).items():
             if name in amounts:
                 raise K8sConfigError(f"{name!r} is given twice; keep one of the two", where="extended")
             try:
-                _check_extended_name(name)
+                check_extended_name(name)
             except K8sConfigError as error:
                 raise error.within("extended") from None
             amounts[name] = _checked(f"extended[{name!r}]", name, value)
@@ -131,7 +122,7 @@ class Resources(Checked, Immutable):
         requests, limits = requirements.get("requests", {}), requirements.get("limits", {})
         amounts = {name: (requests.get(name), limits.get(name)) for name in {**requests, **limits}}
         fields: dict[str, AmountLike] = {
-            field: amounts.pop(name) for field, name in _NAMES.items() if name in amounts
+            field: amounts.pop(name) for field, name in NAMES.items() if name in amounts
         }
         return cls(**fields, extended=amounts)
 
@@ -158,7 +149,7 @@ class Resources(Checked, Immutable):
     @property
     def extended(self) -> dict[str, Amount]:
         """Every other resource, by its full name."""
-        named = set(_NAMES.values())
+        named = set(NAMES.values())
         return {name: amount for name, amount in self._amounts.items() if name not in named}
 
     @property
@@ -191,7 +182,7 @@ class Resources(Checked, Immutable):
         amounts: dict[str, AmountLike] = dict(self._amounts)
         factors = {"cpu": cpu, "memory": memory, "ephemeral_storage": ephemeral_storage}
         for field, factor in factors.items():
-            name = _NAMES[field]
+            name = NAMES[field]
             if factor == 1:
                 continue
             if not isinstance(factor, int | float | Decimal | Fraction):
@@ -226,7 +217,7 @@ class Resources(Checked, Immutable):
         return bool(self._amounts)
 
     def __repr__(self) -> str:
-        fields = {field: self._amounts[name] for field, name in _NAMES.items() if name in self._amounts}
+        fields = {field: self._amounts[name] for field, name in NAMES.items() if name in self._amounts}
         shown = [f"{field}={_shown(amount)}" for field, amount in fields.items()]
         if self.extended:
             others = ", ".join(f"{name!r}: {_shown(amount)}" for name, amount in self.extended.items())
@@ -261,7 +252,7 @@ def _refuse_amounts(requirements: Mapping[str, object]) -> None:
         )
 
 
-_FIELDS = {**{name: name for name in _NAMES}, **{native: name for name, native in _NAMES.items()}}
+_FIELDS = {**{name: name for name in NAMES}, **{native: name for name, native in NAMES.items()}}
 
 
 def _shown(amount: Amount) -> str:
@@ -317,65 +308,3 @@ def _amount(name: str, value: AmountLike) -> Amount:
     if request is None and limit is None:
         raise K8sConfigError("(None, None) says nothing; leave it out")
     return Amount(request, limit)
-
-
-def check_limit(name: str, limit: Quantity) -> None:
-    """Refuses a limit that Kubernetes refuses or nobody means.
-
-    Raises:
-        K8sConfigError: No usable amount of the resource ``name``.
-    """
-    if name == "memory":
-        check_memory_limit(limit)
-    check_amount(name, limit)
-
-
-def check_request(name: str, request: Quantity, limit: Quantity | None) -> None:
-    """Refuses a request that does not go with its limit.
-
-    Raises:
-        K8sConfigError: It is above the limit, or differs from it where Kubernetes wants both equal.
-    """
-    if limit is not None and request > limit:
-        meant = (str(limit), str(request))
-        raise K8sConfigError(f"the request {request} is above the limit {limit}; did you mean {meant}?")
-    if (not is_native(name) or name.startswith("hugepages-")) and request != limit:
-        raise K8sConfigError(
-            f"Kubernetes does not share out {name}: the request must equal the limit; "
-            f"write {limit or request}"
-        )
-
-
-def check_resource_name(name: str) -> None:
-    """Refuses a name that Kubernetes has no resource of.
-
-    Raises:
-        K8sConfigError: No name of Kubernetes' own, and none that a device plugin can have.
-    """
-    if name == "gpu":
-        raise K8sConfigError(f"'gpu' is no resource; write {NVIDIA_GPU!r}, or another vendor's name")
-    if name not in _NAMES.values():
-        _check_extended_name(name)
-
-
-def _check_extended_name(name: str) -> None:
-    if not isinstance(name, str):
-        raise K8sConfigError(f"the name {name!r} must be text")
-    if name in _NAMES.values() or name in _NAMES:
-        field = next(field for field, native in _NAMES.items() if name in {field, native})
-        raise K8sConfigError(f"{name!r} is not an extended resource; write {field}=...")
-    if name.startswith("hugepages-"):
-        try:
-            Quantity(name.removeprefix("hugepages-"))
-        except K8sConfigError as error:
-            raise K8sConfigError(f"{name!r}: {error.reason}") from None
-        return
-    if "/" not in name:
-        raise K8sConfigError(
-            f"{name!r} has no domain; write the name the device plugin gives it, such as 'amd.com/gpu'"
-        )
-    if name.startswith("requests."):
-        raise K8sConfigError(
-            f"{name!r} is what a ResourceQuota calls it; write {name.removeprefix('requests.')!r}"
-        )
-    check_qualified_name(name, "resource name")

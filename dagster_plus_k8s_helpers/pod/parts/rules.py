@@ -21,12 +21,12 @@ from dagster_plus_k8s_helpers.pod.objects.names import (
     check_labels,
 )
 from dagster_plus_k8s_helpers.pod.parts.env import check_env_from, check_env_var
-from dagster_plus_k8s_helpers.pod.parts.resources import (
-    Resources,
+from dagster_plus_k8s_helpers.pod.parts.resource_checks import (
     check_limit,
     check_request,
     check_resource_name,
 )
+from dagster_plus_k8s_helpers.pod.parts.resources import Resources
 from dagster_plus_k8s_helpers.pod.parts.toleration import check_toleration
 from dagster_plus_k8s_helpers.pod.parts.volumes import check_volume, check_volume_mount
 
