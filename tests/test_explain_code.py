@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,3 +94,17 @@ def test_sarif_links_to_the_page_of_the_project() -> None:
 
     assert rule["helpUri"] == HOMEPAGE == project["urls"]["Homepage"]
     assert f"dagster-plus-k8s explain-code {finding.code}" in rule["help"]["text"]
+
+
+def test_nobody_waits_for_dagster_who_asks_what_a_code_means() -> None:
+    program = (
+        "import sys\n"
+        "from dagster_plus_k8s_helpers.cli import main\n"
+        "main(['explain-code', 'DPK533'], standalone_mode=False)\n"
+        "print({'dagster', 'kubernetes'} & sys.modules.keys())"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("DPK533, a warning")
+    assert done.stdout.endswith("set()\n")

@@ -8,12 +8,14 @@ import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING, Any
 
 import grimp
 import pytest
 
 from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
+from dagster_plus_k8s_helpers.findings.finding import Rule
 from scripts import generate_floors
 
 if TYPE_CHECKING:
@@ -84,14 +86,35 @@ def test_an_import_that_runs_upward_fails_with_the_rule_that_it_breaks(tmp_path:
 
 def test_every_rule_of_the_package_is_known_and_has_a_code_of_its_own() -> None:
     calls = [
-        node
+        node.value
         for path in (ROOT / PACKAGE).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Rule"
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        if ast.unparse(node.value.func) == "Rule"
     ]
     codes = [ast.literal_eval(call.args[0]) for call in calls]
 
     assert sorted(codes) == [rule.code for rule in ALL_RULES]
+
+
+def test_the_rules_that_are_read_in_the_source_are_those_that_python_has() -> None:
+    rooms = [
+        import_module(f"{PACKAGE}.{name}") for name in ("capacity", "check", "documents", "files", "findings")
+    ]
+    modules = [
+        import_module(found.name)
+        for room in rooms
+        for found in walk_packages(room.__path__, f"{room.__name__}.")
+    ]
+    # A name with an underscore is that of a copy, with another severity.
+    rules = {
+        value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, Rule) and not name.startswith("_")
+    }
+
+    assert sorted(rules, key=lambda rule: rule.code) == list(ALL_RULES)
 
 
 def test_contributing_shows_the_floors_that_there_are() -> None:
