@@ -13,5 +13,6 @@ OPEN = (
     "run_sizes",
     "strategy",
     "usage",
+    "words",
 )
 """The modules of it that other rooms may use."""

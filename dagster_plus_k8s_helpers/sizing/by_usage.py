@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.sizing.facts import StepFacts
     from dagster_plus_k8s_helpers.sizing.usage import Usage
 
-__all__ = ["ByUsage", "runs_of", "sized_by_usage"]
+__all__ = ["MOST_RUNS", "ByUsage", "runs_of", "sized_by_usage"]
+
+MOST_RUNS = 100
+"""So many of the last runs are looked through for those of a step."""
 
 _MI = 2**20
 _LEAST_MEMORY = 4 * _MI
@@ -50,6 +53,8 @@ class ByUsage:
         _check_number("band", self.band, 0, math.inf)
         for name in ("runs", "at_least"):
             _check_count(name, getattr(self, name))
+        if self.runs > MOST_RUNS:
+            raise K8sConfigError(f"{self.runs} is above {MOST_RUNS}", where="runs")
         if self.at_least > self.runs:
             raise K8sConfigError(f"{self.at_least} is above runs={self.runs}", where="at_least")
         if not isinstance(self.cpu, bool):
@@ -186,7 +191,7 @@ def sized_by_usage(
         headroom: How many times as much as was used; 1 or more.
         floor: The least it gets.
         maximum: The most it gets, OOM or not.
-        runs: How many of the last runs count.
+        runs: How many of the last runs count, 100 at most.
         quantile: Which part of them must have had enough: 1 is all of them, 0.5 the median. Below 1 the
             memory ladder is what answers the others.
         at_least: How many runs must be known.

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["above_op_tags", "with_size"]
 
 
-def with_size(
-    per_step: Mapping[str, Any], op_name: str, size: K8sConfig | None
-) -> Mapping[str, Mapping[str, Any]]:
+def with_size(per_step: dict[str, Any], op_name: str, size: K8sConfig | None) -> dict[str, Any]:
     """The ``per_step_k8s_config`` of a step handler with the size of one step in it.
 
     The executor gives it to the stock handler for the launch of that step, and the plan for the Job that it

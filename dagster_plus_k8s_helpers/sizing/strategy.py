@@ -13,7 +13,7 @@ from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.facts import StepFacts
-from dagster_plus_k8s_helpers.sizing.lazy import OnlyAtLaunch
+from dagster_plus_k8s_helpers.sizing.lazy import OnlyAtLaunch, UnreadableFact
 
 __all__ = ["SIZE_TAG", "SizeTags", "Sized", "Strategy", "decided", "name_of"]
 
@@ -88,11 +88,12 @@ def decided(strategy: Strategy, facts: StepFacts) -> Sized:
 
     Raises:
         OnlyAtLaunch: It asked for what is known at launch only, in a plan.
+        UnreadableFact: It asked for what the storage could not give.
         K8sConfigError: It raised, with where; or returned something else.
     """
     try:
         found = strategy(facts)
-    except OnlyAtLaunch:
+    except (OnlyAtLaunch, UnreadableFact):
         raise
     # Whatever it raises is about this step alone.
     except Exception as error:
