@@ -16,6 +16,7 @@ from dagster_plus_k8s_helpers.sizing.by_usage import ByUsage, runs_of, sized_by_
 from dagster_plus_k8s_helpers.sizing.facts import StepFacts
 from dagster_plus_k8s_helpers.sizing.reading import size_of_step
 from dagster_plus_k8s_helpers.sizing.usage import Usage
+from dagster_plus_k8s_helpers.sizing.words import amounts_said
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.sizing.strategy import Sized
@@ -226,6 +227,12 @@ def test_the_request_of_cpu_follows_where_it_is_asked_for(usages: list[Usage], r
         resources=Resources(memory="115Mi", cpu=amount)
     )
     assert ByUsage()(facts(*usages)).config == K8sConfig(resources=Resources(memory="115Mi"))
+
+
+def test_the_words_of_a_size_show_amounts_and_no_other_value() -> None:
+    size = K8sConfig(resources=Resources(cpu=("1", "2"), memory="8Gi", gpu=1), env={"TOKEN": "hidden"})
+
+    assert amounts_said(size) == "8Gi of memory, 1 to 2 of CPU, 1 of nvidia.com/gpu, env"
 
 
 def test_attempts_count_down_within_a_run() -> None:

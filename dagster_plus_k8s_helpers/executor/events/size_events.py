@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.pod.config import K8sConfig
     from dagster_plus_k8s_helpers.sizing.strategy import Sized
 
-__all__ = ["SIZED_BY", "tell_size"]
+__all__ = ["SIZED_BY", "size_said", "tell_size"]
 
 SIZED_BY = "sized_by"
 """Metadata: what decided the size of an attempt."""
@@ -30,11 +30,22 @@ def tell_size(step: IStepContext, sized: Sized, by: str) -> None:
     """
     if sized.config is None and not sized.why:
         return
-    amounts = amounts_said(sized.config) if sized.config is not None else ""
-    why = sized.why or f"{by} decided so"
-    said = f'Step "{step.step.key}" {f"gets {amounts}" if amounts else "keeps its size"}: {why}.'
     metadata = {SIZED_BY: dg.MetadataValue.text(by), **_amounts(sized.config)}
-    DagsterEvent.engine_event(step, _masked(said), EngineEventData(metadata=metadata))
+    said = _masked(size_said(step.step.key, sized, by))
+    DagsterEvent.engine_event(step, said, EngineEventData(metadata=metadata))
+
+
+def size_said(step_key: str, sized: Sized, by: str) -> str:
+    """What was decided, and why, in a sentence.
+
+    Args:
+        step_key: Of the step.
+        sized: What was decided.
+        by: What decided it.
+    """
+    amounts = amounts_said(sized.config) if sized.config is not None else ""
+    what = f"gets {amounts}" if amounts else "keeps its size"
+    return f'Step "{step_key}" {what}: {sized.why or f"{by} decided so"}.'
 
 
 def _amounts(config: K8sConfig | None) -> dict[str, dg.MetadataValue]:
