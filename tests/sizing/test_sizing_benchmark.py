@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
 from benchmarks.bench_sizing import main
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_every_strategy_is_measured(capsys: pytest.CaptureFixture[str]) -> None:

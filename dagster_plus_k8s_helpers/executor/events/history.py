@@ -178,8 +178,11 @@ class History:
             self.begun.add(key)
         if (output := output_of(event)) is not None:
             self.outputs[output[0]] = output[1]
-        if event.event_type is not DagsterEventType.ENGINE_EVENT:
-            return
+        if event.event_type is DagsterEventType.ENGINE_EVENT:
+            self._note_own(event, key)
+
+    def _note_own(self, event: DagsterEvent, key: str) -> None:
+        """Take in an event that an executor has written itself."""
         said = {name: item.value for name, item in event.engine_event_data.metadata.items()}
         if isinstance(job := said.get(RETRY_OF_JOB), str):
             self._announce(key, job, str(said.get(RETRY_COUNTS, "")))
