@@ -33,6 +33,7 @@ OPEN = (
     "executor_config",
     "launching",
     "planning",
+    "step_facts",
 )
 """The modules of it that other rooms may use, beside what it says itself."""
 
