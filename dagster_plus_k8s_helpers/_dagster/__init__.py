@@ -32,6 +32,7 @@ OPEN = (
     "execution",
     "executor_config",
     "launching",
+    "partitions",
     "planning",
     "step_facts",
 )
