@@ -10,6 +10,8 @@ READY := $(VENV)/.ready
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 PARALLEL := $(PYTEST) -n $(WORKERS)
+# Counting what is covered takes as long as the tests: `make test COVERAGE=` leaves it out.
+COVERAGE ?= --cov --cov-report=term
 # Without bytecode every worker, and every process that a test starts, would compile Dagster anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -19,7 +21,7 @@ demo: $(READY)
 	$(BIN)/python example_project/demo.py
 
 test: $(READY)
-	$(PARALLEL) --cov --cov-report=term
+	$(PARALLEL) $(COVERAGE)
 	$(BIN)/python scripts/smoke_test_wheel.py
 
 # The inner loop: what starts no server, no browser and no process.

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.test_utils import instance_for_test
+from instances import instance_in
 
 from dagster_plus_k8s_helpers import K8sConfig, K8sConfigError, Resources, k8s_executor, k8s_tags
 from dagster_plus_k8s_helpers.plan.manifests import step_manifests
@@ -89,7 +90,7 @@ def test_op_tags_reach_the_step_pods_and_the_steps_really_run(
 ) -> None:
     monkeypatch.setenv("TEST_KUBECONFIG", str(running_api_server.kubeconfig))
     overrides = run_launcher(running_api_server, tmp_path)
-    with instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
+    with instance_in(tmp_path, overrides) as instance:
         result = dg.execute_job(dg.reconstructable(make_job), instance=instance)
 
     assert result.success
@@ -109,7 +110,7 @@ def sizes(pod_template: dict[str, Any]) -> list[Any]:
 
 def launched_run_pod(job: Any, tags: dict[str, str], server: ApiServer, folder: Path) -> dict[str, Any]:
     """The pod of a run that the real K8sRunLauncher launched."""
-    with instance_for_test(temp_dir=str(folder), overrides=run_launcher(server, folder)) as instance:
+    with instance_in(folder, run_launcher(server, folder)) as instance:
         definition = job.get_definition()
         run = instance.create_run_for_job(
             definition, tags={**definition.run_tags, **tags}, job_code_origin=job.get_python_origin()

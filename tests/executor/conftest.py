@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from dagster._core.test_utils import instance_for_test
+from instances import instance_in
 from step_runs import StepRun, launcher
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def run(running_api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StepRun]:
     overrides = launcher(running_api_server, tmp_path)
-    with instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
+    with instance_in(tmp_path, overrides) as instance:
         run = StepRun(instance, running_api_server, tmp_path, monkeypatch)
         yield run
         run.abandon()

@@ -146,7 +146,7 @@ def test_cancelling_names_every_job_while_the_api_does_not_answer(run: StepRun) 
     steps: dict[str, dict[str, Any]] = {f"s{number}": {} for number in range(6)}
     for step in steps:
         run.server.play(step, Play("running", runs=False))
-    run.describe(steps, {"call_timeout": 20.0})
+    run.describe(steps, {"call_timeout": 11.0})
     run.start_worker()
     eventually(
         lambda: len(run.server.created) == len(steps) and run.server.count("LIST jobs"), "all launched"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from api_server import Fault
-from dagster._core.test_utils import instance_for_test
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 from dagster_k8s import K8sRunLauncher
+from instances import instance_in
 from scenarios import ends
 from step_runs import StepRun, eventually, launcher
 
@@ -54,7 +54,7 @@ def monitored(
         "run_monitoring": {"enabled": True, "max_resume_run_attempts": 1}
     }
     overrides["run_launcher"] |= dict(zip(("module", "class"), launcher_class, strict=True))
-    with instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
+    with instance_in(tmp_path, overrides) as instance:
         run = StepRun(instance, running_api_server, tmp_path, monkeypatch)
         run.resumes = 1
         yield run

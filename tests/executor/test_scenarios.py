@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from api_server import ApiServer, Fault
-from dagster._core.test_utils import instance_for_test
+from instances import instance_in
 from permissions import allowed_by
 from plays import Play
 from recordings import FOLDER
@@ -75,7 +75,7 @@ def stand_in(running_api_server: ApiServer, tmp_path: Path) -> Iterator[StandIn]
 def test_scenario(name: str, stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     PREPARED.get(name, nothing)(stand_in.server, tmp_path)
     overrides = launcher(stand_in.api, tmp_path)
-    with instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
+    with instance_in(tmp_path, overrides) as instance:
         run = ProxiedRun(instance, stand_in, tmp_path, monkeypatch)
         try:
             SCENARIOS[name](run, stand_in)

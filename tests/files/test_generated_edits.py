@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from edited_data import with_set
+from examples import fewer
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
@@ -165,6 +166,7 @@ def last_line(node: Any) -> int:
     return last_line(last[-1] if isinstance(last, tuple) else last)
 
 
+@fewer(3)
 @given(st.randoms(use_true_random=False), st.sampled_from(["\n", "\r\n"]))
 def test_an_edit_says_what_was_asked_for_and_nothing_else_is_different(random: Random, end: str) -> None:
     text = Writer(random).file().replace("\n", end)

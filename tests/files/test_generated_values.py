@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 from edited_data import with_set
+from examples import fewer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -231,6 +232,7 @@ def mutated(draw: Any) -> str:
     return text
 
 
+@fewer(3)
 @given(values)
 def test_what_is_valid_comes_back_equal(said: AgentValues) -> None:
     text = said.to_yaml()
@@ -277,11 +279,13 @@ def check(content: str | bytes) -> None:
             assert AgentValues.from_yaml(read.to_yaml()).to_dict() == read.to_dict()
 
 
+@fewer(3)
 @given(mutated())
 def test_no_mistake_ends_in_a_traceback(text: str) -> None:
     check_within_a_second(text)
 
 
+@fewer(3)
 @given(st.binary(max_size=200) | texts.map(str.encode))
 def test_no_bytes_end_in_a_traceback(content: bytes) -> None:
     check_within_a_second(content)
@@ -299,6 +303,7 @@ keys = st.sampled_from(
 )
 
 
+@fewer(3)
 @given(
     mutated(), keys, st.sampled_from(["code", "1", "true", "null", "{a,b}", "yes", ": [", "# x", "a\nb", ""])
 )

@@ -21,6 +21,7 @@ from dagster_cloud_cli.config.models import (
 )
 from dagster_cloud_cli.config.models import LocationDefaults as TheirDefaults
 from dagster_k8s.job import DagsterK8sJobConfig
+from examples import fewer
 from hypothesis import given
 from hypothesis import strategies as st
 from location_files import anything, cloud_configs
@@ -127,6 +128,7 @@ def test_both_take_and_refuse_the_same_files(text: str) -> None:
     assert ours_takes(text) == theirs_takes(text)
 
 
+@fewer(3)
 @given(
     st.fixed_dictionaries(
         {
@@ -261,6 +263,7 @@ def test_defaults_are_merged_as_dagster_plus_does_it(
     assert CodeLocation.from_dict(theirs.model_dump(exclude_none=True)) == found.locations[0]
 
 
+@fewer(3)
 @given(cloud_configs())
 def test_what_merges_is_equal_to_what_dagster_plus_makes_of_it(config: DagsterCloudConfig) -> None:
     try:

@@ -74,6 +74,13 @@ def test_what_is_wrong_whatever_is_filled_in_is_still_found(k8s: str, code: str)
     assert codes("container_context.yaml", f"k8s: {k8s}") == [code]
 
 
+@pytest.mark.parametrize(
+    ("name", "code"), [("dagster_cloud.yaml", "DPK301"), ("values.yaml", "DPK213"), ("build.yaml", "DPK301")]
+)
+def test_a_file_that_is_all_text_is_none_whatever_is_filled_in(name: str, code: str) -> None:
+    assert codes(name, "'{{ all.of.it }}'") == [code]
+
+
 def test_objects_hold_no_placeholders() -> None:
     with pytest.raises(K8sConfigError, match=r"namespace: '\$\{NS\}' must be"):
         K8sContainerContext(namespace="${NS}")

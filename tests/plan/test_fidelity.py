@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 from configs import configs
-from dagster._core.test_utils import instance_for_test
 from dagster_k8s import k8s_job_executor
-from hypothesis import HealthCheck, assume, given, settings
+from examples import fewer
+from hypothesis import HealthCheck, assume, example, given
 from hypothesis import strategies as st
+from instances import instance_in
 from kubernetes.client import V1Container, V1JobSpec, V1ObjectMeta, V1PodSpec
 from launched import Launched, launched
 
@@ -201,7 +202,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dag
             "config": {"base_dir": str(tmp_path)},
         }
     }
-    with instance_for_test(temp_dir=str(tmp_path), overrides=one_database) as instance:
+    with instance_in(tmp_path, one_database) as instance:
         yield instance
 
 
@@ -280,11 +281,25 @@ layers = st.builds(
 )
 
 
+# A field that there is not: of those that are generated, few are refused.
+REFUSED = Layers(
+    launcher={},
+    context={},
+    run_tags={},
+    executor={},
+    op_tags={"dagster-k8s/config": {"container_config": {"imagePullPolicies": "Always"}}},
+    is_ours=True,
+    is_partitioned=False,
+    deployment=None,
+)
+
+
 def test_the_plan_is_what_reaches_the_api_server(instance: dg.DagsterInstance, api_server: ApiServer) -> None:
     outcomes: Counter[str] = Counter()
 
-    @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+    @fewer(2, suppress_health_check=[HealthCheck.too_slow])
     @given(layers=layers)
+    @example(REFUSED)
     def test(layers: Layers) -> None:
         try:
             sent = layers.launched(instance, api_server)
@@ -304,7 +319,9 @@ def test_the_plan_is_what_reaches_the_api_server(instance: dg.DagsterInstance, a
 
     test()
 
-    assert outcomes["launched"] >= 120, "most combinations must be ones that dagster_k8s takes"
+    assert outcomes["launched"] >= 0.6 * outcomes.total(), (
+        "most combinations must be ones that dagster_k8s takes"
+    )
     assert outcomes["refused"], "and some it must refuse"
 
 
@@ -314,7 +331,7 @@ def test_origins_are_those_of_jobs_without_a_layer(
     """Without the layer that set a field, a real launch says something else of it; without others, the same."""
     outcomes: Counter[str] = Counter()
 
-    @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+    @fewer(6, suppress_health_check=[HealthCheck.too_slow])
     @given(
         layers=layers,
         name=st.sampled_from(["run tags", "executor", "op tags", "per_step_k8s_config"]),

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.test_utils import instance_for_test
 from dagster_k8s import k8s_job_executor
 from dagster_k8s.client import DagsterKubernetesClient
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.executor import K8sStepHandler
+from instances import instance_in
 from launched import launched
 
 from dagster_plus_k8s_helpers import Deployment, K8sConfig, k8s_executor, sized_by_partition
@@ -58,7 +58,7 @@ def layers_in(manifest: dict[str, Any]) -> list[str]:
 
 
 def test_the_layers_are_merged_in_this_order(api_server: ApiServer, tmp_path: Path) -> None:
-    with instance_for_test(temp_dir=str(tmp_path)) as instance:
+    with instance_in(tmp_path) as instance:
         sent = launched(
             job,
             instance,

@@ -29,7 +29,8 @@ class FaultyProxy:
         self._lock = threading.Lock()
         self._server = socket.create_server((LOOPBACK, 0))
         self.url = f"http://{LOOPBACK}:{self._server.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
 
     def __enter__(self) -> Self:
         return self
@@ -37,8 +38,10 @@ class FaultyProxy:
     def __exit__(self, *_: object) -> None:
         self._closing.set()
         # A connection of one's own wakes the thread that waits in accept().
-        with contextlib.suppress(OSError), socket.create_connection(self._server.getsockname(), 1):
+        with contextlib.suppress(OSError), socket.create_connection(self._server.getsockname(), 60):
             pass
+        # Until it has left accept() the port listens on, whatever is closed.
+        self._thread.join(60)
         self._server.close()
 
     def _accept(self) -> None:

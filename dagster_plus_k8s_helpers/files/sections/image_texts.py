@@ -69,6 +69,9 @@ def is_filled_in_later(data: object, path: Path, reason: str) -> bool:
     if not has_placeholder(value):
         # Of a name the object is refused that has it. One name twice is one name, whatever it becomes.
         return has_placeholder(reason) and "twice" not in reason
+    # A file that is all text is none, whatever becomes of the text.
+    if not path:
+        return False
     try:
         _CHECKS.get(path[-1], str)(str(value))
     except K8sConfigError:
