@@ -12,7 +12,7 @@ from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
-from dagster_plus_k8s_helpers.pod.parts.resources import Resources
+from dagster_plus_k8s_helpers.pod.parts import Resources
 from dagster_plus_k8s_helpers.sizing.strategy import Sized, SizeTags
 
 if TYPE_CHECKING:
