@@ -10,8 +10,8 @@ READY := $(VENV)/.ready
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 PARALLEL := $(PYTEST) -n $(WORKERS)
-# Counting what is covered takes as long as the tests: `make test COVERAGE=` leaves it out.
-COVERAGE ?= --cov --cov-report=term
+# Counting what is covered takes as long as the tests themselves, so CI does it: `make test COVER=1`.
+COVERAGE := $(if $(COVER),--cov --cov-report=term)
 # Without bytecode every worker, and every process that a test starts, would compile Dagster anew.
 unexport PYTHONDONTWRITEBYTECODE
 

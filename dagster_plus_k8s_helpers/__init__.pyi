@@ -92,6 +92,14 @@ from .secrets import VaultSecrets as VaultSecrets
 from .secrets import VaultTokenAuth as VaultTokenAuth
 from .secrets import VaultUserpassAuth as VaultUserpassAuth
 from .secrets import redact_secrets as redact_secrets
+from .sizing.by_function import sized_by as sized_by
+from .sizing.by_partition import sized_by_partition as sized_by_partition
+from .sizing.by_usage import sized_by_usage as sized_by_usage
+from .sizing.facts import StepFacts as StepFacts
 from .sizing.memory_ladder import MemoryLadder as MemoryLadder
+from .sizing.run_sizes import run_size_by_partition as run_size_by_partition
+from .sizing.strategy import Sized as Sized
+from .sizing.usage import Usage as Usage
 from .tags import k8s_tags as k8s_tags
 from .tags import with_k8s_config as with_k8s_config
+from .tags import with_sizes as with_sizes

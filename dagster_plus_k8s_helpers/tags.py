@@ -1,4 +1,4 @@
-"""Tags that carry a `K8sConfig`, and putting one beneath assets that are defined already."""
+"""Tags that carry a `K8sConfig`, and putting one, or a size, beneath assets that are defined already."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dagster_plus_k8s_helpers.op_tags import rewrite_op_tags
 from dagster_plus_k8s_helpers.pod.config import K8sConfig, K8sConfigFields
 from dagster_plus_k8s_helpers.pod.parts import AmountLike, Resources
 from dagster_plus_k8s_helpers.pod.reading import ADVICE
+from dagster_plus_k8s_helpers.sizing.reading import size_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from dagster_plus_k8s_helpers.op_tags import Selection
+    from dagster_plus_k8s_helpers.sizing.strategy import SizeTags, Strategy
 
-__all__ = ["TagFields", "k8s_tags", "with_k8s_config"]
+__all__ = ["TagFields", "k8s_tags", "with_k8s_config", "with_sizes"]
 
 T = TypeVar("T")
 
@@ -126,3 +128,47 @@ def with_k8s_config(definitions_or_assets: Any, config: K8sConfig, selection: Se
     if not isinstance(config, K8sConfig):
         raise K8sConfigError(f"must be a K8sConfig, not {type(config).__name__}", where="config")
     return rewrite_op_tags(definitions_or_assets, beneath, selection)
+
+
+@overload
+def with_sizes(
+    definitions_or_assets: dg.Definitions, size: SizeTags | Strategy | str, selection: Selection | None = None
+) -> dg.Definitions: ...
+@overload
+def with_sizes(
+    definitions_or_assets: dg.AssetsDefinition,
+    size: SizeTags | Strategy | str,
+    selection: Selection | None = None,
+) -> dg.AssetsDefinition: ...
+@overload
+def with_sizes(
+    definitions_or_assets: dg.OpDefinition, size: SizeTags | Strategy | str, selection: None = None
+) -> dg.OpDefinition: ...
+@overload
+def with_sizes(
+    definitions_or_assets: Iterable[T], size: SizeTags | Strategy | str, selection: Selection | None = None
+) -> list[T]: ...
+@answering
+def with_sizes(
+    definitions_or_assets: Any, size: SizeTags | Strategy | str, selection: Selection | None = None
+) -> Any:
+    """Gives assets that are defined already what decides their size at launch; one that has it keeps its own.
+
+    What it reaches is what `with_k8s_config` reaches; the size stands above the config of an op's tags.
+
+    Args:
+        definitions_or_assets: ``Definitions``, one asset, or a list of assets, asset checks, ops and
+            graphs. It is not changed.
+        size: `sized_by_partition`, `sized_by` or `sized_by_usage`; or a function, or its name.
+        selection: Which assets: Dagster's selection syntax (``'group:ml'``), an ``AssetSelection``, or a
+            function of ``AssetSpec``; all, and ops and graphs too, when left out.
+
+    Returns:
+        A copy of what was passed.
+
+    Raises:
+        SelectionError: The selection reaches no asset with an op.
+        K8sConfigError: No size, or a function that the run worker could not find.
+    """
+    tags = size_tags(size)
+    return rewrite_op_tags(definitions_or_assets, lambda _name, own: {**tags, **own}, selection)

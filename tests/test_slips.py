@@ -48,6 +48,9 @@ from dagster_plus_k8s_helpers import (
     plan,
     redact_secrets,
     secrets_for_deployment,
+    sized_by,
+    sized_by_partition,
+    sized_by_usage,
     spot,
     testing,
 )
@@ -123,6 +126,11 @@ SLIPS = [
     ("VaultSecrets(...).lease(1)", lambda: call(VAULT(url="https://vault", auth=VaultTokenAuth(token="t"))).lease(1), "VaultSecrets.lease: path must be text, not int"),
     ('FileSecrets(path="/secrets")', lambda: call(FileSecrets)(path="/secrets"), "FileSecrets: there is no setting 'path'; write directory=..."),
     ('EnvSecrets(".env")', lambda: call(EnvSecrets)(".env"), "EnvSecrets takes its settings by name only, such as env_file=..."),
+    ("sized_by_partition(us=BIG)", lambda: call(sized_by_partition)(us=SMALL), "sized_by_partition has no argument 'us'; the sizes are one mapping; write {'us': K8sConfig(...)}"),
+    ("sized_by_partition({...}, default=SMALL)", lambda: call(sized_by_partition)({"us": SMALL}, default=SMALL), "sized_by_partition has no argument 'default'; write otherwise=..."),
+    ("sized_by(lambda facts: SMALL)", lambda: sized_by(lambda _facts: SMALL), "function: a lambda has no name that the run worker could find it by; write it as a function at the top of a module: def size(facts): ..."),
+    ("sized_by_usage(factor=1.2)", lambda: call(sized_by_usage)(factor=1.2), "sized_by_usage has no argument 'factor'; write headroom=..."),
+    ("k8s_executor(size=SMALL)", lambda: call(k8s_executor)(size=SMALL), "size: a size that is always the same is no strategy; write step_config=... or with_k8s_config(...)"),
 ]  # fmt: skip
 
 

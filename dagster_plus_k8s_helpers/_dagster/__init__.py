@@ -32,7 +32,9 @@ OPEN = (
     "execution",
     "executor_config",
     "launching",
+    "partitions",
     "planning",
+    "step_facts",
 )
 """The modules of it that other rooms may use, beside what it says itself."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
@@ -70,6 +71,8 @@ class Step(NamedTuple):
         is_mapped: Whether it runs once for each output of a dynamic step.
         max_retries: How often the op's retry policy starts it again.
         node_handle: Where Dagster keeps the op.
+        asset_keys: Keys of the assets that it, or the graph around it, computes.
+        size: What of its pod was decided by a strategy, as `K8sConfig.to_dict` has it.
     """
 
     key: str
@@ -79,6 +82,8 @@ class Step(NamedTuple):
     is_mapped: bool
     max_retries: int
     node_handle: Any
+    asset_keys: tuple[dg.AssetKey, ...] = ()
+    size: Mapping[str, Any] = MappingProxyType({})
 
 
 def steps_of(job: dg.JobDefinition, run_tags: Mapping[str, str]) -> list[Step]:
@@ -94,6 +99,9 @@ def steps_of(job: dg.JobDefinition, run_tags: Mapping[str, str]) -> list[Step]:
     level: dict[str, int] = {}
     for key in TopologicalSorter(depends_on).static_order():
         level[key] = 1 + max((level[other] for other in depends_on[key]), default=-1)
+    assets: dict[str, list[dg.AssetKey]] = {}
+    for asset, node in nodes_of_assets(job).items():
+        assets.setdefault(node, []).append(asset)
     steps = []
     for key in sorted(depends_on, key=lambda key: (level[key], key)):
         step = plan.get_step_by_key(key)
@@ -107,6 +115,7 @@ def steps_of(job: dg.JobDefinition, run_tags: Mapping[str, str]) -> list[Step]:
                 isinstance(step, UnresolvedMappedExecutionStep),
                 retries.max_retries if retries else 0,
                 step.node_handle,
+                tuple(sorted(assets.get(step.node_handle.path[0], ()))),
             )
         )
     return steps

@@ -13,11 +13,19 @@ from dagster_plus_k8s_helpers.terminal import console
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.commands.planning import Planning
+    from dagster_plus_k8s_helpers.plan.run_plan import StepPlan
 
 __all__ = ["explain"]
 
 RUN = "-"
 _WIDE = 200
+
+
+def _title(step: StepPlan, job: str) -> str:
+    if step.size is None:
+        return f"{step.key} in {job}"
+    at_most = ", at its largest" if step.smallest is not None else ""
+    return f"{step.key} in {job}{at_most} (size: {step.size})"
 
 
 @click.command()
@@ -37,7 +45,7 @@ def explain(planning: Planning, job: str, step: str, field: str) -> None:
     made = planning.plan(job)
     try:
         pod = made.run if step == RUN else made.steps[step].own_pod
-        tree = explained(pod, f"run of {job}" if step == RUN else f"{step} in {job}", field)
+        tree = explained(pod, f"run of {job}" if step == RUN else _title(made.steps[step], job), field)
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
     console(least=_WIDE).print(tree)

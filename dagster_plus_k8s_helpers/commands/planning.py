@@ -45,6 +45,7 @@ class Planning(NamedTuple):
     run_config: Mapping[str, object] | None
     deployment: str | None
     branch: bool
+    partition: str | None
     tags: Mapping[str, str]
     env: Mapping[str, str]
 
@@ -64,6 +65,7 @@ class Planning(NamedTuple):
                 agent=_agent(self.agent),
                 location=_location(self.location, self.location_name, self.module),
                 run_config=self.run_config,
+                partition=self.partition,
                 tags=dict(self.tags) or None,
                 deployment=self._deployment(),
             )
@@ -169,6 +171,7 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
         "or prod, when left out.",
     )
     @click.option("--branch", is_flag=True, help="The deployment is a branch deployment.")
+    @click.option("--partition", metavar="KEY", help="The partition of the run: its tags and its sizes.")
     @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of the launch.")
     @click.option(
         "--env", multiple=True, metavar="KEY=VALUE", help="A variable the definitions need to load."
@@ -184,6 +187,7 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
         run_config: Path | None,
         deployment: str | None,
         branch: bool,
+        partition: str | None,
         tags: tuple[str, ...],
         env: tuple[str, ...],
         **options: Any,
@@ -200,6 +204,7 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
             _run_config(_source(run_config)),
             deployment,
             branch,
+            partition,
             pairs("--tag", tags),
             pairs("--env", env),
         )

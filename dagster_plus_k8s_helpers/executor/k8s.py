@@ -15,9 +15,12 @@ from dagster_plus_k8s_helpers.measuring.step import measure_this_step
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS
 from dagster_plus_k8s_helpers.pod.objects.names import check_dns_label, check_dns_subdomain, check_image
+from dagster_plus_k8s_helpers.sizing.reading import size_tags
+from dagster_plus_k8s_helpers.sizing.strategy import SIZE_TAG
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.sizing.memory_ladder import MemoryLadder
+    from dagster_plus_k8s_helpers.sizing.strategy import SizeTags, Strategy
 
 __all__ = ["OpName", "TagConcurrencyLimit", "k8s_executor"]
 
@@ -80,6 +83,7 @@ def k8s_executor(
     retries: Literal["enabled", "disabled"] = "enabled",
     owner_references: bool = True,
     require_upstream_step_success: bool = True,
+    size: SizeTags | Strategy | str | None = None,
     memory_ladder: MemoryLadder | None = None,
     disruption_retries: int = 2,
     start_timeout: float | None = 600.0,
@@ -121,6 +125,9 @@ def k8s_executor(
             run; its service account then needs ``get`` on pods.
         require_upstream_step_success: Whether a step waits for the whole upstream step, instead of for
             the outputs it takes.
+        size: What decides the size of each step just before it is launched: `sized_by`, `sized_by_partition`
+            or `sized_by_usage`, or a function by itself; nothing when left out. The op tag
+            ``dagster-plus-k8s/size`` (``sized_by(...)``, ``"off"``) says it for one step.
         memory_ladder: How much more memory a step gets that was OOMKilled; none when left out. The op tag
             ``dagster-plus-k8s/memory-ladder`` (``MemoryLadder(...).tags``, ``"on"``, ``"off"``) says it for
             one step.
@@ -193,6 +200,7 @@ def k8s_executor(
         fail_at_once=fail_at_once,
         autoscaler=autoscaler,
         disruption_retries=disruption_retries,
+        size=size_tags(size)[SIZE_TAG] if size is not None else None,
         memory_ladder=memory_ladder,
         launch_qps=launch_qps,
         launch_burst=launch_burst,

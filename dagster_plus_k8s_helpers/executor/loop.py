@@ -28,15 +28,17 @@ from dagster_plus_k8s_helpers.deployment import current_deployment
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.executor.events.attempts import Rules
 from dagster_plus_k8s_helpers.executor.events.history import History, ends_step
-from dagster_plus_k8s_helpers.executor.events.learned_memory import LearnedMemory
 from dagster_plus_k8s_helpers.executor.events.reports import Reports
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
 from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
+from dagster_plus_k8s_helpers.executor.events.usage_history import UsageHistory
+from dagster_plus_k8s_helpers.executor.launching.sizes import Sizes
 from dagster_plus_k8s_helpers.executor.looking.run_worker import RunWorkerTaken, way_out, what_took
 from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings, start_timeout_of_step
 from dagster_plus_k8s_helpers.executor.step_handler import SupervisedStepHandler
 from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
 from dagster_plus_k8s_helpers.sizing.memory_ladder import ladder_of_step
+from dagster_plus_k8s_helpers.sizing.reading import size_of_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     )
     from dagster_plus_k8s_helpers.executor.looking.run_worker import Taken
     from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory, MemoryLadder
+    from dagster_plus_k8s_helpers.sizing.strategy import Strategy
 
 __all__ = ["SupervisedExecutor"]
 
@@ -98,6 +101,17 @@ class SupervisedExecutor(StepDelegatingExecutor):
         """
         return None if self.retries.disabled else ladder_of_step(tags, self._settings.memory_ladder)
 
+    def strategy_of(self, tags: Mapping[str, str]) -> Strategy | None:
+        """What decides the size of a step.
+
+        Args:
+            tags: Tags of its op.
+
+        Raises:
+            K8sConfigError: A tag that holds no strategy.
+        """
+        return size_of_step(tags, self._settings.size)
+
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
@@ -121,7 +135,8 @@ class SupervisedExecutor(StepDelegatingExecutor):
             ),
         )
         self._handler.supervisor = self._supervisor
-        self._learned_memory = LearnedMemory(plan_context.instance, plan_context.dagster_run)
+        self._before = UsageHistory(plan_context.instance, plan_context.dagster_run)
+        self._handler.sizes = Sizes(plan_context, self._history, self._before, self._settings.size)
         self._handler.will_be_resumed = will_be_resumed(plan_context.instance, plan_context.run_id)
         try:
             yield from super().execute(plan_context, execution_plan)
@@ -276,7 +291,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         if ladder is None or not ladder.learn or attempts.made or attempts.memory is not None:
             return None
         try:
-            found = self._learned_memory.of(self._plan_steps[key])
+            found = self._before.worked(self._plan_steps[key])
         # A storage that cannot say what was learned must not keep a step from starting.
         except Exception as error:  # noqa: BLE001
             self._supervisor.note(

@@ -12,6 +12,7 @@ import dagster as dg
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.sizing.memory_ladder import MemoryLadder
+from dagster_plus_k8s_helpers.sizing.reading import size_of_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,7 @@ class ExecutorSettings:
     launch_burst: int = 100
     log_lines: int = 50
     record_usage: bool | Literal["asset"] = True
+    size: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("health_check_interval", "call_timeout", "launch_qps"):
@@ -59,6 +61,8 @@ class ExecutorSettings:
             )
         if self.memory_ladder is not None and not isinstance(self.memory_ladder, MemoryLadder):
             raise K8sConfigError(_ladder_wanted(self.memory_ladder), where="memory_ladder")
+        # What is no strategy is refused here; what a function is shows when it is called.
+        size_of_step({}, self.size)
 
     def config_fields(self) -> dict[str, dg.Field]:
         """Fields of the executor's config, with these settings as their defaults."""
@@ -88,6 +92,13 @@ class ExecutorSettings:
             default_value=ladder,
             is_required=False,
             description="The fields of a MemoryLadder; null for none.",
+        )
+        fields["size"] = dg.Field(
+            dg.Noneable(str),
+            default_value=self.size,
+            is_required=False,
+            description="What decides the sizes of steps: 'module:name', or what the tag "
+            "dagster-plus-k8s/size holds; null for nothing.",
         )
         return fields
 

@@ -17,12 +17,14 @@ from kubernetes.client import V1OwnerReference  # noqa: TID253
 from dagster_plus_k8s_helpers._dagster.execution import CheckStepHealthResult, DagsterEvent, EngineEventData
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
 from dagster_plus_k8s_helpers.cluster.errors import CallError, not_built
+from dagster_plus_k8s_helpers.executor.events.size_events import tell_size
 from dagster_plus_k8s_helpers.executor.launching.launches import Launch
 from dagster_plus_k8s_helpers.executor.launching.unbuildable import why_not_built
 from dagster_plus_k8s_helpers.executor.looking.run_worker import LEAST_TIME_TO_LIVE, owner_in, owner_of
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.job_memory import memory_in, raise_memory
+from dagster_plus_k8s_helpers.sizing.layer import with_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers._dagster.execution import StepHandlerContext
     from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
+    from dagster_plus_k8s_helpers.executor.launching.sizes import Sizes
     from dagster_plus_k8s_helpers.executor.looking.run_worker import Owner
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
     from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
@@ -72,11 +75,13 @@ class SupervisedStepHandler(K8sStepHandler):
         before_termination: Is called before the first Job is deleted for the end of the run worker.
 
     Attributes:
+        sizes: Decides what sizes attempts get.
         will_be_resumed: Whether another run worker goes on when this one is gone.
         owner: What owns the Jobs that were launched; ``None`` while nothing does.
     """
 
     supervisor: Supervisor
+    sizes: Sizes
     will_be_resumed = False
     owner: Owner | None = None
 
@@ -97,6 +102,7 @@ class SupervisedStepHandler(K8sStepHandler):
         self._before_termination = before_termination
         self._own: Owner | None = None
         self._deletions: dict[str, Any] | None = None
+        self._sized: dict[str, K8sConfig | None] = {}
         self.free_attempts: dict[str, int] = {}
 
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
@@ -109,6 +115,7 @@ class SupervisedStepHandler(K8sStepHandler):
             self.supervisor.could_not_launch(key, step, not_built(str(step.problem)))
             return
         try:
+            self._decide_size(key, step, step_handler_context)
             step.namespace = self._namespace(step_handler_context)
             yield from super().launch_step(step_handler_context)
             job = self._api_client.take()
@@ -176,12 +183,35 @@ class SupervisedStepHandler(K8sStepHandler):
         counted = known.get_retry_state().get_attempt_count(key) if known else 0
         return f"{name.removesuffix(f'-{counted}')}-{counted + free}"
 
+    def _decide_size(self, key: str, step: TrackedStep, step_handler_context: StepHandlerContext) -> None:
+        """Decide the size of this attempt, and tell it."""
+        self._sized.pop(key, None)
+        found = self.sizes.decide(step.context.step, step_handler_context.step_tags[key])
+        if found is not None:
+            sized, by = found
+            self._sized[key] = sized.config
+            tell_size(step.context, sized, by)
+
+    def _get_container_context(self, step_handler_context: StepHandlerContext) -> K8sContainerContext:
+        """The stock one, with the size of the step above its op tags."""
+        key = self._get_step_key(step_handler_context)
+        size, per_step = self._sized.get(key), self._per_step_k8s_config
+        if size is None:
+            return super()._get_container_context(step_handler_context)
+        op = step_handler_context.get_step_context(key).step.op_name
+        try:
+            self._per_step_k8s_config = with_size(per_step, op, size)
+            return super()._get_container_context(step_handler_context)
+        finally:
+            self._per_step_k8s_config = per_step
+
     def _layers(self, key: str, step_handler_context: StepHandlerContext) -> dict[str, object]:
         """What makes up the config of a step, as it was written."""
         op = step_handler_context.get_step_context(key).step.op_name
         of_executor = self._executor_container_context.run_k8s_config.to_dict()
         return {
             f"per_step_config[{op!r}]": self._per_step_k8s_config.get(op, {}),
+            "size": size.to_dict() if (size := self._sized.get(key)) is not None else {},
             f"op tags, {K8sConfig.TAG}": step_handler_context.step_tags[key].get(K8sConfig.TAG, "{}"),
             "step_config": {part: given for part, given in of_executor.items() if given},
         }

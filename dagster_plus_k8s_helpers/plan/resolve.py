@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dagster_plus_k8s_helpers._dagster import planning
 from dagster_plus_k8s_helpers._dagster.planning import reason
 from dagster_plus_k8s_helpers.arguments import answering
+from dagster_plus_k8s_helpers.capacity.totals import amounts_of
 from dagster_plus_k8s_helpers.deployment import Deployment
 from dagster_plus_k8s_helpers.errors import K8sConfigError, PlanError
 from dagster_plus_k8s_helpers.plan.merge import unknown
@@ -24,10 +25,12 @@ from dagster_plus_k8s_helpers.plan.merge.ladders import last_memory
 from dagster_plus_k8s_helpers.plan.merge.layers import RUN_LAYERS, STEP_LAYERS, Layer
 from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod, Template
 from dagster_plus_k8s_helpers.plan.merge.rendering import JobRenderer, make_launcher, offline
+from dagster_plus_k8s_helpers.plan.merge.sizes import PartitionsOfJob, StepSize, size_of
 from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn, StepPlan, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from decimal import Decimal
 
     import dagster as dg
     from dagster_k8s.executor import K8sStepHandler
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.merge.jobs import DefinitionsOrLoader
     from dagster_plus_k8s_helpers.plan.merge.layers import LayerName
     from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory, MemoryLadder
+    from dagster_plus_k8s_helpers.sizing.strategy import Sized, Strategy
 
 __all__ = ["plan", "plan_of_job", "steps_of_job"]
 
@@ -49,6 +53,7 @@ def plan(
     agent: Settings | None = None,
     location: Settings | None = None,
     run_config: Mapping[str, object] | dg.RunConfig | None = None,
+    partition: str | None = None,
     tags: Mapping[str, str] | None = None,
     deployment: Deployment | None = None,
 ) -> RunPlan:
@@ -66,7 +71,9 @@ def plan(
         location: The code location's entry in ``dagster_cloud.yaml``.
         run_config: Run config of the launch; the job's own when left out. What it says of ``execution``
             counts, the rest is not looked at.
-        tags: Tags of the launch, over those of the job and, with ``dagster/partition``, of the partition.
+        partition: The partition of the run, whose tags and sizes it gets. Without one, a step whose size goes
+            by the partition is planned at the largest of them.
+        tags: Tags of the launch, over those of the job and the partition.
         deployment: The Dagster+ deployment to plan for, whose environment variables the pods get.
 
     Raises:
@@ -78,9 +85,22 @@ def plan(
     if deployment is not None and not isinstance(deployment, Deployment):
         raise PlanError(f"deployment: must be a Deployment, not {type(deployment).__name__}")
     found = job_of(loaded(definitions, deployment), job, selection)
+    if partition is not None:
+        tags = _with_partition(tags, partition)
     return plan_of_job(
         found, agent=agent, location=location, run_config=run_config, tags=tags, deployment=deployment
     )
+
+
+def _with_partition(tags: Mapping[str, str] | None, partition: str) -> Mapping[str, str]:
+    if not isinstance(partition, str):
+        raise PlanError(f"partition: must be text, not {partition!r}")
+    said = (tags or {}).get(planning.PARTITION_NAME_TAG, partition)
+    if said != partition:
+        raise PlanError(
+            f"partition: {partition!r} is another one than tags[{planning.PARTITION_NAME_TAG!r}], {said!r}"
+        )
+    return {**(tags or {}), planning.PARTITION_NAME_TAG: partition}
 
 
 def plan_of_job(
@@ -111,7 +131,8 @@ def plan_of_job(
         )
         layers = _Layers(job, renderer, has_agent=agent is not None, has_location=location is not None)
         run = Pod(Template(f"run of {job.name!r}", layers.of_run(), renderer.run_job))
-        planner = _Steps(renderer, layers, _runs_in(executor), _ladders(executor))
+        sizes = _Sizes(executor, PartitionsOfJob(job, run_tags), run_tags)
+        planner = _Steps(renderer, layers, _runs_in(executor), _ladders(executor), sizes)
         planned = planner.planned(steps_of_job(job, run_tags) if steps is None else steps)
     return RunPlan(job.name, job.executor_def.name, max_concurrent, run, planned)
 
@@ -157,6 +178,30 @@ def _step_handler(executor: dg.Executor) -> K8sStepHandler | None:
     return handler if isinstance(handler, K8sStepHandler) else None
 
 
+class _Sizes:
+    """Tells the size of a step by its tags; only the executor of this package decides any."""
+
+    def __init__(
+        self, executor: dg.Executor, partitions: PartitionsOfJob, run_tags: Mapping[str, str]
+    ) -> None:
+        self._strategy_of: Callable[[Mapping[str, str]], Strategy | None] = getattr(
+            executor, "strategy_of", lambda _tags: None
+        )
+        self._partitions, self._run_tags = partitions, run_tags
+
+    def of(self, step: planning.Step) -> StepSize | None:
+        """The sizes that a step may get; ``None`` for one whose size nothing decides.
+
+        Raises:
+            PlanError: Its tag holds no strategy, or the strategy fails.
+        """
+        try:
+            strategy = self._strategy_of(step.tags)
+        except K8sConfigError as error:
+            raise PlanError(f"step {step.key!r}: {error}") from None
+        return None if strategy is None else size_of(step, strategy, self._partitions, self._run_tags)
+
+
 def _ladders(executor: dg.Executor) -> Callable[[Mapping[str, str]], MemoryLadder | None]:
     """Tells the memory ladder of a step by its tags; only the executor of this package has any."""
     return getattr(executor, "ladder_of", lambda _tags: None)
@@ -187,10 +232,11 @@ class _Layers:
     def of_run(self) -> list[Layer]:
         return [self._layer(name, None) for name in RUN_LAYERS if name not in self._absent]
 
-    def of_step(self, step: planning.Step) -> list[Layer]:
-        return [self._layer(name, step) for name in STEP_LAYERS if name not in self._absent]
+    def of_step(self, step: planning.Step, size_source: str) -> list[Layer]:
+        absent = self._absent if step.size else {*self._absent, "size"}
+        return [self._layer(name, step, size_source) for name in STEP_LAYERS if name not in absent]
 
-    def _layer(self, name: LayerName, step: planning.Step | None) -> Layer:
+    def _layer(self, name: LayerName, step: planning.Step | None, size_source: str = "") -> Layer:
         sources: dict[LayerName, str] = {
             "dagster": "dagster",
             "agent": "the agent's Helm values",
@@ -200,6 +246,7 @@ class _Layers:
             "executor": f"the executor {self._job.executor_def.name!r}",
         }
         if step is not None:
+            sources["size"] = size_source
             sources["op tags"] = f"tags of the op {step.op_name!r}"
             sources["per_step_k8s_config"] = f"per_step_k8s_config[{step.op_name!r}] of the executor"
         try:
@@ -219,11 +266,12 @@ class _Steps:
         layers: _Layers,
         runs_in: RunsIn,
         ladder_of: Callable[[Mapping[str, str]], MemoryLadder | None],
+        sizes: _Sizes,
     ) -> None:
         self._renderer = renderer
         self._layers = layers
         self._runs_in = runs_in
-        self._ladder_of = ladder_of
+        self._ladder_of, self._sizes = ladder_of, sizes
         self._templates: dict[object, Template] = {}
         self._asked: dict[object, Container] = {}
         self._last: dict[object, Memory | None] = {}
@@ -235,7 +283,8 @@ class _Steps:
         settings = _settings(step)
         if settings not in self._asked:
             self._asked[settings] = self._container_asked(step)
-        pod = self._pod(step, settings) if self._renderer.handler else None
+        size = self._sizes.of(step) if self._renderer.handler else None
+        smallest, pod = self._pods(step, size) if self._renderer.handler else (None, None)
         return StepPlan(
             step.key,
             step.op_name,
@@ -246,7 +295,20 @@ class _Steps:
             self._asked[settings],
             pod,
             None if pod is None else self._last_memory(step, pod),
+            size,
+            None if smallest is pod else smallest,
         )
+
+    def _pods(self, step: planning.Step, size: StepSize | None) -> tuple[Pod, Pod]:
+        """The pod of a step at its smallest size and at its largest; one and the same for most."""
+        if size is None or not size.sizes:
+            pod = self._pod(step, "")
+            return pod, pod
+        by_amounts = sorted(
+            (self._pod(_sized(step, decision), f"{size.by}: {decision.why}") for decision in size.sizes),
+            key=lambda pod: _weight(pod, step.key),
+        )
+        return by_amounts[0], by_amounts[-1]
 
     def _last_memory(self, step: planning.Step, pod: Pod) -> Memory | None:
         try:
@@ -261,13 +323,14 @@ class _Steps:
             self._last[known] = last_memory(container, ladder, step.max_retries)
         return self._last[known]
 
-    def _pod(self, step: planning.Step, settings: object) -> Pod:
+    def _pod(self, step: planning.Step, size_source: str) -> Pod:
+        settings = _settings(step), json.dumps(dict(step.size), sort_keys=True)
         own = step.op_name if self._renderer.has_per_step_config(step.op_name) else None
         if (settings, own) not in self._templates:
             any_step = step._replace(key=unknown.STEP_KEY)
             self._templates[settings, own] = Template(
                 f"step {step.key!r}",
-                self._layers.of_step(step),
+                self._layers.of_step(step, size_source),
                 lambda layers: self._renderer.step_job(any_step, layers),
             )
         return Pod(self._templates[settings, own], unknown.mapped_key(step.key))
@@ -278,6 +341,16 @@ class _Steps:
         except Exception as error:  # noqa: BLE001 - as in Template
             raise PlanError(f"step {step.key!r}, tags of the op {step.op_name!r}: {reason(error)}") from None
         return Container.of(config.get("container_config", {}))
+
+
+def _sized(step: planning.Step, decision: Sized) -> planning.Step:
+    return step if decision.config is None else step._replace(size=decision.config.to_dict())
+
+
+def _weight(pod: Pod, step_key: str) -> tuple[Decimal, Decimal, Decimal]:
+    """What sizes are compared by: memory, CPU, GPUs."""
+    amounts = amounts_of(pod.spec_template, f"step {step_key!r}")
+    return amounts.memory, amounts.cpu, amounts.gpu
 
 
 def _settings(step: planning.Step) -> object:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.merge.origins import Origin
     from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod
     from dagster_plus_k8s_helpers.plan.merge.rendering import Manifest
+    from dagster_plus_k8s_helpers.plan.merge.sizes import StepSize
     from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
 __all__ = ["RunPlan", "RunPodShare", "RunsIn", "StepPlan", "Steps"]
@@ -45,6 +46,8 @@ class StepPlan:
         asked: The container that its op tags ask for, whether or not it gets one.
         pod: Its pod; ``None`` when it has none of its own.
         last_memory: Memory of its last attempt, when a ``MemoryLadder`` raises it.
+        size: What decides its size at launch, if anything does, and what it may come to.
+        smallest: Its pod at the smallest of its sizes, when it has more than one: ``pod`` is at the largest.
     """
 
     key: str
@@ -56,6 +59,8 @@ class StepPlan:
     asked: Container
     pod: Pod | None = field(repr=False)
     last_memory: Memory | None = None
+    size: StepSize | None = None
+    smallest: Pod | None = field(default=None, repr=False)
 
     @property
     def own_pod(self) -> Pod:
@@ -163,6 +168,17 @@ class RunPlan:
         if all(step.last_memory is None for step in self.steps.values()):
             return self.peak
         return self._peak(_at_last)
+
+    @cached_property
+    def smallest_peak(self) -> Peak:
+        """The same when every step whose size is decided at launch is at the smallest that it may get.
+
+        Raises:
+            PlanError: A pod asks for something that is no quantity.
+        """
+        if all(step.smallest is None for step in self.steps.values()):
+            return self.peak
+        return self._peak(lambda step, spec: spec if step.smallest is None else step.smallest.spec_template)
 
     def _peak(self, spec_of: Callable[[StepPlan, Mapping[str, Any]], Mapping[str, Any]]) -> Peak:
         tasks = [

@@ -38,11 +38,13 @@ class StepFacts:
         attempt: Which attempt it is in its run, from 1.
         usage: What earlier attempts of this step took, for this partition, in this run and in runs before it,
             the newest first.
-        usage_of_other_partitions: What they took for others, the newest first.
+        usage_of_other_partitions: What they took for others, the newest first; of a mapped step, for other
+            mapping keys too.
         upstream: Metadata of the latest materialization of each asset it depends on, by the asset's key:
             for this partition, where the asset has it.
         inputs: Metadata of the outputs that this run has made for it, by the name of the input; of a mapped
-            step that of its ``DynamicOutput``.
+            step that of its ``DynamicOutput``. Where several outputs feed an input, each is under its mapping
+            key, or the key of its step: ``files[a]``.
     """
 
     step_key: str

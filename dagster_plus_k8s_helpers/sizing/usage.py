@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.arguments import answering
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,6 +17,7 @@ USAGE_OF = "usage_of_job"
 """Metadata: the Job whose usage an event records; it tells such an event from all others."""
 
 
+@answering
 @dataclass(frozen=True, kw_only=True)
 class Usage:
     """What one attempt of a step took, and what it was given.

@@ -10,7 +10,7 @@ import pytest
 from checked import config, definitions, found
 from dagster_k8s import k8s_job_executor
 
-from dagster_plus_k8s_helpers import MemoryLadder, k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers import MemoryLadder, k8s_executor, k8s_tags, sized_by_usage
 
 QUANTITY = (
     "limits.memory: '4GB' is not a Kubernetes quantity; write '4Gi' or '4G' (a number, optionally with one of the "
@@ -20,6 +20,7 @@ QUANTITY = (
 OLD = "dagster-k8s/resource_requirements"
 LADDER = "dagster-plus-k8s/memory-ladder"
 TIMEOUT = "dagster-plus-k8s/start-timeout"
+SIZE_TAG = "dagster-plus-k8s/size"
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,10 @@ TIMEOUT = "dagster-plus-k8s/start-timeout"
         (
             {LADDER: json.dumps({"factor": 1})},
             f"op tags, {LADDER}: factor: 1 gives no more memory; write a number above 1",
+        ),
+        (
+            {SIZE_TAG: '{"by": "rows"}'},
+            f"op tags, {SIZE_TAG}: there is no size by 'rows'; there is partition and usage",
         ),
         (
             {LADDER: "maybe"},
@@ -58,6 +63,8 @@ def test_a_tag_that_says_nothing_good_is_found(tags: dict[str, Any], message: st
         {TIMEOUT: "none"},
         MemoryLadder().tags,
         {LADDER: "on"},
+        sized_by_usage(),
+        {SIZE_TAG: "off"},
     ],
 )
 def test_a_tag_that_is_read_is_not_found(tags: dict[str, Any]) -> None:

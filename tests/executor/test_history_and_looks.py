@@ -22,7 +22,7 @@ from step_runs import eventually
 from dagster_plus_k8s_helpers import DiagnosisKind, K8sConfigError
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
 from dagster_plus_k8s_helpers.executor.events.history import History
-from dagster_plus_k8s_helpers.executor.events.learned_memory import LearnedMemory
+from dagster_plus_k8s_helpers.executor.events.usage_history import UsageHistory
 from dagster_plus_k8s_helpers.executor.looking.disruptions import leaving
 from dagster_plus_k8s_helpers.executor.looking.looker import Looker, Nodes, Observation
 from dagster_plus_k8s_helpers.executor.looking.remains import Watched
@@ -522,9 +522,9 @@ def test_what_an_asset_needed_is_found_by_its_partition() -> None:
         read = []
         all_logs = instance.all_logs
         instance.all_logs = lambda run_id, **kw: read.append(run_id) or all_logs(run_id, **kw)  # type: ignore[method-assign,func-returns-value]
-        learned = LearnedMemory(instance, run_of("x"))
+        learned = UsageHistory(instance, run_of("x"))
 
-        assert learned.of(step) == (Memory("2Gi", "1Gi"), before.run_id)
-        assert learned.of(step) == (Memory("2Gi", "1Gi"), before.run_id)
+        assert learned.worked(step) == (Memory("2Gi", "1Gi"), before.run_id)
+        assert learned.worked(step) == (Memory("2Gi", "1Gi"), before.run_id)
         assert len(read) == len(set(read)) == 2, "each log is read once"
-        assert LearnedMemory(instance, run_of("y")).of(step) is None
+        assert UsageHistory(instance, run_of("y")).worked(step) is None

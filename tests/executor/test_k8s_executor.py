@@ -142,6 +142,7 @@ def test_what_it_does_beyond_the_stock_executor_can_be_set_at_launch_too() -> No
         "launch_burst": 10,
         "log_lines": 0,
         "record_usage": "asset",
+        "size": "sizes:by_partition",
     }
     assert sorted(settings) == sorted(BEYOND)
 
@@ -185,6 +186,7 @@ def test_it_asks_of_a_run_what_the_stock_executor_asks() -> None:
         ({"record_usage": 1}, "record_usage: must be True, False or 'asset', not 1"),
         ({"retries": "deferred"}, "retries: 'deferred' is none of enabled, disabled"),
         ({"autoscaler": "no"}, "autoscaler: must be True or False, not 'no'"),
+        ({"size": {"factor": 2}}, "size: must be sized_by(...), sized_by_partition(...) or sized_by_usage(...)"),
         ({"memory_ladder": {"factor": 2}}, "memory_ladder: must be a MemoryLadder, not dict"),
         ({"tag_concurrency_limits": [{"key": "a"}]}, "tag_concurrency_limits[0]: must have a key and a limit"),
     ],

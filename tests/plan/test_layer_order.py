@@ -15,7 +15,7 @@ from dagster_k8s.executor import K8sStepHandler
 from instances import instance_in
 from launched import launched
 
-from dagster_plus_k8s_helpers import Deployment, K8sConfig
+from dagster_plus_k8s_helpers import Deployment, K8sConfig, k8s_executor, sized_by_partition
 from dagster_plus_k8s_helpers.plan import plan
 from dagster_plus_k8s_helpers.plan.merge.layers import RUN_LAYERS, STEP_LAYERS
 from dagster_plus_k8s_helpers.plan.merge.unknown import DAGSTER_HOME
@@ -71,13 +71,23 @@ def test_the_layers_are_merged_in_this_order(api_server: ApiServer, tmp_path: Pa
         )
 
     assert layers_in(sent.run[0]) == list(RUN_LAYERS)
-    assert layers_in(sent.steps["step"][0]) == [name.replace("_", " ") for name in STEP_LAYERS]
+    of_stock = [name.replace("_", " ") for name in STEP_LAYERS if name != "size"]
+    assert layers_in(sent.steps["step"][0]) == of_stock
+
+
+@dg.op(tags={**said_by("op tags").tags, **sized_by_partition({"x": K8sConfig()}, otherwise=said_by("size"))})
+def sized() -> None: ...
+
+
+@dg.job(executor_def=k8s_executor(), tags=said_by("run tags").tags)
+def job_of_sized() -> None:
+    sized.alias("step")()
 
 
 def test_the_plan_names_them_in_this_order() -> None:
     found = plan(
-        dg.Definitions(jobs=[job]),
-        job="job",
+        dg.Definitions(jobs=[job_of_sized]),
+        job="job_of_sized",
         agent=AGENT,
         location={"container_context": CONTEXT},
         run_config=RUN_CONFIG,
@@ -87,6 +97,8 @@ def test_the_plan_names_them_in_this_order() -> None:
     assert tuple(layer.name for layer in found.run.layers) == RUN_LAYERS
     assert tuple(layer.name for layer in found.steps["step"].own_pod.layers) == STEP_LAYERS
     assert layers_in(found.run.manifest) == list(RUN_LAYERS)
+    of_step = layers_in(found.steps["step"].manifest)
+    assert of_step == [name.replace("_", " ") for name in STEP_LAYERS]
 
 
 def test_a_step_handler_keeps_what_it_was_made_from_where_the_plan_looks(api_server: ApiServer) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from api_proxy import Refusals
 from step_runs import PATIENCE, eventually
 
+from dagster_plus_k8s_helpers import sized_by_usage
 from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 if TYPE_CHECKING:
@@ -136,6 +137,23 @@ def measured(run: StepRun, _cluster: Cluster) -> None:
     assert len(run.said('Step "train" used at most ', "train")) == 1
     assert failure_of(run, "other")["exit_code"] == 3
     assert [message for message in run.messages() if "dagster-plus-k8s-usage" in message] == []
+
+
+def sized_by_what_it_used(run: StepRun, _cluster: Cluster) -> None:
+    """A step that gets in its second run what it used in its first, with some more."""
+    steps = {"train": {"does": "use 300", "memory": "1Gi", "tags": sized_by_usage(at_least=1)}}
+    assert run.start(steps, {}).finish(), run.messages()
+    (first,) = usage_in(run)
+    assert len(run.said("keeps its size", "train")) == 1
+
+    assert run.start(steps, {}).finish(), run.messages()
+
+    (second,) = usage_in(run)
+    assert first.memory_peak_bytes is not None
+    assert second.memory_limit_bytes is not None
+    assert first.memory_peak_bytes * 1.15 <= second.memory_limit_bytes < 1024 * MEBI
+    assert second.memory_request_bytes == second.memory_limit_bytes
+    assert not second.oom_killed
 
 
 def oom_at_the_cap(run: StepRun, _cluster: Cluster) -> None:
@@ -393,6 +411,7 @@ SCENARIOS: dict[str, Callable[[StepRun, Cluster], None]] = {
         success,
         oom_then_success,
         measured,
+        sized_by_what_it_used,
         oom_at_the_cap,
         exit_code,
         evicted,

@@ -125,12 +125,17 @@ class StepRun:
         """The job that was described, as a step's process finds it."""
         return dg.reconstructable(step_jobs.make_job)
 
-    def start(self, steps: dict[str, dict[str, Any]], executor: dict[str, Any] | str) -> StepRun:
+    def start(
+        self,
+        steps: dict[str, dict[str, Any]],
+        executor: dict[str, Any] | str,
+        tags: Mapping[str, str] | None = None,
+    ) -> StepRun:
         """Begin a run in a thread."""
         self.describe(steps, executor)
         job = self.job()
         self.run_id = self.instance.create_run_for_job(
-            job.get_definition(), job_code_origin=job.get_python_origin()
+            job.get_definition(), job_code_origin=job.get_python_origin(), tags=dict(tags or {})
         ).run_id
 
         def execute() -> None:

@@ -14,12 +14,13 @@ from dagster_plus_k8s_helpers.executor.settings import START_TIMEOUT_TAG
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.memory_ladder import MEMORY_LADDER_TAG
+from dagster_plus_k8s_helpers.sizing.strategy import SIZE_TAG
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import Asked
 
 
-_TAGS = (K8sConfig.TAG, OLD_TAG, MEMORY_LADDER_TAG, START_TIMEOUT_TAG)
+_TAGS = (K8sConfig.TAG, OLD_TAG, MEMORY_LADDER_TAG, SIZE_TAG, START_TIMEOUT_TAG)
 
 
 MISPLACED_CONFIG = Rule(

@@ -20,6 +20,8 @@ from dagster_plus_k8s_helpers.executor.settings import START_TIMEOUT_TAG, start_
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.memory_ladder import MEMORY_LADDER_TAG, ladder_of_step
+from dagster_plus_k8s_helpers.sizing.reading import size_of_step
+from dagster_plus_k8s_helpers.sizing.strategy import SIZE_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,6 +104,7 @@ def own_tags(asked: Asked) -> Iterator[Hit]:
 _OWN_TAGS: dict[str, Callable[[Mapping[str, str], None], object]] = {
     MEMORY_LADDER_TAG: ladder_of_step,
     START_TIMEOUT_TAG: start_timeout_of_step,
+    SIZE_TAG: size_of_step,
 }
 _RUN_TAGS = (K8sConfig.TAG, OLD_TAG, WAIVER_TAG)
 _OP_TAGS = (*_RUN_TAGS, *_OWN_TAGS)

@@ -12,6 +12,7 @@ from dagster_plus_k8s_helpers._dagster.execution import (
     was_interrupted,
     without_delay,
 )
+from dagster_plus_k8s_helpers._dagster.step_facts import output_of
 from dagster_plus_k8s_helpers.executor.events.attempts import Attempts, Counts
 from dagster_plus_k8s_helpers.executor.events.reports import (
     MEMORY_NEXT,
@@ -21,11 +22,15 @@ from dagster_plus_k8s_helpers.executor.events.reports import (
     RETRY_OF_JOB,
     WAIT_CAUSE,
 )
+from dagster_plus_k8s_helpers.executor.events.usage_log import UsageLog
 from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 from dagster_plus_k8s_helpers.sizing.usage import USAGE_OF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from dagster_plus_k8s_helpers._dagster.step_facts import StepOutputHandle
 
 __all__ = ["History", "ends_step", "memory_from"]
 
@@ -59,6 +64,8 @@ class History:
         told: The cause of waiting that was reported last and is not over, by step key.
         attempt_of: By the name of a Job, the step and which attempt of it that is, from 1.
         measured: The Jobs whose usage has been written.
+        usage: What attempts took.
+        outputs: Metadata of outputs that steps have made.
         ended_jobs: The Jobs of attempts that have ended, with their step keys; whoever looks after them takes
             them out.
         interrupted: Endings of open steps that wait for a look at their pods, by step key: a step that the
@@ -70,6 +77,8 @@ class History:
         self.announced: dict[str, str] = {}
         self.begun: set[str] = set()
         self.told: dict[str, str] = {}
+        self.usage = UsageLog()
+        self.outputs: dict[StepOutputHandle, Mapping[str, Any]] = {}
         self.interrupted: dict[str, DagsterEvent] = {}
         self.attempt_of: dict[str, tuple[str, int]] = {}
         self.measured: set[str] = set()
@@ -167,8 +176,13 @@ class History:
             self._launched(event, key)
         if event.event_type in _BEGUN:
             self.begun.add(key)
-        if event.event_type is not DagsterEventType.ENGINE_EVENT:
-            return
+        if (output := output_of(event)) is not None:
+            self.outputs[output[0]] = output[1]
+        if event.event_type is DagsterEventType.ENGINE_EVENT:
+            self._note_own(event, key)
+
+    def _note_own(self, event: DagsterEvent, key: str) -> None:
+        """Take in an event that an executor has written itself."""
         said = {name: item.value for name, item in event.engine_event_data.metadata.items()}
         if isinstance(job := said.get(RETRY_OF_JOB), str):
             self._announce(key, job, str(said.get(RETRY_COUNTS, "")))
@@ -178,6 +192,7 @@ class History:
             self.attempts[key].sizes = tried.split(", ")
         if (memory := memory_from(said, MEMORY_NEXT)) is not None:
             self.attempts[key].memory = memory
+        self.usage.note(key, said)
         if MEMORY_WORKED in said:
             self._worked.add(key)
         if isinstance(job := said.get(USAGE_OF), str):

@@ -1,7 +1,7 @@
 """The layers of a pod's configuration.
 
 Run pod: agent, Dagster+, code location, run tags. Step pod: agent, Dagster+, code location, executor, op
-tags, ``per_step_k8s_config``. Beneath both is what ``dagster_k8s`` adds of itself.
+tags, size, ``per_step_k8s_config``. Beneath both is what ``dagster_k8s`` adds of itself.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ LayerName: TypeAlias = Literal[
     "run tags",
     "executor",
     "op tags",
+    "size",
     "per_step_k8s_config",
 ]
-"""``dagster`` is what ``dagster_k8s`` adds of itself; ``Dagster+`` the variables of the deployment."""
+"""``dagster`` is what ``dagster_k8s`` adds of itself; ``Dagster+`` the variables of the deployment; ``size``
+what a strategy decides at launch, for the steps that have one."""
 
 RUN_LAYERS: tuple[LayerName, ...] = ("dagster", "agent", "Dagster+", "location", "run tags")
 STEP_LAYERS: tuple[LayerName, ...] = (
@@ -36,6 +38,7 @@ STEP_LAYERS: tuple[LayerName, ...] = (
     "location",
     "executor",
     "op tags",
+    "size",
     "per_step_k8s_config",
 )
 

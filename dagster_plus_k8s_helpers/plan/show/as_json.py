@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.capacity.totals import Amounts, Peak
     from dagster_plus_k8s_helpers.plan.merge.layers import Layer
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod, Template
+    from dagster_plus_k8s_helpers.plan.merge.sizes import StepSize
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunPodShare, StepPlan
 
 __all__ = ["plan_json"]
@@ -43,6 +44,7 @@ def plan_json(plan: RunPlan, pools: Sequence[NodePool] | None = None) -> str:
         "in_run_pod": _share(plan.in_run_pod),
         "peak": _peak(plan.peak),
         "last_peak": _peak(plan.last_peak),
+        "smallest_peak": _peak(plan.smallest_peak),
         "fit": None if pools is None else _fits(plan.fit(pools)),
         "last_fit": None if pools is None else _fits(plan.last_fit(pools)),
     }
@@ -79,8 +81,25 @@ def _step(step: StepPlan, settings: _Settings) -> dict[str, Any]:
         "mapped": step.is_mapped,
         "max_retries": step.max_retries,
         "last_memory": None if step.last_memory is None else asdict(step.last_memory),
+        "size": None if step.size is None else _size(step.size, step.smallest),
         "asked": {"limits": step.asked.limits, "requests": step.asked.requests, "image": step.asked.image},
         **own,
+    }
+
+
+def _size(size: StepSize, smallest: Pod | None) -> dict[str, Any]:
+    """What decides a step's size; its pod is at the largest, and ``smallest`` says the least."""
+    return {
+        "by": size.by,
+        "at_launch": size.at_launch or None,
+        "partitions": size.partitions,
+        "sizes": [
+            {"why": item.why, "config": None if item.config is None else masked(item.config.to_dict())}
+            for item in size.sizes
+        ],
+        "smallest": None
+        if smallest is None
+        else {"limits": smallest.container.limits, "requests": smallest.container.requests},
     }
 
 

@@ -40,7 +40,7 @@ def plan_table(plan: RunPlan) -> Table:
         if step.pod is None:
             table.add_row(f"  {step.key}", *_amounts(step.asked), _elsewhere(step), style="dim")
         else:
-            cpu, memory, gpu = _amounts(step.pod.container)
+            cpu, memory, gpu = _range(step)
             up_to = f", up to {step.last_memory.limit}" if step.last_memory else ""
             table.add_row(f"  {step.key}", cpu, f"{memory}{up_to}", gpu, _nodes(step.pod))
     return table
@@ -56,6 +56,9 @@ def summary_lines(plan: RunPlan) -> Iterator[str]:
         silent = _silent(plan)
         if plan.last_peak != plan.peak:
             yield f"and {_between(plan.last_peak)} with each memory ladder at its last rung"
+        if plan.smallest_peak != plan.peak:
+            yield f"and {_between(plan.smallest_peak)} with each step at the smallest size that it may get"
+        yield from _sizes(plan)
         if silent:
             yield f"not in this, since they request neither CPU nor memory: {silent}"
     share = plan.in_run_pod
@@ -84,6 +87,21 @@ def fit_lines(plan: RunPlan, pools: Sequence[NodePool]) -> Iterator[str]:
             yield f"{key}: with its memory ladder at {memory.limit}: {fit.message}"
 
 
+def _sizes(plan: RunPlan) -> Iterator[str]:
+    """What decides sizes at launch, and for which steps."""
+    deciders: dict[str, list[str]] = {}
+    for step in plan.steps.values():
+        if step.size is not None:
+            deciders.setdefault(str(step.size), []).append(step.key)
+    for by, keys in deciders.items():
+        yield f"size of {_named(keys)}: {by}"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def _amounts(container: Container) -> tuple[str, str, str]:
     resources = {
         name: (container.requests.get(name), container.limits.get(name))
@@ -95,6 +113,15 @@ def _amounts(container: Container) -> tuple[str, str, str]:
         _pair(*resources.get("memory", (None, None))),
         ", ".join(_pair(*resources[name]) for name in gpus) or "-",
     )
+
+
+def _range(step: StepPlan) -> tuple[str, ...]:
+    """The amounts of a step, from the smallest to the largest that it may get."""
+    largest = _amounts(step.own_pod.container)
+    if step.smallest is None:
+        return largest
+    pairs = zip(_amounts(step.smallest.container), largest, strict=True)
+    return tuple(most if least == most else f"{least} to {most}" for least, most in pairs)
 
 
 def _pair(request: str | None, limit: str | None) -> str:
@@ -130,8 +157,7 @@ def _silent(plan: RunPlan) -> str:
         for name, pod in pods.items()
         if not (amounts := amounts_of(pod.spec_template, name)).cpu and not amounts.memory
     ]
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return _named(names)
 
 
 def _together(amounts: Amounts) -> str:

@@ -1,0 +1,164 @@
+"""What steps took and needed in earlier runs, read from the event log by op and partition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from dagster_plus_k8s_helpers._dagster.execution import asset_keys_of, engine_events
+from dagster_plus_k8s_helpers._dagster.step_facts import ASSET_JOB, partitions_of
+from dagster_plus_k8s_helpers.executor.events.history import memory_from
+from dagster_plus_k8s_helpers.executor.events.reports import MEMORY_WORKED
+from dagster_plus_k8s_helpers.executor.events.usage_log import UsageLog
+from dagster_plus_k8s_helpers.sizing.by_usage import MOST_RUNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dagster_plus_k8s_helpers._dagster.execution import ExecutionStep
+    from dagster_plus_k8s_helpers._dagster.step_facts import Partitions
+    from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
+    from dagster_plus_k8s_helpers.sizing.usage import Usage
+
+__all__ = ["UsageHistory"]
+
+# Of an asset's materializations or a job's runs: one that somebody made elsewhere, or that needed no more
+# memory, must not hide what an earlier one has learned.
+_RUNS = 10
+
+
+@dataclass
+class _Log:
+    """What the executor's events of one run say."""
+
+    usage: UsageLog = field(default_factory=UsageLog)
+    worked: dict[str, Memory] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Runs by their ids, the newest first.
+
+    Args:
+        own: Of the same partitions.
+        others: Of others.
+    """
+
+    own: list[str]
+    others: list[str]
+
+
+class UsageHistory:
+    """What runs before this one know of its steps.
+
+    The log of an earlier run is read once, however many steps ask, and not before it is needed.
+
+    Args:
+        instance: Whose event log is read.
+        run: The run that the steps are about to start in; its partitions count.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+        self._instance, self._run = instance, run
+        self._partitions = partitions_of(run.tags)
+        self._logs: dict[str, _Log] = {}
+        self._runs_of: dict[tuple[str, ...], _Runs] = {}
+        self._runs_of_job: list[str] | None = None
+
+    def worked(self, step: ExecutionStep) -> tuple[Memory, str] | None:
+        """The size with which a step last succeeded after its memory was raised, and the run it was in."""
+        for run_id in self._runs_before(step):
+            if (memory := self._log(run_id).worked.get(step.key)) is not None:
+                return memory, run_id
+        return None
+
+    def usage(self, step: ExecutionStep) -> Iterator[Usage]:
+        """What attempts of a step took, for the same partitions, the newest first."""
+        for run_id in self._runs(step).own:
+            yield from self._log(run_id).usage.of(step.key)
+
+    def usage_of_others(self, step: ExecutionStep) -> Iterator[Usage]:
+        """What attempts took for other partitions and, of a mapped step, for other mapping keys."""
+        runs = self._runs(step)
+        for run_id in runs.own:
+            yield from self._log(run_id).usage.of_siblings(step.key)
+        for run_id in runs.others:
+            log = self._log(run_id).usage
+            yield from log.of(step.key)
+            yield from log.of_siblings(step.key)
+
+    def _log(self, run_id: str) -> _Log:
+        if run_id not in self._logs:
+            log = _Log()
+            for step_key, metadata in engine_events(self._instance, run_id):
+                log.usage.note(step_key, metadata)
+                if (memory := memory_from(metadata, MEMORY_WORKED)) is not None:
+                    log.worked[step_key] = memory
+            self._logs[run_id] = log
+        return self._logs[run_id]
+
+    def _runs(self, step: ExecutionStep) -> _Runs:
+        """Runs in which a step may have been attempted, whatever became of them.
+
+        Those of its job, for an asset the implicit asset job's too: a query for all steps of the run, where
+        one for each asset would take long with a storage behind an API. Most runs of the implicit asset job
+        are of other assets, so there an asset that is in none of them is looked for by its materializations.
+        """
+        keys = asset_keys_of(step)
+        names = tuple(dict.fromkeys((self._run.job_name, ASSET_JOB) if keys else (self._run.job_name,)))
+        if names not in self._runs_of:
+            self._runs_of[names] = self._runs_named(names)
+        found = self._runs_of[names]
+        if keys and self._run.job_name == ASSET_JOB and not self._is_in(step, found):
+            by_asset = (str(keys[0]),)
+            if by_asset not in self._runs_of:
+                self._runs_of[by_asset] = self._runs_of_asset(keys[0])
+            return self._runs_of[by_asset]
+        return found
+
+    def _is_in(self, step: ExecutionStep, runs: _Runs) -> bool:
+        return any(self._log(run_id).usage.of(step.key) for run_id in runs.own[:_RUNS])
+
+    def _runs_named(self, names: tuple[str, ...]) -> _Runs:
+        # One page of any partition, and one of this: its runs may all be older.
+        records = [record for name in names for record in self._records(name, {})]
+        if self._partitions.tags:
+            records += [record for name in names for record in self._records(name, self._partitions.tags)]
+        newest = sorted(records, key=lambda record: record.create_timestamp, reverse=True)
+        runs = {record.dagster_run.run_id: record.dagster_run for record in newest}
+        runs.pop(self._run.run_id, None)
+        own = [run_id for run_id, run in runs.items() if partitions_of(run.tags) == self._partitions]
+        return _Runs(own, [run_id for run_id in runs if run_id not in set(own)])
+
+    def _records(self, job_name: str, tags: dict[str, str]) -> list[dg.RunRecord]:
+        filters = dg.RunsFilter(job_name=job_name, tags=tags)
+        return list(self._instance.get_run_records(filters, limit=MOST_RUNS))
+
+    def _runs_of_asset(self, key: dg.AssetKey) -> _Runs:
+        own = self._runs_that_materialized(key, self._partitions)
+        anywhere = self._runs_that_materialized(key, partitions_of({}))
+        return _Runs(own, [run_id for run_id in anywhere if run_id not in own])
+
+    def _runs_before(self, step: ExecutionStep) -> Iterator[str]:
+        """Runs in which the step may have succeeded, newest first."""
+        keys = asset_keys_of(step)
+        if keys:
+            return iter(self._runs_that_materialized(keys[0], self._partitions))
+        if self._runs_of_job is None:
+            filters = dg.RunsFilter(job_name=self._run.job_name, tags=self._partitions.tags)
+            self._runs_of_job = [run.run_id for run in self._instance.get_runs(filters, limit=_RUNS)]
+        return (run_id for run_id in self._runs_of_job if run_id != self._run.run_id)
+
+    def _runs_that_materialized(self, key: dg.AssetKey, partitions: Partitions) -> list[str]:
+        # Every ad-hoc run of assets has the same job, so the asset is the way to the run.
+        wanted = dg.AssetRecordsFilter(
+            asset_key=key, asset_partitions=[partitions.key] if partitions.key else None
+        )
+        found = self._instance.fetch_materializations(wanted, limit=_RUNS).records
+        return [
+            run_id
+            for run_id in dict.fromkeys(record.run_id for record in found)
+            if run_id != self._run.run_id
+        ]

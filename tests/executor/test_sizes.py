@@ -1,0 +1,257 @@
+"""Sizes decided at launch, in real runs: by partition, by a function, by what steps used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+import sized_jobs
+from plays import Play
+from sizes import BIG, SMALL
+from step_runs import eventually, kinds, memory
+
+from dagster_plus_k8s_helpers import sized_by, sized_by_partition, sized_by_usage
+from dagster_plus_k8s_helpers._dagster.execution import DagsterEvent, EngineEventData
+from dagster_plus_k8s_helpers.executor.events.size_events import SIZED_BY
+from dagster_plus_k8s_helpers.sizing.strategy import SIZE_TAG
+from dagster_plus_k8s_helpers.sizing.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from step_runs import StepRun
+
+US = {"dagster/partition": "us"}
+MI = 2**20
+
+
+def requests(run: StepRun, step: str) -> list[str]:
+    """The memory request of each Job of a step."""
+    jobs = [job.body["spec"]["template"]["spec"]["containers"][0] for job in run.server.of_step(step)]
+    return [container.get("resources", {}).get("requests", {}).get("memory", "") for container in jobs]
+
+
+def start_job(run: StepRun, make: Callable[[], dg.JobDefinition], **tags: str) -> StepRun:
+    """Begin a run of another job than the one that steps are described by."""
+    run.job = lambda: dg.reconstructable(make)  # type: ignore[method-assign]
+    return run.start({}, {}, tags)
+
+
+def test_the_partition_of_the_run_sizes_the_step(run: StepRun) -> None:
+    sizes = sized_by_partition({"us": BIG}, otherwise=SMALL)
+    steps = {"load": {"memory": "300Mi", "tags": sizes}, "other": {"memory": "300Mi"}}
+
+    assert run.start(steps, {}, US).finish(), run.messages()
+
+    assert (memory(run, "load"), requests(run, "load"), memory(run, "other")) == (["8Gi"], ["8Gi"], ["300Mi"])
+    (event,) = [event for event in run.events("ENGINE_EVENT", "load") if "gets" in (event.message or "")]
+    assert event.message == "Step \"load\" gets 8Gi of memory: partition 'us'."
+    assert run.metadata(event) == {SIZED_BY: "sized_by_partition", "size_limit_memory": 8.0 * 2**30}
+
+
+def test_the_executor_sizes_every_step_and_a_tag_says_otherwise(run: StepRun) -> None:
+    steps = {
+        "by_executor": {},
+        "by_tag": {"tags": sized_by("sizes:PER_ATTEMPT")},
+        "by_nothing": {"memory": "300Mi", "tags": {SIZE_TAG: "off"}},
+    }
+
+    assert run.start(steps, {"size": "sizes:by_partition"}, US).finish(), run.messages()
+
+    assert [memory(run, step) for step in steps] == [["8Gi"], ["100Mi"], ["300Mi"]]
+    assert run.said("gets") == [
+        'Step "by_executor" gets 8Gi of memory: sizes:by_partition decided so.',
+        'Step "by_tag" gets 100Mi of memory: attempt 1.',
+    ]
+
+
+def test_a_size_is_decided_once_for_each_attempt(run: StepRun) -> None:
+    step = {"does": "fail", "max_retries": 2, "tags": sized_by("sizes:PER_ATTEMPT")}
+
+    assert not run.start({"load": step}, {}).finish()
+
+    assert memory(run, "load") == ["100Mi", "200Mi", "300Mi"]
+    assert [message.rpartition(": ")[2] for message in run.said("gets")] == [
+        "attempt 1.",
+        "attempt 2.",
+        "attempt 3.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "failure"),
+    [
+        (sized_by("sizes:broken"), "size: sizes:broken raised KeyError: 'load' ("),
+        (sized_by("sizes:by_dictionary"), "size: sizes:by_dictionary returned dict; return a K8sConfig, a Sized(config, why), or None"),
+        (sized_by("sizes:missing"), "size: the module 'sizes' has no 'missing' at its top"),
+        ({SIZE_TAG: "often"}, "tag dagster-plus-k8s/size: 'often' must be what sized_by_partition(...)"),
+    ],
+    ids=["raises", "returns another thing", "is missing", "a tag"],
+)  # fmt: skip
+def test_an_error_fails_its_step_alone_and_says_where(
+    run: StepRun, tags: dict[str, str], failure: str
+) -> None:
+    step = {"tags": tags, "max_retries": 3}
+
+    assert not run.start({"load": step, "other": {}}, {}).finish()
+
+    assert (kinds(run, "load"), kinds(run, "other")) == (["STEP_FAILURE"], ["STEP_SUCCESS"])
+    (message,) = run.messages("STEP_FAILURE", "load")
+    assert failure in message
+    assert ("sizes.py, line " in message) == ("raised" in failure)
+    assert memory(run, "load") == []
+
+
+def test_each_mapped_step_is_sized_by_what_its_output_says(run: StepRun) -> None:
+    """The list of files of 20 GiB and 100 GiB, dagster-io/dagster 8062; what collects them knows all."""
+    assert start_job(run, sized_jobs.files_job).finish(), run.messages()
+
+    # The label of a Job holds no brackets.
+    found = {step: memory(run, step) for step in ("process-small", "process-large", "collect")}
+    assert found == {"process-small": ["40Gi"], "process-large": ["200Gi"], "collect": ["1200Mi"]}
+    assert sorted(run.said("gets")) == [
+        "Step \"collect\" gets 1200Mi of memory: ['files[large]', 'files[small]'].",
+        'Step "process[large]" gets 200Gi of memory: its file large has 100 GiB.',
+        'Step "process[small]" gets 40Gi of memory: its file small has 20 GiB.',
+    ]
+
+
+def test_what_is_upstream_says_how_large_it_is_for_the_same_partition(run: StepRun) -> None:
+    upstream = [sized_jobs.orders, sized_jobs.currencies]
+    for partition in ("us", "eu"):
+        dg.materialize(upstream[:1], instance=run.instance, partition_key=partition)
+    dg.materialize(upstream[1:], instance=run.instance)
+
+    assert start_job(run, sized_jobs.report_job, **US).finish(), run.messages()
+
+    assert memory(run, "report") == ["705Mi"]
+    assert run.said("gets") == ["Step \"report\" gets 705Mi of memory: [('currencies', 5), ('orders', 700)]."]
+
+
+def used(run: StepRun, step: str, peak: int, **more: Any) -> None:
+    """Say what a step of the run took, as the executor does for one that was measured."""
+    (job,) = run.server.of_step(step)[-1:]
+    usage = Usage(job=job.name, memory_peak_bytes=peak * MI, **more)
+    (launch,) = run.events("STEP_WORKER_STARTING", step)[-1:]
+    assert launch.job_name is not None
+    event = DagsterEvent(
+        event_type_value="ENGINE_EVENT",
+        job_name=launch.job_name,
+        step_handle=launch.step_handle,
+        node_handle=launch.node_handle,
+        event_specific_data=EngineEventData(metadata=usage.to_metadata()),
+    )
+    run.instance.report_dagster_event(event, run.run_id)
+
+
+def test_after_the_runs_it_needs_a_step_gets_what_it_used(run: StepRun) -> None:
+    sizes = sized_by_usage(at_least=2)
+    steps = {"load": {"memory": "4Gi", "tags": sizes}}
+    for peak in (500, 600):
+        assert run.start(steps, {}, US).finish(), run.messages()
+        used(run, "load", peak)
+    assert run.start(steps, {}, {"dagster/partition": "eu"}).finish()
+    others = run.said("gets")
+
+    assert run.start(steps, {}, US).finish()
+
+    assert memory(run, "load") == ["4Gi", "4Gi", "690Mi", "690Mi"]
+    assert requests(run, "load")[-1] == "690Mi"
+    assert others == [
+        'Step "load" gets 690Mi of memory: 1.15 times 600Mi, the most that 2 runs of its partitions used.'
+    ]
+    assert run.said("gets") == [
+        'Step "load" gets 690Mi of memory: 1.15 times 600Mi, the most that 2 runs of this partition used.'
+    ]
+
+
+def test_while_too_little_is_known_the_size_stays_and_the_event_says_so(run: StepRun) -> None:
+    steps = {"load": {"memory": "300Mi", "tags": sized_by_usage()}}
+
+    assert run.start(steps, {}).finish()
+
+    assert memory(run, "load") == ["300Mi"]
+    assert run.said("keeps its size") == [
+        'Step "load" keeps its size: what it used is not known of any run, and 3 runs are needed.'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ladder", "sizes"),
+    [({}, ["300Mi", "375Mi"]), ({"memory_ladder": {}}, ["300Mi", "600Mi"])],
+    ids=["alone", "with the ladder"],
+)
+def test_an_oom_of_this_run_raises_the_next_attempt(
+    run: StepRun, ladder: dict[str, Any], sizes: list[str]
+) -> None:
+    run.server.play("load", Play("oom-killed", runs=False))
+    step = {"memory": "300Mi", "max_retries": 1, "tags": sized_by_usage()}
+
+    assert run.start({"load": step}, ladder).finish(), run.messages()
+
+    assert memory(run, "load") == sizes
+    assert run.said("gets 375Mi") == [
+        'Step "load" gets 375Mi of memory: 1.25 times the 300Mi with which it was OOMKilled.'
+    ]
+
+
+def test_the_ladder_climbs_from_the_size_that_was_decided(run: StepRun) -> None:
+    run.server.play("load", Play("oom-killed", runs=False))
+    step = {"memory": "300Mi", "tags": sized_by_partition({"us": SMALL})}
+
+    assert run.start({"load": step}, {"memory_ladder": {}}, US).finish(), run.messages()
+
+    assert memory(run, "load") == ["1Gi", "2Gi"]
+
+
+def test_a_storage_that_cannot_answer_leaves_the_size_alone_and_it_is_said(
+    run: StepRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ConnectionError("no answer")
+
+    monkeypatch.setattr(run.instance, "get_run_records", fails)
+    steps = {"load": {"memory": "300Mi", "tags": sized_by_usage()}}
+
+    assert run.start(steps, {}).finish(), run.messages()
+
+    assert memory(run, "load") == ["300Mi"]
+    assert run.said("keeps its size") == [
+        'Step "load" keeps its size: usage cannot be read: ConnectionError: no answer.'
+    ]
+
+
+def test_the_log_of_an_earlier_run_is_read_once_however_many_steps_ask(
+    run: StepRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = {name: {"tags": sized_by_usage(at_least=1)} for name in "abc"}
+    assert run.start(steps, {}).finish()
+    first, read = run.run_id, []
+    all_logs = run.instance.all_logs
+
+    def counted(run_id: str, **more: Any) -> Any:
+        read.append(run_id)
+        return all_logs(run_id, **more)
+
+    monkeypatch.setattr(run.instance, "all_logs", counted)
+
+    assert run.start(steps, {}).finish()
+
+    assert read.count(first) == 1
+
+
+def test_a_run_worker_that_resumes_decides_by_the_same_facts(run: StepRun) -> None:
+    """What went before it is in the event log: outputs, attempts, usage."""
+    run.resumes = 1
+    run.describe({"a": {"does": "hold"}, "b": {"after": ["a"], "tags": sized_by("sizes:PER_ATTEMPT")}}, {})
+    run.start_worker()
+    eventually(lambda: run.began("a").exists(), "the first step")
+    run.worker.kill()
+    run.worker.wait()
+
+    run.start_worker(resume=True)
+    run.go("a")
+    assert run.finish(), run.messages()
+
+    assert memory(run, "b") == ["100Mi"]
