@@ -65,9 +65,14 @@ def on_path(folder: Path | None = None) -> Iterator[None]:
 def imported(module_name: str, folder: Path | None = None) -> ModuleType:
     """A user's module, from a folder or the working folder.
 
+    What it imports later, as a function that is named by text, is found there until the command has ended.
+
     Raises:
         CannotAnswerError: It cannot be imported.
     """
+    command = click.get_current_context(silent=True)
+    if command is not None:
+        command.with_resource(on_path(folder))
     with on_path(folder):
         try:
             return importlib.import_module(module_name)

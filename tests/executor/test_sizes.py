@@ -14,6 +14,7 @@ from step_runs import eventually, kinds, memory
 from dagster_plus_k8s_helpers import sized_by, sized_by_partition, sized_by_usage
 from dagster_plus_k8s_helpers._dagster.execution import DagsterEvent, EngineEventData
 from dagster_plus_k8s_helpers.executor.events.size_events import SIZED_BY
+from dagster_plus_k8s_helpers.plan.resolve import plan_of_job
 from dagster_plus_k8s_helpers.sizing.strategy import SIZE_TAG
 from dagster_plus_k8s_helpers.sizing.usage import Usage
 
@@ -127,6 +128,28 @@ def test_what_is_upstream_says_how_large_it_is_for_the_same_partition(run: StepR
 
     assert memory(run, "report") == ["705Mi"]
     assert run.said("gets") == ["Step \"report\" gets 705Mi of memory: [('currencies', 5), ('orders', 700)]."]
+
+
+@pytest.mark.parametrize("partition", ["us", "eu"])
+def test_the_job_that_is_sent_is_the_one_that_a_plan_shows(run: StepRun, partition: str) -> None:
+    tags = {"dagster/partition": partition}
+    assert start_job(run, sized_jobs.regional_job, **tags).finish(), run.messages()
+
+    (sent,) = run.server.of_step("regional")
+    planned = plan_of_job(sized_jobs.regional_job(), tags=tags).steps["regional"].manifest
+    assert of_size(sent.body) == of_size(planned)
+    assert of_size(planned)["label"] == "per-step"
+
+
+def of_size(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What the sizes of `regional_job` say of a Job."""
+    template = manifest["spec"]["template"]
+    return {
+        "resources": template["spec"]["containers"][0]["resources"],
+        "nodes": template["spec"].get("nodeSelector"),
+        "tolerations": template["spec"].get("tolerations"),
+        "label": template["metadata"]["labels"].get("size"),
+    }
 
 
 def used(run: StepRun, step: str, peak: int, **more: Any) -> None:

@@ -240,6 +240,34 @@ defs = dg.Definitions([orders], executor=k8s_executor())
 """
 
 
+BY_NAME = """
+import dagster as dg
+from dagster_plus_k8s_helpers import k8s_executor, sized_by
+
+@dg.asset(op_tags=sized_by("sizes_by_name:size"))
+def orders(): ...
+
+defs = dg.Definitions([orders], executor=k8s_executor())
+"""
+ITS_MODULE = """
+from dagster_plus_k8s_helpers import K8sConfig, Resources
+
+def size(facts):
+    return K8sConfig(resources=Resources(memory="7Gi"))
+"""
+
+
+@pytest.mark.parametrize("command", ["plan", "check"])
+def test_a_function_that_is_named_by_text_is_found_beside_the_module(tmp_path: Path, command: str) -> None:
+    (tmp_path / f"named_for_{command}.py").write_text(BY_NAME.replace("by_name", f"by_name_{command}"))
+    (tmp_path / f"sizes_by_name_{command}.py").write_text(ITS_MODULE)
+
+    shown = CliRunner().invoke(main, [command, "-m", f"named_for_{command}", "-d", str(tmp_path)])
+
+    assert shown.exit_code == 0, shown.output
+    assert ("7Gi / 7Gi" if command == "plan" else "nothing found") in shown.output
+
+
 def test_the_commands_take_a_partition(tmp_path: Path) -> None:
     (tmp_path / "sized_here.py").write_text(MODULE)
     made = ["-m", "sized_here", "-d", str(tmp_path)]

@@ -5,7 +5,17 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from dagster_plus_k8s_helpers import K8sConfig, Resources, Sized, StepFacts, k8s_executor, sized_by
+from dagster_plus_k8s_helpers import (
+    K8sConfig,
+    Resources,
+    Sized,
+    StepFacts,
+    k8s_executor,
+    k8s_tags,
+    sized_by,
+    sized_by_partition,
+    spot,
+)
 
 FOLDER = "TEST_FOLDER"
 GI = 2**30
@@ -53,10 +63,11 @@ def files() -> None:
     collect(list_files().map(process).collect())
 
 
-def _executor() -> dg.ExecutorDefinition:
+def _executor(per_step_config: dict[str, K8sConfig] | None = None) -> dg.ExecutorDefinition:
     # The step's process needs no cluster: the kubeconfig is for the run worker.
     return k8s_executor(
         image="project:1",
+        per_step_config=per_step_config,
         load_incluster_config=False,
         kubeconfig_file=os.environ.get("TEST_KUBECONFIG", "/nowhere"),
         health_check_interval=0.2,
@@ -91,3 +102,19 @@ def report_job() -> dg.JobDefinition:
     job = dg.define_asset_job("reports", selection="report", executor_def=_executor())
     definitions = dg.Definitions(assets=[orders, currencies, report], jobs=[job])
     return definitions.resolve_job_def("reports")
+
+
+BY_REGION = sized_by_partition(
+    {"us": K8sConfig(resources=Resources(cpu="2", memory="8Gi")) | spot("gke")},
+    otherwise=K8sConfig(resources=Resources(memory="1Gi"), labels={"size": "small"}),
+)
+
+
+@dg.asset(partitions_def=REGIONS, op_tags={**k8s_tags(cpu=("500m", "1"), memory=("2Gi", "3Gi")), **BY_REGION})
+def regional() -> None: ...
+
+
+def regional_job() -> dg.JobDefinition:
+    executor = _executor(per_step_config={"regional": K8sConfig(labels={"size": "per-step"})})
+    job = dg.define_asset_job("regionals", executor_def=executor)
+    return dg.Definitions(assets=[regional], jobs=[job]).resolve_job_def("regionals")
