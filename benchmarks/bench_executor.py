@@ -190,20 +190,23 @@ def our_look(server: dict[str, Any], size: int) -> tuple[int, float, float]:
     from dagster_plus_k8s_helpers.executor.events.attempts import Rules
     from dagster_plus_k8s_helpers.executor.events.history import History
     from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
+    from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
     from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
 
     client: ApiClient = new_client_from_config(server["kubeconfig"])
     cluster = Cluster(client, 60.0)
     settings = ExecutorSettings(health_check_interval=0.001, call_timeout=60.0)
+    history, run = History(), SimpleNamespace(dagster_run=SimpleNamespace(tags={}))
     supervisor = Supervisor(
         cluster,
         RUN_ID,
         settings,
-        History(),
+        history,
         SimpleNamespace(),  # type: ignore[arg-type]
         namespace=lambda: "default",
         has_ended=lambda _key: False,
+        usage=UsageEvents(run, history, lambda _key: None, record=True),  # type: ignore[arg-type]
     )
     for number in range(size):
         step = TrackedStep(

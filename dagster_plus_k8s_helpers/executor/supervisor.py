@@ -23,6 +23,7 @@ from dagster_plus_k8s_helpers.executor.events.tracked_step import (
     told_from,
     unexplained_wait,
 )
+from dagster_plus_k8s_helpers.executor.events.usage_events import LAST_SECONDS
 from dagster_plus_k8s_helpers.executor.launching.launches import LaunchQueue, RateLimit
 from dagster_plus_k8s_helpers.executor.looking.looker import Looker, Nodes
 from dagster_plus_k8s_helpers.executor.looking.remains import Watched
@@ -196,9 +197,11 @@ class Supervisor:
             self._safely(partial(self._usage.see, found))
             return found.remains
 
+        began = time.monotonic()
         self._look_after_ended(None)
         self._leftovers.settle(look, is_interrupted)
-        self._usage.settle(lambda: self._leftovers.see(look()), is_interrupted)
+        left = LAST_SECONDS - (time.monotonic() - began)
+        self._usage.settle(lambda: self._leftovers.see(look()), is_interrupted, left)
 
     def open_steps(self) -> list[str]:
         """The keys of steps that have been launched and have not ended."""

@@ -191,6 +191,19 @@ def test_what_is_no_step_of_a_pod_or_switched_off_is_not_measured(
     assert step.file.read_text() == ""
 
 
+def test_where_nothing_is_measured_nothing_is_loaded() -> None:
+    """Every load of definitions asks; a code server need not have more in its memory for it."""
+    code = (
+        "import sys; from dagster_plus_k8s_helpers.measuring.step import measure_this_step; measure_this_step();"
+        "sys.stdout.write(' '.join(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    loaded = set(done.stdout.split())
+    assert "dagster_plus_k8s_helpers.measuring.step" in loaded
+    assert {"ctypes", "dagster", "pathlib", "dagster_plus_k8s_helpers.measuring.sampler"} & loaded == set()
+
+
 @pytest.fixture
 def real() -> Iterator[Real]:
     with real_cgroup() as real:

@@ -81,15 +81,18 @@ class UsageEvents:
             if (step := self._step_of(key)) is not None:
                 self._write(step, replace(usage, attempt=attempt, partition=self._partition))
 
-    def settle(self, look: Callable[[], object], is_interrupted: Callable[[], bool]) -> None:
-        """Wait for the last steps' usage, for `LAST_SECONDS` at most.
+    def settle(
+        self, look: Callable[[], object], is_interrupted: Callable[[], bool], seconds: float = LAST_SECONDS
+    ) -> None:
+        """Wait for the last steps' usage.
 
         Args:
             look: Takes looks, and brings what they found here.
             is_interrupted: Whether the run worker has been told to end: then nothing is waited for.
+            seconds: How long at most.
         """
         began = self._clock()
-        while self._awaited and not is_interrupted() and self._clock() - began < LAST_SECONDS:
+        while self._awaited and not is_interrupted() and self._clock() - began < seconds:
             time.sleep(_PAUSE)
             look()
 
