@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -132,4 +131,8 @@ def _is_a(value: object, kind: type) -> bool:
         return isinstance(value, kind)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and value >= 0 and (kind is float or value == int(value))
+    # Comparing is exact, takes integers that no float can hold, and says no to what is not a number.
+    return 0 <= value < _MOST and (kind is float or value == int(value))
+
+
+_MOST = 2**63

@@ -41,6 +41,8 @@ def test_what_an_event_holds_is_read_back(usage: Usage) -> None:
         {USAGE_OF: "a", "memory_peak_bytes": 1.5},
         {USAGE_OF: "a", "cpu_seconds": float("nan")},
         {USAGE_OF: "a", "wall_seconds": -1},
+        {USAGE_OF: "a", "cpu_seconds": 10**400},
+        {USAGE_OF: "a", "memory_peak_bytes": float("inf")},
         {USAGE_OF: "a", "oom_killed": 1},
         {USAGE_OF: "a", "attempt": True},
     ],
