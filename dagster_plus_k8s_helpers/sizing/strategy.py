@@ -31,7 +31,8 @@ class Sized:
         why: A sentence or half of one, for the event that the step gets.
 
     Raises:
-        K8sConfigError: Another value than a ``K8sConfig``, or than text.
+        K8sConfigError: Another value than a ``K8sConfig``, or than text; a config that no pod can have that
+            runs Dagster.
     """
 
     config: K8sConfig | None
@@ -42,6 +43,10 @@ class Sized:
             raise K8sConfigError(f"must be a K8sConfig, not {type(self.config).__name__}", where="config")
         if not isinstance(self.why, str):
             raise K8sConfigError(f"must be text, not {type(self.why).__name__}", where="why")
+        try:
+            _ = self.config is not None and self.config.tags
+        except K8sConfigError as error:
+            raise error.within("config") from None
 
 
 Strategy: TypeAlias = Callable[[StepFacts], K8sConfig | Sized | None]
@@ -95,11 +100,14 @@ def decided(strategy: Strategy, facts: StepFacts) -> Sized:
         found = strategy(facts)
     except (OnlyAtLaunch, UnreadableFact):
         raise
-    # Whatever it raises is about this step alone.
-    except Exception as error:
+    # Whatever it raises is about this step alone, and no reason to end the run worker.
+    except (Exception, SystemExit) as error:
         raise K8sConfigError(_raised(strategy, error), where="size") from error
     if found is None or isinstance(found, K8sConfig):
-        return Sized(found)
+        try:
+            return Sized(found)
+        except K8sConfigError as error:
+            raise error.renamed("config", f"size: {name_of(strategy)}") from None
     if isinstance(found, Sized):
         return found
     what = f"the class {found.__name__}" if isinstance(found, type) else type(found).__name__
@@ -119,7 +127,7 @@ def name_of(strategy: Strategy) -> str:
     return f"{named.__module__}:{getattr(named, '__qualname__', '')}"
 
 
-def _raised(strategy: Strategy, error: Exception) -> str:
+def _raised(strategy: Strategy, error: BaseException) -> str:
     """What was raised and where: the deepest line outside of this package, where there is one."""
     if isinstance(error, K8sConfigError) and getattr(error, "of_strategy", False):
         return error.reason

@@ -13,6 +13,8 @@ from step_runs import eventually, kinds, memory
 
 from dagster_plus_k8s_helpers import sized_by, sized_by_partition, sized_by_usage
 from dagster_plus_k8s_helpers._dagster.execution import DagsterEvent, EngineEventData
+from dagster_plus_k8s_helpers._dagster.step_facts import StepOutputHandle
+from dagster_plus_k8s_helpers.executor.events.history import History
 from dagster_plus_k8s_helpers.executor.events.size_events import SIZED_BY
 from dagster_plus_k8s_helpers.plan.resolve import plan_of_job
 from dagster_plus_k8s_helpers.sizing.strategy import SIZE_TAG
@@ -278,3 +280,17 @@ def test_a_run_worker_that_resumes_decides_by_the_same_facts(run: StepRun) -> No
     assert run.finish(), run.messages()
 
     assert memory(run, "b") == ["100Mi"]
+
+
+def test_a_run_worker_that_resumes_finds_the_outputs_of_those_before_it_in_the_log() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = sized_jobs.files.to_job().execute_in_process(instance=instance)
+        entries = instance.all_logs(done.run_id)
+    history = History()
+
+    history.fold([entry.dagster_event for entry in entries if entry.dagster_event], resuming=True)
+
+    found = {handle: dict(metadata) for handle, metadata in history.outputs.items()}
+    assert found[StepOutputHandle("list_files", "result", "large")]["gigabytes"].value == 100
+    assert found[StepOutputHandle("process[large]", "result")]["rows"].value == 1000
+    assert StepOutputHandle("collect", "result") not in found, "it has no metadata"

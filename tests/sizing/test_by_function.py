@@ -129,6 +129,11 @@ def test_a_name_that_decides_nothing_says_why_when_it_is_called(name: str, messa
     ("function", "said"),
     [
         (sizes.broken, r"size: sizes:broken raised KeyError: 'load' \(.*sizes\.py, line \d+\)"),
+        (sizes.leaving, r"size: sizes:leaving raised SystemExit: 1 \(.*sizes\.py, line \d+\)"),
+        (
+            sizes.with_arguments,
+            r"size: sizes:with_arguments\.container_config\.args: Dagster overwrites the arguments of .*",
+        ),
         (
             sizes.wrong_amount,
             r"size: sizes:wrong_amount raised QuantityError: memory: '4GB' is not .* \(.*sizes\.py, line \d+\)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,14 @@ def by_partition(facts: StepFacts) -> K8sConfig | None:
 
 def broken(facts: StepFacts) -> K8sConfig:
     raise KeyError(facts.step_key)
+
+
+def leaving(_facts: StepFacts) -> K8sConfig:
+    sys.exit(1)
+
+
+def with_arguments(_facts: StepFacts) -> K8sConfig:
+    return K8sConfig(container_config={"args": ["a"]})
 
 
 def by_dictionary(_facts: StepFacts) -> K8sConfig:

@@ -13,6 +13,8 @@ from dagster_plus_k8s_helpers import (
     K8sConfigError,
     Quantity,
     Resources,
+    Sized,
+    StepFacts,
     Toleration,
     Volume,
     current_deployment,
@@ -20,9 +22,14 @@ from dagster_plus_k8s_helpers import (
     gpu,
     k8s_executor,
     k8s_tags,
+    run_size_by_partition,
     shm,
+    sized_by,
+    sized_by_partition,
+    sized_by_usage,
     spot,
     with_k8s_config,
+    with_sizes,
 )
 from dagster_plus_k8s_helpers.plan import Origin, Peak, RunPlan, StepPlan, plan
 
@@ -70,6 +77,21 @@ def asset() -> None: ...
 assert_type(with_k8s_config(asset, config), dg.AssetsDefinition)
 assert_type(with_k8s_config(dg.Definitions(), config, "group:ml"), dg.Definitions)
 assert_type(with_k8s_config([asset], config), list[dg.AssetsDefinition])
+
+
+def size(facts: StepFacts) -> K8sConfig | Sized | None:
+    assert_type(facts.usage[0].memory_peak_bytes, int | None)
+    return None if facts.partition_key is None else Sized(config, "its partition")
+
+
+assert_type(with_sizes(asset, sized_by(size)), dg.AssetsDefinition)
+assert_type(with_sizes([asset], size), list[dg.AssetsDefinition])
+assert_type(sized_by_partition({"us": config}).tags, dict[str, str])
+assert_type(sized_by_usage(floor="1Gi").tags, dict[str, str])
+assert_type(run_size_by_partition({"us": config})("us"), dict[str, str])
+k8s_executor(size=size)
+k8s_executor(size="shop.sizes:size")
+k8s_executor(size=sized_by_usage())
 
 run_plan = plan(dg.Definitions(), job="nightly", deployment=Deployment("full", "prod"))
 assert_type(run_plan, RunPlan)
