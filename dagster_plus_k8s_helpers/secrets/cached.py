@@ -51,7 +51,7 @@ class CachedSecretsResource(SecretsResource, ABC):
         """What distinguishes tenants beside the settings: by default nothing."""
         return None
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         for name, value, least in (
             ("cache_ttl", self.cache_ttl, 0),
             ("max_stale", self.max_stale, 0),
@@ -63,10 +63,10 @@ class CachedSecretsResource(SecretsResource, ABC):
                     f"{name}={value} is not a number from {least} up", backend=type(self).__name__
                 )
 
-    def fetch(self, refs: Sequence[SecretRef]) -> Answers:  # noqa: D102  (inherited)
+    def fetch(self, refs: Sequence[SecretRef]) -> Answers:
         return self._shared().connection.fetch(refs)
 
-    def get(self, ref: str | SecretRef, *, refresh: bool = False) -> SecretValue:  # noqa: D102  (inherited)
+    def get(self, ref: str | SecretRef, *, refresh: bool = False) -> SecretValue:
         if not refresh:
             ref = SecretRef.of(ref)
             secret = self._shared().cache.peek(ref.secret)
@@ -74,7 +74,7 @@ class CachedSecretsResource(SecretsResource, ABC):
                 return select(secret, ref)
         return super().get(ref, refresh=refresh)
 
-    def invalidate(self, ref: str | SecretRef | None = None) -> None:  # noqa: D102  (inherited)
+    def invalidate(self, ref: str | SecretRef | None = None) -> None:
         cache = self._shared().cache
         if ref is None:
             cache.clear()

@@ -27,7 +27,7 @@ class ChainedSecrets(SecretsResource):
     backends: dg.ResourceDependency[list[Any]]
 
     @property
-    def backend(self) -> str:  # noqa: D102  (inherited)
+    def backend(self) -> str:
         return "the chain of " + ", ".join(backend.backend for backend in self._chain)
 
     @property
@@ -35,7 +35,7 @@ class ChainedSecrets(SecretsResource):
         chain: list[SecretsResource] = self.backends
         return chain
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         backends: object = self.backends
         if not isinstance(backends, list) or not backends:
             raise SecretsConfigError("backends is not a list with a resource in it", backend="ChainedSecrets")
@@ -47,10 +47,10 @@ class ChainedSecrets(SecretsResource):
                     backend="ChainedSecrets",
                 )
 
-    def fetch(self, refs: Sequence[SecretRef]) -> Answers:  # noqa: D102  (inherited)
+    def fetch(self, refs: Sequence[SecretRef]) -> Answers:
         return self._ask(refs, refresh=False)
 
-    def invalidate(self, ref: str | SecretRef | None = None) -> None:  # noqa: D102  (inherited)
+    def invalidate(self, ref: str | SecretRef | None = None) -> None:
         for backend in self._chain:
             backend.invalidate(ref)
 

@@ -39,10 +39,10 @@ class EnvSecrets(SecretsResource):
     prefix: str = Field(default="", description="Put before every variable name, such as DEV_.")
 
     @property
-    def backend(self) -> str:  # noqa: D102  (inherited)
+    def backend(self) -> str:
         return "the environment" + (f" and {self.env_file}" if self.env_file else "")
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         if known(self.env_file) == "":
             raise SecretsConfigError("env_file is empty", check="Leave it out or name a file")
         if known(self.prefix) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.prefix):
@@ -50,7 +50,7 @@ class EnvSecrets(SecretsResource):
                 f"prefix={self.prefix!r} cannot begin a variable name", check="Write letters, digits and _"
             )
 
-    def fetch(self, refs: Sequence[SecretRef]) -> Answers:  # noqa: D102  (inherited)
+    def fetch(self, refs: Sequence[SecretRef]) -> Answers:
         variables = {**(read_env_file(self.env_file) if self.env_file else {}), **os.environ}
         return {ref: self._answer(ref, variables) for ref in refs}
 

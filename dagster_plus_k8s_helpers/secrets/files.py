@@ -43,17 +43,17 @@ class FileSecrets(SecretsResource):
     directory: str = Field(description="Where the Secrets are mounted, one directory each.")
 
     @property
-    def backend(self) -> str:  # noqa: D102  (inherited)
+    def backend(self) -> str:
         return f"files under {self.directory}"
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         directory = known(self.directory)
         if directory is not None and not Path(directory).is_absolute():
             raise SecretsConfigError(
                 f"directory={directory!r} is not absolute", check="Write the volume's mountPath"
             )
 
-    def fetch(self, refs: Sequence[SecretRef]) -> Answers:  # noqa: D102  (inherited)
+    def fetch(self, refs: Sequence[SecretRef]) -> Answers:
         problem = _problem_of(self.directory)
         if problem:
             raise SecretsConfigError(problem, check="Is the volume mounted there?", backend=self.backend)

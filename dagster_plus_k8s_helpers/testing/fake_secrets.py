@@ -33,7 +33,7 @@ class FakeSecrets(SecretsResource):
     _reads: list[str] = PrivateAttr(default_factory=list)
 
     @property
-    def backend(self) -> str:  # noqa: D102  (inherited)
+    def backend(self) -> str:
         return "FakeSecrets"
 
     @property
@@ -41,7 +41,7 @@ class FakeSecrets(SecretsResource):
         """Every reference that was read, in order, as text."""
         return list(self._reads)
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         if not isinstance(self.secrets, Mapping):
             raise SecretsConfigError("secrets is not a dictionary of secrets by name", backend="FakeSecrets")
         for name, secret in self.secrets.items():
@@ -63,7 +63,7 @@ class FakeSecrets(SecretsResource):
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
         yield "secrets", dict.fromkeys(self.secrets, MASK)
 
-    def fetch(self, refs: Sequence[SecretRef]) -> Answers:  # noqa: D102  (inherited)
+    def fetch(self, refs: Sequence[SecretRef]) -> Answers:
         self._reads.extend(map(str, refs))
         by_ref = {SecretRef.parse(name): secret for name, secret in self.secrets.items()}
         return {ref: self._answer(by_ref.get(ref), ref) for ref in refs}

@@ -78,11 +78,11 @@ class AwsSecrets(CachedSecretsResource):
     )
 
     @property
-    def backend(self) -> str:  # noqa: D102  (inherited)
+    def backend(self) -> str:
         region = getattr(self.client, "region_name", None)
         return "AWS Secrets Manager" + (f" in {region}" if region and known(region) else "")
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         super().check_settings()
         role = known(self.assume_role_arn)
         problem = ""
@@ -151,7 +151,7 @@ class AwsSecrets(CachedSecretsResource):
         with in_environment(secrets):
             yield tuple(secrets)
 
-    def connect(self) -> AwsConnection:  # noqa: D102  (inherited)
+    def connect(self) -> AwsConnection:
         client, role = self.client, self.assume_role_arn
         external_id, session_name = self.external_id, self.role_session_name
 

@@ -88,21 +88,21 @@ class VaultTokenAuth(VaultAuth):
     )
     token_file: str | None = Field(default=None, description="Path of a file with the token in it.")
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         require_one(self, "token", "token_file")
 
     @property
-    def logs_in(self) -> bool:  # noqa: D102  (inherited)
+    def logs_in(self) -> bool:
         return False
 
     @property
-    def hint(self) -> str:  # noqa: D102  (inherited)
+    def hint(self) -> str:
         return "The token has run out or was revoked; give a new one, or use an auth method that logs in"
 
-    def fingerprint(self) -> object:  # noqa: D102  (inherited)
+    def fingerprint(self) -> object:
         return None if self.token_file is None else file_state(self.token_file)
 
-    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: D102
+    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:
         token = credential(self.token, self.token_file, "token")
         memory["token"] = token
         vault.token = token
@@ -128,14 +128,14 @@ class VaultKubernetesAuth(VaultAuth):
         description="The service account token; a projected one if the role wants an audience.",
     )
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         require_text(self, "role", "mount", "token_path")
 
     @property
-    def hint(self) -> str:  # noqa: D102  (inherited)
+    def hint(self) -> str:
         return "Check that the role names this pod's service account and namespace, and the token's audience"
 
-    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: D102
+    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:
         from hvac.api.auth_methods import Kubernetes
 
         memory["jwt"] = credential(None, self.token_path, "service account token")
@@ -158,15 +158,15 @@ class VaultJwtAuth(VaultAuth):
     jwt_path: str | None = Field(default=None, description="Path of a file with the JWT in it.")
     mount: str = Field(default="jwt", description="Where the auth method is mounted.")
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         require_text(self, "role", "mount")
         require_one(self, "jwt", "jwt_path")
 
     @property
-    def hint(self) -> str:  # noqa: D102  (inherited)
+    def hint(self) -> str:
         return "Check the JWT's audience, subject and expiry against the role's bounds"
 
-    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: D102
+    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:
         from hvac.api.auth_methods import JWT
 
         memory["jwt"] = credential(self.jwt, self.jwt_path, "JWT")

@@ -51,18 +51,18 @@ class VaultAppRoleAuth(VaultAuth):
     )
     mount: str = Field(default="approle", description="Where the auth method is mounted.")
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         require_text(self, "role_id", "mount")
         require_one(self, "secret_id", "secret_id_path", "wrapped_secret_id", "wrapped_secret_id_path")
 
     @property
-    def hint(self) -> str:  # noqa: D102  (inherited)
+    def hint(self) -> str:
         return "Check that the secret id has not run out (secret_id_ttl, secret_id_num_uses)"
 
-    def fingerprint(self) -> object:  # noqa: D102  (inherited)
+    def fingerprint(self) -> object:
         return None if self.wrapped_secret_id_path is None else file_state(self.wrapped_secret_id_path)
 
-    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: D102
+    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:
         from hvac.api.auth_methods import AppRole
 
         if self.secret_id is not None or self.secret_id_path is not None:
@@ -111,11 +111,11 @@ class VaultUserpassAuth(VaultAuth):
     password: str = Field(description="The password; use an EnvVar.", repr=False, json_schema_extra=SECRET)
     mount: str = Field(default="userpass", description="Where the auth method is mounted.")
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         require_text(self, "username", "mount")
         require_one(self, "password")
 
-    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: ARG002, D102
+    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: ARG002
         from hvac.api.auth_methods import Userpass
 
         method = Userpass(vault)
@@ -130,15 +130,15 @@ class VaultCertAuth(VaultAuth):
     name: str | None = Field(default=None, description="The certificate role; None tries all.")
     mount: str = Field(default="cert", description="Where the auth method is mounted.")
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         require_text(self, "mount")
         require_one(self, "client_cert")
         require_one(self, "client_key")
 
-    def fingerprint(self) -> object:  # noqa: D102  (inherited)
+    def fingerprint(self) -> object:
         return file_state(self.client_cert)
 
-    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: ARG002, D102
+    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: ARG002
         for path in (self.client_cert, self.client_key):
             if file_state(path) is None:
                 raise SecretsAuthError(f"there is no client certificate or key at {path}")
@@ -172,7 +172,7 @@ class VaultAwsIamAuth(VaultAuth):
     session_token: str | None = Field(default=None, repr=False, json_schema_extra=SECRET)
     mount: str = Field(default="aws", description="Where the auth method is mounted.")
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         require_text(self, "role", "mount", "region")
         if (self.access_key_id is None) != (self.secret_access_key is None):
             require_one(self, *(["access_key_id"] if self.access_key_id is None else ["secret_access_key"]))
@@ -181,7 +181,7 @@ class VaultAwsIamAuth(VaultAuth):
         """The environment that boto3's chain goes by."""
         return aws_environment()
 
-    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: D102
+    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:
         request = signed_identity(
             region=self.region,
             server_id=known(self.server_id),

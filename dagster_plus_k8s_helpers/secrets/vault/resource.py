@@ -74,11 +74,11 @@ class VaultSecrets(CachedSecretsResource):
     )
 
     @property
-    def backend(self) -> str:  # noqa: D102  (inherited)
+    def backend(self) -> str:
         namespace = f", namespace {self.namespace}" if self.namespace else ""
         return f"Vault at {self.url}{namespace}"
 
-    def check_settings(self) -> None:  # noqa: D102  (inherited)
+    def check_settings(self) -> None:
         super().check_settings()
         problem = self._problem_of_addresses() or self._problem()
         if problem:
@@ -119,7 +119,7 @@ class VaultSecrets(CachedSecretsResource):
         """Whose credentials the auth method would log in with now."""
         return self.auth.identity()
 
-    def connect(self) -> VaultConnection:  # noqa: D102  (inherited)
+    def connect(self) -> VaultConnection:
         cert = (self.client_cert, self.client_key) if self.client_cert and self.client_key else None
         transport = VaultTransport(
             self.url,
