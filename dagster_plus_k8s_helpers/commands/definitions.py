@@ -101,7 +101,7 @@ def check_definitions(
 
 
 def _with_source(finding: Finding, module: str) -> Finding:
-    from dagster_plus_k8s_helpers.check.subjects.sources import source_of_file  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.plan.sources import source_of_file  # noqa: PLC0415 - as above
 
     file = getattr(sys.modules.get(module.partition(":")[0]), "__file__", None)
     if finding.source is not None or finding.where.file or file is None:

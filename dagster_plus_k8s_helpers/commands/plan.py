@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError, pools_of
 from dagster_plus_k8s_helpers.commands.planning import plan_options
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 from dagster_plus_k8s_helpers.terminal import console, one_line, write
@@ -49,7 +49,7 @@ def plan(planning: Planning, job: str | None, selection: str | None, nodes: Path
     is no plan, or the command was used wrongly.
     """
     made = planning.plan(job, selection)
-    pools = None if nodes is None else _pools(nodes)
+    pools = None if nodes is None else pools_of(nodes)
     try:
         fits = pools is None or all(made.fit(pools).values())
         findings = planning.findings(made, pools or ()) if form == "html" else None
@@ -58,15 +58,6 @@ def plan(planning: Planning, job: str | None, selection: str | None, nodes: Path
         raise CannotAnswerError(str(error)) from None
     if not fits:
         raise click.exceptions.Exit(_DOES_NOT_FIT)
-
-
-def _pools(file: Path) -> list[NodePool]:
-    from dagster_plus_k8s_helpers.capacity.nodes import read_nodes  # noqa: PLC0415 - --help need not wait
-
-    try:
-        return read_nodes(file.read_bytes(), str(file))
-    except (DagsterPlusK8sError, OSError) as error:
-        raise CannotAnswerError(str(error)) from None
 
 
 def _print(made: RunPlan, pools: list[NodePool] | None, form: str, findings: list[Finding] | None) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.deployment import Deployment
     from dagster_plus_k8s_helpers.findings.finding import Finding
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
+    from dagster_plus_k8s_helpers.rightsizing.asked import Asks
 
 __all__ = ["Planning", "deployment_of", "pairs", "plan_options", "refuse_lone_name"]
 
@@ -66,6 +67,29 @@ class Planning(NamedTuple):
                 location=_location(self.location, self.location_name, self.module),
                 run_config=self.run_config,
                 partition=self.partition,
+                tags=dict(self.tags) or None,
+                deployment=self._deployment(),
+            )
+        except OSError as error:
+            raise CannotAnswerError(f"cannot read {error.filename}: {error.strerror}") from None
+        except DagsterPlusK8sError as error:
+            raise CannotAnswerError(str(error)) from None
+
+    def asked(self, job: str | None) -> list[Asks]:
+        """What the steps of a job ask for, or of every job.
+
+        Raises:
+            CannotAnswerError: There is no plan of it; the message says why.
+        """
+        from dagster_plus_k8s_helpers.rightsizing.asked import asked_of  # noqa: PLC0415 - as above
+
+        try:
+            return asked_of(
+                self._definitions,
+                job=job,
+                agent=_agent(self.agent),
+                location=_location(self.location, self.location_name, self.module),
+                run_config=self.run_config,
                 tags=dict(self.tags) or None,
                 deployment=self._deployment(),
             )

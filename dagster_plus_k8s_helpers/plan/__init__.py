@@ -35,7 +35,9 @@ OPEN = (
     "show.as_yaml",
     "show.explained",
     "show.html",
+    "show.html_usage",
     "show.table",
+    "sources",
 )
 """The modules of it that other rooms may use, beside what it says itself."""
 
