@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from dagster_plus_k8s_helpers.rightsizing.history import Measured, Progress
+    from dagster_plus_k8s_helpers.sizing.usage import Usage
 
-__all__ = ["UsageSource", "usage_options"]
+__all__ = ["UsageSource", "by_step", "usage_options"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -79,6 +80,14 @@ class UsageSource(NamedTuple):
 
         with _opened(self.instance) as instance:
             return read_history(instance, jobs, runs=self.runs, progress=progress)
+
+
+def by_step(measured: Sequence[Measured]) -> dict[str, list[Usage]]:
+    """What attempts took, by the key of their step."""
+    found: dict[str, list[Usage]] = {}
+    for item in measured:
+        found.setdefault(item.step, []).append(item.usage)
+    return found
 
 
 def usage_options(command: Callable[..., R]) -> Callable[..., R]:
