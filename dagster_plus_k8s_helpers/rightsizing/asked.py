@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.deployment import Deployment
     from dagster_plus_k8s_helpers.findings.finding import Where
+    from dagster_plus_k8s_helpers.plan.merge.from_files import Settings
     from dagster_plus_k8s_helpers.plan.merge.jobs import DefinitionsOrLoader
-    from dagster_plus_k8s_helpers.plan.merge.layers import Settings
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
 
