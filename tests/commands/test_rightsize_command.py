@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
 from measured_runs import BEGAN, DAY, GI, add_run, took
+from pages import ROOT, blocks
 
 from dagster_plus_k8s_helpers.cli import main
 
@@ -93,6 +94,24 @@ def test_the_table_has_what_is_asked_used_and_to_be_written_and_the_risks_first(
     ]  # fmt: skip
     assert list(rows).index("churn") < list(rows).index("orders")
     assert "not measured: idle\n" in result.output
+
+
+def test_the_guide_shows_what_is_printed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = blocks(ROOT / "docs" / "sizing.md")
+    [definitions] = [block.text for block in shown if block.file == "till/definitions.py"]
+    [table] = [block.text for block in shown if block.text.startswith(" Step ")]
+    [written] = [block.text for block in shown if block.text.startswith("till/definitions.py:")]
+    (folder / "till").mkdir()
+    (folder / "till" / "definitions.py").write_text(definitions)
+    monkeypatch.syspath_prepend(folder)
+
+    printed, lines = (
+        CliRunner().invoke(main, ["rightsize", "-m", "till.definitions", "--instance", "home", *more]).output
+        for more in ((), ("--write",))
+    )
+
+    assert rows_of(table).items() <= rows_of(printed).items()
+    assert lines == written
 
 
 @pytest.mark.usefixtures("folder")
