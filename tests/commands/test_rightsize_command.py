@@ -205,3 +205,40 @@ def test_without_a_measured_run_it_says_so() -> None:
     )
     assert nothing.exit_code == 0
     assert "1 measured of 3 that it takes" in nothing.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_check_finds_the_same_at_the_same_lines() -> None:
+    checked = CliRunner().invoke(
+        main, ["check", "-m", "rightsize_defs", "--usage", "--instance", "home", "--format", "github"]
+    )
+
+    assert "file=rightsize_defs.py,line=5,title=DPK590" in checked.output
+    assert "file=rightsize_defs.py,line=11,title=DPK591" in checked.output
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--usage", "nodes.yaml"), "--usage goes with -m MODULE"),
+        (("-m", "rightsize_defs", "--instance", "home"), "--instance and --url go with --usage"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_usage_that_nothing_would_look_at_is_refused(options: tuple[str, ...], told: str) -> None:
+    result = CliRunner().invoke(main, ["check", *options])
+
+    assert result.exit_code == 2
+    assert told in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_plan_says_what_a_run_costs_by_the_time_it_took() -> None:
+    arguments = ["plan", "-m", "rightsize_defs", "--nodes", "nodes.yaml", "--instance", "home"]
+
+    planned = CliRunner().invoke(main, arguments)
+    written = CliRunner().invoke(main, [*arguments, "-o", "json"])
+
+    assert rows_of(planned.output)["orders"] == ["100.0% of a, by cpu", "0.40", "60 min", "0.40", "0.36"]
+    assert "a run costs 0.50, 0.38 of it for requests that nothing used" in planned.output
+    assert json.loads(written.output)["costs"]["orders"]["a_run"] == 0.4
