@@ -138,10 +138,14 @@ class Row:
 
     @property
     def is_near_limit(self) -> bool:
-        """Whether it used over nine tenths of its memory limit, or was OOMKilled."""
+        """Whether it used over nine tenths of the memory limit that it has now, or was OOMKilled with it.
+
+        An OOM with a limit that was raised since is over.
+        """
         memory = self.memory
-        used = memory.most is not None and memory.limit is not None and memory.most > _NEAR * memory.limit
-        return self.ooms > 0 or used
+        if memory.limit is None or memory.most is None:
+            return self.ooms > 0
+        return memory.most > _NEAR * memory.limit
 
     @cached_property
     def attempts_a_month(self) -> float | None:
@@ -184,11 +188,12 @@ class Row:
     @property
     def risk(self) -> str:
         """What may go wrong as it is; empty for nothing."""
+        if not self.is_near_limit:
+            return ""
         if self.ooms:
             return f"{self.ooms} of {len(self.measured)} attempts were OOMKilled"
-        if self.is_near_limit and self.memory.most is not None and self.memory.limit:
-            return f"used {self.memory.most / self.memory.limit:.0%} of its memory limit"
-        return ""
+        most, limit = self.memory.most or 0.0, self.memory.limit or 1.0
+        return f"used {most / limit:.0%} of its memory limit"
 
     @property
     def _hours_an_attempt(self) -> float:
@@ -214,7 +219,7 @@ def rows_of(
 ) -> list[Row]:
     """The rows of steps that were measured, sorted by what acting on them is worth.
 
-    Those at risk come first, by how many attempts were OOMKilled; then those that waste the most.
+    Those near their limit come first, by how many attempts were OOMKilled; then those that waste the most.
 
     Args:
         asked: What the steps ask for.
@@ -232,7 +237,7 @@ def rows_of(
         for group, members in groups_of(own):
             advice = recommended([item.usage for item in members])
             rows.append(Row(asks, group, members, advice, tuple(pools)))
-    return sorted(rows, key=lambda row: (-row.ooms, not row.is_near_limit, -row.saving, row.step))
+    return sorted(rows, key=lambda row: (not row.is_near_limit, -row.ooms, -row.saving, row.step))
 
 
 def _figures(

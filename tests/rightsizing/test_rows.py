@@ -92,6 +92,13 @@ def test_over_nine_tenths_of_the_limit_is_a_risk() -> None:
     assert (near.risk, far.risk) == ("used 92% of its memory limit", "")
 
 
+def test_an_oom_with_a_limit_that_was_raised_since_is_over() -> None:
+    [row] = rows(history("wasteful", [took(4 * GI, limit=4 * GI, oom=True), *[took(5 * GI)] * 2]))
+
+    assert (row.ooms, row.risk) == (1, "")
+    assert row.memory.new_request == 5888 * MI  # 5 GiB and 15 %
+
+
 def test_of_few_attempts_nothing_is_recommended() -> None:
     [row] = rows(history("wasteful", [took(GI)] * 2))
 

@@ -42,7 +42,7 @@ def rows_table(rows: Sequence[Row]) -> Table:
             str(row.ooms or "-"),
             "-" if not row.throttled_share else f"{row.throttled_share:.0%}",
             words.worth(row),
-            style="red" if row.ooms else "yellow" if row.is_near_limit else "",
+            style=("red" if row.ooms else "yellow") if row.is_near_limit else "",
         )
     return table
 
