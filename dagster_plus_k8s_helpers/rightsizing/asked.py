@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from dagster_plus_k8s_helpers.plan.merge.jobs import job_of, loaded
 from dagster_plus_k8s_helpers.plan.resolve import plan_of_job, steps_of_job
 from dagster_plus_k8s_helpers.plan.sources import source_of
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
+from dagster_plus_k8s_helpers.sizing.by_usage import ByUsage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +24,12 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.merge.jobs import DefinitionsOrLoader
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
+    from dagster_plus_k8s_helpers.sizing.usage import Usage
 
-__all__ = ["Asks", "asked_in", "asked_of"]
+__all__ = ["BY_USAGE", "Asks", "asked_in", "asked_of", "with_amounts"]
+
+BY_USAGE = ByUsage().written
+"""What a plan calls a step that is sized by its usage."""
 
 _PATH = "spec.template.spec.containers[0].resources"
 
@@ -43,6 +49,7 @@ class Asks:
         said_by: By ``memory`` and ``cpu``, the layers that say it, such as ``op tags``.
         source: The line of code that the step comes from.
         pod_spec: The spec of its pod, in camelCase.
+        sized_by: What decides its size at launch, as a plan calls it; empty for nothing.
     """
 
     step: str
@@ -55,6 +62,41 @@ class Asks:
     said_by: Mapping[str, tuple[str, ...]]
     source: Where | None
     pod_spec: Mapping[str, Any]
+    sized_by: str = ""
+
+    def given(self, usage: Usage) -> Asks:
+        """The same with what an attempt was given, for a step whose size is decided at launch."""
+        return replace(
+            self,
+            memory_request_bytes=usage.memory_request_bytes,
+            memory_limit_bytes=usage.memory_limit_bytes,
+            cpu_request_cores=usage.cpu_request_cores,
+            cpu_limit_cores=usage.cpu_limit_cores,
+            pod_spec=with_amounts(
+                self.pod_spec,
+                {"memory": usage.memory_request_bytes, "cpu": usage.cpu_request_cores},
+                {"memory": usage.memory_limit_bytes, "cpu": usage.cpu_limit_cores},
+            ),
+        )
+
+
+def with_amounts(
+    spec: Mapping[str, Any], requests: Mapping[str, float | None], limits: Mapping[str, float | None]
+) -> Mapping[str, Any]:
+    """A pod's spec whose first container asks for other amounts, in bytes and cores; ``None`` for nothing."""
+    changed: dict[str, Any] = copy.deepcopy(dict(spec))
+    resources = changed["containers"][0].get("resources") or {}
+    changed["containers"][0]["resources"] = {
+        **resources,
+        **{
+            kind: {
+                **{name: amount for name, amount in (resources.get(kind) or {}).items() if name not in said},
+                **{name: str(amount) for name, amount in said.items() if amount is not None},
+            }
+            for kind, said in (("requests", requests), ("limits", limits))
+        },
+    }
+    return changed
 
 
 def asked_of(
@@ -126,6 +168,7 @@ def asked_in(plan: RunPlan, sources: Mapping[str, Where | None] | None = None) -
             {name: tuple(_layers(step.pod, name)) for name in ("memory", "cpu")},
             (sources or {}).get(step.key),
             step.pod.spec_template,
+            "" if step.size is None else step.size.by,
         )
 
 

@@ -1,26 +1,26 @@
-"""`recommended`: the size that a step should ask for, by what its attempts took."""
+"""`recommended`: the size that a step should ask for, which is what `sized_by_usage` would decide for it."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.sizing.by_usage import ByUsage
+from dagster_plus_k8s_helpers.sizing.facts import StepFacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
+    from dagster_plus_k8s_helpers.pod.config import K8sConfig
     from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 __all__ = ["LEAST_ATTEMPTS", "Recommended", "quantile", "recommended"]
 
-LEAST_ATTEMPTS = 3
+_DEFAULT = ByUsage(cpu=True)
+LEAST_ATTEMPTS = _DEFAULT.at_least
 """Of fewer attempts nothing is recommended."""
-
-_HEADROOM = 1.15
-_AFTER_OOM = 1.25
-_CPU_QUANTILE = 0.95
-_MI = 2**20
-_LEAST_CPU = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +38,18 @@ class Recommended:
     why: str
 
 
-def recommended(
-    usages: Sequence[Usage], *, headroom: float = _HEADROOM, at_least: int = LEAST_ATTEMPTS
-) -> Recommended:
-    """The size that a step should ask for.
-
-    Memory: the most that an attempt took, times the headroom, and at least a quarter above what an attempt
-    was OOMKilled with; rounded up to a whole Mi. CPU: what 19 of 20 attempts needed on average, times the
-    headroom.
+def recommended(usages: Sequence[Usage], strategy: ByUsage = _DEFAULT) -> Recommended:
+    """The size that a step should ask for: by all of its attempts, and not by the last few runs alone.
 
     Args:
-        usages: What its attempts took.
-        headroom: How many times as much; at least 1.
-        at_least: How many attempts have to be known.
+        usages: What its attempts took, the newest first.
+        strategy: With which headroom, floor, ...; ``sized_by_usage()``'s own when left out.
     """
-    if len(usages) < at_least:
-        return Recommended(None, None, f"{len(usages)} measured of {at_least} that it takes")
-    memory = max((_needed(usage, headroom) for usage in usages), default=0)
-    cores = sorted(usage.cpu_cores for usage in usages if usage.cpu_cores is not None)
-    cpu = quantile(cores, _CPU_QUANTILE)
-    killed = sum(usage.oom_killed for usage in usages)
-    why = f"the most of {len(usages)} attempts and {headroom - 1:.0%}"
+    wide = replace(strategy, runs=max(len(usages), strategy.at_least), cpu=True)
+    sized = wide(StepFacts(step_key="", usage=tuple(usages)))
+    memory, cpu = _said(sized.config, "memory"), _said(sized.config, "cpu")
     return Recommended(
-        math.ceil(memory / _MI) * _MI if memory else None,
-        None if cpu is None else max(_LEAST_CPU, math.ceil(cpu * headroom * 100) / 100),
-        f"{why}; {killed} OOMKilled" if killed else why,
+        None if memory is None else int(memory.value), None if cpu is None else float(cpu.value), sized.why
     )
 
 
@@ -73,8 +60,7 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def _needed(usage: Usage, headroom: float) -> float:
-    needed = (usage.memory_peak_bytes or 0) * headroom
-    if usage.oom_killed and usage.memory_limit_bytes:
-        needed = max(needed, usage.memory_limit_bytes * _AFTER_OOM)
-    return needed
+def _said(config: K8sConfig | None, name: str) -> Quantity | None:
+    """What a size requests: its limit, where that is all it says."""
+    resources = None if config is None else config.resources
+    return None if resources is None else resources.requests.get(name, resources.limits.get(name))

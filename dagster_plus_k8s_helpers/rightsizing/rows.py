@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.capacity.prices import hourly_cost
+from dagster_plus_k8s_helpers.rightsizing.asked import with_amounts
 from dagster_plus_k8s_helpers.rightsizing.groups import groups_of
 from dagster_plus_k8s_helpers.rightsizing.recommend import quantile, recommended
 
@@ -31,7 +31,7 @@ _GIB = 2.0**30
 # A core is sold with about 4 GiB of memory; without prices the two have to be added up by something.
 _GIB_OF_A_CORE = 4.0
 _NEAR = 0.9
-_WORTH_IT = 0.1
+_BAND = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,12 @@ class Figures:
 
     @property
     def changes(self) -> bool:
-        """Whether another request or limit is worth writing: by more than a tenth."""
+        """Whether another size is worth writing: a larger one, or one that is less by over a tenth of it."""
         if self.new_request is None:
             return False
         if self.request is None:
             return True
-        return abs(self.new_request - self.request) > _WORTH_IT * self.request
+        return not self.new_request <= self.request <= self.new_request * (1 + _BAND)
 
 
 @dataclass(frozen=True)
@@ -201,17 +201,17 @@ class Row:
 
     def _advised_spec(self) -> Mapping[str, Any]:
         """The spec of its pod with what is advised."""
-        spec: dict[str, Any] = copy.deepcopy(dict(self.asks.pod_spec))
-        container = spec["containers"][0]
-        resources = {key: dict(value) for key, value in (container.get("resources") or {}).items()}
-        limits, requests = resources.setdefault("limits", {}), resources.setdefault("requests", {})
-        if self.memory.changes and self.memory.new_request is not None:
-            requests["memory"] = limits["memory"] = str(int(self.memory.new_request))
-        if self.cpu.changes and self.cpu.new_request is not None:
-            requests["cpu"] = str(self.cpu.new_request)
-            limits.pop("cpu", None)
-        container["resources"] = resources
-        return spec
+        asks, memory, cpu = self.asks, self.memory, self.cpu
+        requests: dict[str, float | None] = {
+            "memory": asks.memory_request_bytes,
+            "cpu": asks.cpu_request_cores,
+        }
+        limits: dict[str, float | None] = {"memory": asks.memory_limit_bytes, "cpu": asks.cpu_limit_cores}
+        if memory.changes and memory.new_request is not None:
+            requests["memory"] = limits["memory"] = int(memory.new_request)
+        if cpu.changes:
+            requests["cpu"], limits["cpu"] = cpu.new_request, None
+        return with_amounts(asks.pod_spec, requests, limits)
 
 
 def rows_of(
@@ -235,8 +235,11 @@ def rows_of(
         if not own:
             continue
         for group, members in groups_of(own):
-            advice = recommended([item.usage for item in members])
-            rows.append(Row(asks, group, members, advice, tuple(pools)))
+            newest = sorted(members, key=lambda item: (item.at, item.usage.attempt), reverse=True)
+            advice = recommended([item.usage for item in newest])
+            # What the plan cannot know is what the newest attempt was given.
+            now = asks.given(newest[0].usage) if asks.sized_by else asks
+            rows.append(Row(now, group, members, advice, tuple(pools)))
     return sorted(rows, key=lambda row: (not row.is_near_limit, -row.ooms, -row.saving, row.step))
 
 

@@ -56,7 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with dg.DagsterInstance.from_config(str(home)) as instance:
         for index in range(4):
             usages = {
-                "orders": [took(2 * GI, cores=0.4)],
+                "orders": [took(2 * GI, cores=0.25)],
                 "churn": [
                     took(4 * GI, limit=4 * GI, oom=True)
                     if index == 1
@@ -87,7 +87,7 @@ def test_the_table_has_what_is_asked_used_and_to_be_written_and_the_risks_first(
     assert result.exit_code == 0, result.output
     rows = rows_of(result.output)
     assert rows["orders"] == [
-        "4", "16Gi", "2Gi / 2Gi / 2Gi", "2.3Gi", "4", "0.4 / 0.4 / 0.4", "0.46", "-", "-", "saves 111 GiB hours in 4 runs",
+        "4", "16Gi", "2Gi / 2Gi / 2Gi", "2.3Gi", "4", "0.25 / 0.25 / 0.25", "0.29", "-", "-", "saves 114 GiB hours in 4 runs",
     ]  # fmt: skip
     assert rows["churn"] == [
         "4", "4Gi", "3Gi / 4Gi / 4Gi", "5Gi", "1 / -", "0.8 / 0.8 / 0.8", "keep", "1", "-", "1 of 4 attempts were OOMKilled",
@@ -118,7 +118,7 @@ def test_the_guide_shows_what_is_printed(folder: Path, monkeypatch: pytest.Monke
 def test_with_prices_it_says_what_a_month_costs_and_would() -> None:
     result = call("--nodes", "nodes.yaml")
 
-    assert "costs 12.00 a month, would 1.38" in result.output
+    assert "costs 12.00 a month, would 0.87" in result.output
     assert "a month of these costs " in result.output
 
 
@@ -137,7 +137,7 @@ def test_write_says_which_tag_at_which_line_becomes_what_and_edits_nothing(folde
 
     assert result.output == (
         'rightsize_defs.py:11: churn: memory "4Gi" -> "5Gi"\n'
-        'rightsize_defs.py:6: orders: memory "16Gi" -> "2356Mi"; cpu "4" -> ("460m", None)\n'
+        'rightsize_defs.py:6: orders: memory "16Gi" -> "2356Mi"; cpu "4" -> ("290m", None)\n'
     )
     assert (folder / "rightsize_defs.py").read_text() == MODULE
 
@@ -204,7 +204,7 @@ def test_without_a_measured_run_it_says_so() -> None:
         ["rightsize", "-m", "rightsize_defs", "--instance", "home", "--job", "__ASSET_JOB", "--runs", "1"],
     )
     assert nothing.exit_code == 0
-    assert "1 measured of 3 that it takes" in nothing.output
+    assert "what it used is known of 1 run, and 3 are needed" in nothing.output
 
 
 @pytest.mark.usefixtures("folder")
@@ -239,6 +239,6 @@ def test_plan_says_what_a_run_costs_by_the_time_it_took() -> None:
     planned = CliRunner().invoke(main, arguments)
     written = CliRunner().invoke(main, [*arguments, "-o", "json"])
 
-    assert rows_of(planned.output)["orders"] == ["100.0% of a, by cpu", "0.40", "60 min", "0.40", "0.36"]
-    assert "a run costs 0.50, 0.38 of it for requests that nothing used" in planned.output
+    assert rows_of(planned.output)["orders"] == ["100.0% of a, by cpu", "0.40", "60 min", "0.40", "0.38"]
+    assert "a run costs 0.50, 0.40 of it for requests that nothing used" in planned.output
     assert json.loads(written.output)["costs"]["orders"]["a_run"] == 0.4

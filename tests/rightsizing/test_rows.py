@@ -8,11 +8,12 @@ import dagster as dg
 import pytest
 from measured_runs import BEGAN, DAY, GI, MI, took
 
-from dagster_plus_k8s_helpers import K8sConfig, Resources, k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers import K8sConfig, Resources, k8s_executor, k8s_tags, sized_by_usage
 from dagster_plus_k8s_helpers.capacity.nodes import read_nodes
 from dagster_plus_k8s_helpers.rightsizing.asked import asked_of
 from dagster_plus_k8s_helpers.rightsizing.history import Measured
 from dagster_plus_k8s_helpers.rightsizing.rows import Row, rows_of
+from dagster_plus_k8s_helpers.rightsizing.show.written import written_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +105,7 @@ def test_of_few_attempts_nothing_is_recommended() -> None:
 
     assert row.memory.new_request is None
     assert not row.memory.changes
-    assert row.advice.why == "2 measured of 3 that it takes"
+    assert row.advice.why == "what it used is known of 2 runs, and 3 are needed"
     assert row.saving == 0
 
 
@@ -112,6 +113,18 @@ def test_a_size_that_is_near_enough_is_kept() -> None:
     [row] = rows(history("tight", [took(3.4 * GI, cores=0.8)] * 3))
 
     assert (row.memory.changes, row.cpu.changes) == (False, False)
+
+
+def test_of_a_step_that_is_sized_at_launch_what_it_was_given_counts() -> None:
+    @dg.asset(op_tags={**k8s_tags(cpu=1, memory="16Gi"), **sized_by_usage()})
+    def sized() -> None: ...
+
+    asked = asked_of(dg.Definitions(assets=[sized], executor=k8s_executor()))
+    [row] = rows_of(asked, history("sized", [took(3.5 * GI, limit=4 * GI)] * 3))
+
+    assert row.asks.sized_by == "sized_by_usage"
+    assert (row.memory.request, row.memory.limit) == (4 * GI, 4 * GI)
+    assert list(written_lines([row])) == []
 
 
 def test_partitions_that_differ_get_rows_of_their_own() -> None:

@@ -66,7 +66,12 @@ def quantity(amount: float, *, of_memory: bool) -> str:
 
 
 def worth(row: Row) -> str:
-    """Why to act on a row: its risk, or what it saves."""
+    """Why to act on a row: its risk, or what it saves; and what decides its size, if anything does."""
+    by = f"; {row.asks.sized_by} decides" if row.asks.sized_by else ""
+    return f"{_worth(row)}{by}"
+
+
+def _worth(row: Row) -> str:
     if row.risk:
         return row.risk
     if row.advice.memory_bytes is None and row.advice.cpu_cores is None:

@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.rightsizing.asked import BY_USAGE
 from dagster_plus_k8s_helpers.rightsizing.show import words
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ def written_lines(rows: Sequence[Row]) -> Iterator[str]:
     """For each row that is to change, what becomes what; nothing is edited.
 
     What the op tags say is shown at the line that says ``op_tags``, or where the function is decorated; what
-    another layer says is named by that layer.
+    another layer says is named by that layer. A step that is sized by its usage follows it already.
     """
     by_step: dict[str, list[Row]] = {}
     for row in rows:
         by_step.setdefault(row.step, []).append(row)
     for step, of_step in by_step.items():
+        if any(row.asks.sized_by == BY_USAGE for row in of_step):
+            continue
         changed = [row for row in of_step if row.memory.changes or row.cpu.changes]
         if len(of_step) > 1:
             yield from _by_partition(step, of_step)
@@ -84,7 +87,7 @@ def _elsewhere(row: Row, name: str) -> str:
     layers = row.asks.said_by.get(name, ())
     if not layers or layers == ("op tags",):
         return ""
-    return f" (said by {' and '.join(layers)}; the op tags override what is beneath them)"
+    return f" (said by {' and '.join(layers)})"
 
 
 def _place(row: Row) -> str:
