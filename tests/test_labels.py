@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
@@ -16,10 +17,14 @@ from dagster_plus_k8s_helpers import (
     cost_labels,
     k8s_executor,
     k8s_tags,
+    sized_by,
     with_group_labels,
 )
 from dagster_plus_k8s_helpers.labels import GROUP_LABEL, label_value
 from dagster_plus_k8s_helpers.plan import plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def labels_of(definitions: dg.Definitions, step: str) -> list[dict[str, str]]:
@@ -53,6 +58,35 @@ def test_the_group_of_an_asset_is_a_label_beneath_its_own() -> None:
 
     said = {step: labels_of(definitions, step)[1][GROUP_LABEL] for step in ("orders", "model", "plain")}
     assert said == {"orders": "finance", "model": "own", "plain": "default"}
+
+
+SIZES = """
+from dagster_plus_k8s_helpers import K8sConfig, StepFacts, cost_labels
+
+
+def labelled(facts: StepFacts) -> K8sConfig | None:
+    return cost_labels(partition=facts.partition_key) if facts.partition_key else None
+"""
+
+
+def test_a_function_may_label_the_partition_at_launch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "labels_by_partition.py").write_text(SIZES)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    @dg.asset(
+        partitions_def=dg.StaticPartitionsDefinition(["eu", "us"]),
+        op_tags=sized_by("labels_by_partition:labelled"),
+    )
+    def orders() -> None: ...
+
+    definitions = dg.Definitions(assets=[orders], executor=k8s_executor())
+    planned = plan(definitions, tags={"dagster/partition": "us"})
+
+    manifest = planned.steps["orders"].manifest
+    assert manifest["metadata"]["labels"]["partition"] == "us"
+    assert manifest["spec"]["template"]["metadata"]["labels"]["partition"] == "us"
 
 
 @pytest.mark.parametrize(

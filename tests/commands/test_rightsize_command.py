@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -14,6 +15,7 @@ from measured_runs import BEGAN, DAY, GI, add_run, took
 from pages import ROOT, blocks
 
 from dagster_plus_k8s_helpers.cli import main
+from dagster_plus_k8s_helpers.commands.usage import UsageSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,6 +181,7 @@ def test_the_home_of_the_environment_is_read_too(monkeypatch: pytest.MonkeyPatch
     [
         ((), "Error: give --instance DAGSTER_HOME, or --url https://ORGANIZATION.dagster.cloud/DEPLOYMENT with --token-env NAME\n"),
         (("--instance", "."), "Error: . is no DAGSTER_HOME: it has neither dagster.yaml nor history\n"),
+        (("--url", "http://127.0.0.1:9"), "Error: http://127.0.0.1:9/graphql does not answer: ConnectionError\n"),
         (("--instance", "home", "--url", "http://a"), "--instance and --url are two places to read from; give one"),
         (("--token-env", "TOKEN"), "--token-env goes with --url"),
         (("--url", "http://a", "--token-env", "NO_SUCH"), "Error: --token-env: there is no variable NO_SUCH\n"),
@@ -242,3 +245,16 @@ def test_plan_says_what_a_run_costs_by_the_time_it_took() -> None:
     assert rows_of(planned.output)["orders"] == ["100.0% of a, by cpu", "0.40", "60 min", "0.40", "0.38"]
     assert "a run costs 0.50, 0.40 of it for requests that nothing used" in planned.output
     assert json.loads(written.output)["costs"]["orders"]["a_run"] == 0.4
+
+
+def test_on_a_terminal_it_shows_how_far_reading_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+
+    found = UsageSource(folder / "home", None, None, 2).read(["__ASSET_JOB"])
+
+    assert len(found) == 4
+    assert "reading runs (8 events)" in terminal.getvalue()

@@ -165,3 +165,28 @@ def test_a_backfill_of_an_hour_says_nothing_of_a_month() -> None:
 
     assert row.monthly is None
     assert row.saving > 0
+
+
+def test_what_to_write_for_partitions_is_python() -> None:
+    usages = {"us": 8 * GI, "eu": 6 * GI, "de": GI}
+    taken = [took(used, cores=0.25, partition=key) for key, used in usages.items() for _ in range(3)]
+
+    place, *sizes = written_lines(rows(history("wasteful", taken)))
+    assert place.endswith(': wasteful: memory "16Gi" -> sized_by_partition({')
+    assert sizes == [
+        """    'de': K8sConfig(resources=Resources(memory="1178Mi", cpu=("290m", None))),""",
+        """    'eu': K8sConfig(resources=Resources(memory="9421Mi", cpu=("290m", None))),""",
+        """    'us': K8sConfig(resources=Resources(memory="9421Mi", cpu=("290m", None))),""",
+        "})",
+    ]
+
+
+def test_a_size_that_another_layer_says_is_named_by_it() -> None:
+    @dg.asset
+    def orders() -> None: ...
+
+    small = K8sConfig(resources=Resources(cpu=(1, None), memory="16Gi"))
+    asked = asked_of(dg.Definitions(assets=[orders], executor=k8s_executor(step_config=small)))
+    [line] = written_lines(rows_of(asked, history("orders", [took(GI, cores=0.8)] * 3)))
+
+    assert line.endswith(': orders: memory "16Gi" -> "1178Mi" (said by executor)')

@@ -43,26 +43,26 @@ def _changes(row: Row) -> Iterator[str]:
 
 
 def _by_partition(step: str, rows: Sequence[Row]) -> Iterator[str]:
-    """The groups of partitions as `sized_by_partition` takes them."""
-    known = [row for row in rows if row.group is not None and row.memory.new_request is not None]
-    named = [row for row in known if row.group is not None and row.group.keys]
-    if not named:
+    """The groups of partitions as `sized_by_partition` takes them; the rest keep the size that they have."""
+    known = [(row, row.group) for row in rows if row.group is not None and row.memory.new_request is not None]
+    sizes = {key: _size(row) for row, group in known for key in group.keys}
+    if not sizes:
         return
-    yield f"{_place(rows[0])}: {step}: memory {_now(rows[0].memory, 'memory')} -> sized_by_partition:"
-    for row in named:
-        for key in row.group.keys if row.group is not None else ():
-            yield f"    {key!r}: k8s_tags(...) with {_size(row)}"
-    rest = [row for row in known if row.group is not None and not row.group.keys]
-    yield f"    otherwise: {_size((rest or named)[-1])}"
+    yield f"{_place(rows[0])}: {step}: memory {_now(rows[0].memory, 'memory')} -> sized_by_partition({{"
+    for key in sorted(sizes):
+        yield f"    {key!r}: {sizes[key]},"
+    rest = next((f", otherwise={_size(row)}" for row, group in known if not group.keys), "")
+    yield f"}}{rest})"
 
 
 def _size(row: Row) -> str:
+    """A size as Python."""
     parts = [
         f"{name}={_then(figures, name)}"
         for name, figures in (("memory", row.memory), ("cpu", row.cpu))
         if figures.new_request is not None
     ]
-    return ", ".join(parts)
+    return f"K8sConfig(resources=Resources({', '.join(parts)}))"
 
 
 def _now(figures: Figures, name: str) -> str:
