@@ -70,7 +70,7 @@ def plan(
     try:
         fits = pools is None or all(made.fit(pools).values())
         findings = planning.findings(made, pools or ()) if form == "html" else None
-        usage = by_step(source.read([made.job])) if source.is_given else {}
+        usage = by_step(source.read([made.job]), planning.partition) if source.is_given else {}
         _print(made, pools, form, findings, usage)
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None

@@ -58,22 +58,7 @@ class Planning(NamedTuple):
         """
         from dagster_plus_k8s_helpers.plan import plan  # noqa: PLC0415 - whoever calls --help need not wait
 
-        try:
-            return plan(
-                self._definitions,
-                job=job,
-                selection=selection,
-                agent=_agent(self.agent),
-                location=_location(self.location, self.location_name, self.module),
-                run_config=self.run_config,
-                partition=self.partition,
-                tags=dict(self.tags) or None,
-                deployment=self._deployment(),
-            )
-        except OSError as error:
-            raise CannotAnswerError(f"cannot read {error.filename}: {error.strerror}") from None
-        except DagsterPlusK8sError as error:
-            raise CannotAnswerError(str(error)) from None
+        return self._made(plan, job=job, selection=selection)
 
     def asked(self, job: str | None) -> list[Asks]:
         """What the steps of a job ask for, or of every job.
@@ -83,13 +68,18 @@ class Planning(NamedTuple):
         """
         from dagster_plus_k8s_helpers.rightsizing.asked import asked_of  # noqa: PLC0415 - as above
 
+        return self._made(asked_of, job=job)
+
+    def _made(self, make: Callable[..., R], **of: str | None) -> R:
+        """What is made of the definitions as these options have them."""
         try:
-            return asked_of(
+            return make(
                 self._definitions,
-                job=job,
+                **of,
                 agent=_agent(self.agent),
                 location=_location(self.location, self.location_name, self.module),
                 run_config=self.run_config,
+                partition=self.partition,
                 tags=dict(self.tags) or None,
                 deployment=self._deployment(),
             )

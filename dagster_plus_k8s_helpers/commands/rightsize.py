@@ -63,7 +63,7 @@ def rightsize(
 
     Steps are measured where k8s_executor runs them. What is worth most stands first: steps that were
     OOMKilled, then those near their limit, then those that waste the most. Exit code 2 when the definitions
-    cannot be planned, or the runs cannot be read.
+    cannot be planned, or the runs cannot be read. With --partition only attempts of that one count.
     """
     if is_written and form != "table":
         raise click.UsageError("--write prints lines of text; leave out --output")
@@ -72,6 +72,8 @@ def rightsize(
     pools = [] if nodes is None else pools_of(nodes)
     asked = planning.asked(job)
     measured = source.read(sorted({name for asks in asked for name in asks.jobs}))
+    if planning.partition is not None:
+        measured = [item for item in measured if item.usage.partition == planning.partition]
     try:
         rows = rows_of(asked, measured, pools=pools)
         if is_written:

@@ -82,11 +82,12 @@ class UsageSource(NamedTuple):
             return read_history(instance, jobs, runs=self.runs, progress=progress)
 
 
-def by_step(measured: Sequence[Measured]) -> dict[str, list[Usage]]:
-    """What attempts took, by the key of their step."""
+def by_step(measured: Sequence[Measured], partition: str | None) -> dict[str, list[Usage]]:
+    """What attempts took, of one partition or of all, by the key of their step."""
     found: dict[str, list[Usage]] = {}
     for item in measured:
-        found.setdefault(item.step, []).append(item.usage)
+        if partition in {None, item.usage.partition}:
+            found.setdefault(item.step, []).append(item.usage)
     return found
 
 

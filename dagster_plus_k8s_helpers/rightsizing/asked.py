@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.plan.merge.jobs import job_of, loaded
-from dagster_plus_k8s_helpers.plan.resolve import plan_of_job, steps_of_job
+from dagster_plus_k8s_helpers.plan.resolve import plan_of_job, steps_of_job, with_partition
 from dagster_plus_k8s_helpers.plan.sources import source_of
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.sizing.by_usage import ByUsage
@@ -106,6 +106,7 @@ def asked_of(
     agent: Settings | None = None,
     location: Settings | None = None,
     run_config: Mapping[str, object] | None = None,
+    partition: str | None = None,
     tags: Mapping[str, str] | None = None,
     deployment: Deployment | None = None,
 ) -> list[Asks]:
@@ -119,6 +120,7 @@ def asked_of(
         agent: The agent's Helm values.
         location: The code location's entry in ``dagster_cloud.yaml``.
         run_config: Run config of the launch.
+        partition: Its partition, which every job must have.
         tags: Tags of the launch.
         deployment: The deployment to plan for.
 
@@ -126,6 +128,8 @@ def asked_of(
         PlanError: There is no such job, or Dagster refuses a config.
     """
     repository = loaded(definitions, deployment)
+    if partition is not None:
+        tags = with_partition(tags, partition)
     found: dict[object, Asks] = {}
     for planned in _jobs(repository) if job is None else [job_of(repository, job, None)]:
         steps = steps_of_job(planned, planned.run_tags)

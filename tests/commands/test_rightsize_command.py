@@ -69,7 +69,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     yield tmp_path
-    sys.modules.pop("rightsize_defs", None)
+    for name in ("rightsize_defs", "rightsize_parts"):
+        sys.modules.pop(name, None)
 
 
 def call(*arguments: str, instance: str | None = "home") -> Result:
@@ -142,6 +143,37 @@ def test_write_says_which_tag_at_which_line_becomes_what_and_edits_nothing(folde
         'rightsize_defs.py:6: orders: memory "16Gi" -> "2356Mi"; cpu "4" -> ("290m", None)\n'
     )
     assert (folder / "rightsize_defs.py").read_text() == MODULE
+
+
+def test_with_a_partition_only_its_attempts_count(folder: Path) -> None:
+    (folder / "rightsize_parts.py").write_text(PARTITIONED)
+    with dg.DagsterInstance.from_config(str(folder / "home")) as instance:
+        for partition, used in {"eu": GI, "us": 8 * GI}.items():
+            add_run(instance, "nightly", {"split": [took(used, partition=partition)] * 3})
+    arguments = ["rightsize", "-m", "rightsize_parts", "--job", "nightly", "--instance", "home"]
+
+    both, one = (
+        json.loads(CliRunner().invoke(main, [*arguments, *more, "-o", "json"]).output)
+        for more in ((), ("--partition", "eu"))
+    )
+
+    assert [row["partitions"] for row in both] == [["eu"], ["us"]]
+    [row] = one
+    assert (row["partitions"], row["memory"]["most"], row["attempts"]) == (None, GI, 3)
+
+
+PARTITIONED = """
+import dagster as dg
+from dagster_plus_k8s_helpers import k8s_executor, k8s_tags
+
+
+@dg.asset(op_tags=k8s_tags(memory="16Gi"), partitions_def=dg.StaticPartitionsDefinition(["eu", "us"]))
+def split(): ...
+
+
+nightly = dg.define_asset_job("nightly", [split])
+defs = dg.Definitions(assets=[split], jobs=[nightly], executor=k8s_executor())
+"""
 
 
 @pytest.mark.usefixtures("folder")
