@@ -42,6 +42,8 @@ from .files.values.agent_values import PythonLogs as PythonLogs
 from .files.values.agent_values import ServerTTL as ServerTTL
 from .files.values.agent_values import ServiceAccount as ServiceAccount
 from .files.values.agent_values import Workspace as Workspace
+from .labels import cost_labels as cost_labels
+from .labels import with_group_labels as with_group_labels
 from .plan.show.metadata import with_pod_metadata as with_pod_metadata
 from .pod.amounts.quantity import Quantity as Quantity
 from .pod.config import K8sConfig as K8sConfig

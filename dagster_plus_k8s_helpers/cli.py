@@ -13,6 +13,7 @@ from dagster_plus_k8s_helpers.commands.explain_code import explain_code
 from dagster_plus_k8s_helpers.commands.location import location
 from dagster_plus_k8s_helpers.commands.plan import plan
 from dagster_plus_k8s_helpers.commands.render import render
+from dagster_plus_k8s_helpers.commands.rightsize import rightsize
 from dagster_plus_k8s_helpers.terminal import printable
 
 __all__ = ["main"]
@@ -37,5 +38,5 @@ def main() -> None:
     """Kubernetes configuration for Dagster+ Hybrid, typed and checked."""
 
 
-for command in (agent, check, explain, explain_code, location, plan, render):
+for command in (agent, check, explain, explain_code, location, plan, render, rightsize):
     main.add_command(command)

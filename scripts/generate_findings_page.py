@@ -60,6 +60,10 @@ more:
   a webhook has side effects the API server does not judge, which is said too. What only the launch knows,
   such as a run id, is sent as something valid.
 
+With `--usage` it reads what steps used in their newest runs, where `--instance` or `--url` says, as
+`dagster-plus-k8s rightsize` does ([sizing.md](sizing.md)), and finds steps that ask for far more, or need
+nearly all that they have.
+
 What a `PipesK8sClient` is given is read in the source of the asset, where it can be read there.
 
 Of one rule a file has 200 findings at most; one more says how many others there are.

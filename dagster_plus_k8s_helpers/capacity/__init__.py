@@ -4,6 +4,7 @@ OPEN = (
     "fitting",
     "gpus",
     "nodes",
+    "prices",
     "requests",
     "totals",
 )

@@ -5,9 +5,11 @@ They come from a short file of pools, or from what ``kubectl get nodes -o json``
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -65,6 +67,9 @@ class NodePool:
         taints: Taints of the nodes, but for those of the moment, such as ``node.kubernetes.io/not-ready``.
         count: How many nodes it has, or may have with an autoscaler.
         cordoned: Whether the nodes take no new pods.
+        price_per_hour: What one of its nodes costs an hour, in whatever the file counts; ``None`` when it
+            says nothing.
+        spot_price_per_hour: The same of a spot node of the pool.
     """
 
     name: str
@@ -73,6 +78,8 @@ class NodePool:
     taints: tuple[Taint, ...] = ()
     count: int = 1
     cordoned: bool = False
+    price_per_hour: Decimal | None = None
+    spot_price_per_hour: Decimal | None = None
 
 
 @answering
@@ -120,6 +127,14 @@ def _key(value: object) -> object:
     return value
 
 
+def _price(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise K8sConfigError(f"must be a number, such as 0.42, not {value!r}")
+    # By its text: a price of 0.1 is one tenth, and not what a float makes of it.
+    return Decimal(str(value))
+
+
+_Price = Annotated[Decimal | None, BeforeValidator(_price)]
 _Amounts = dict[str, Annotated[Quantity, BeforeValidator(_quantity)]]
 _Labels = Annotated[dict[str, str], BeforeValidator(_labels), Field(default_factory=dict)]
 
@@ -136,6 +151,8 @@ class _PoolEntry(Section, extra="forbid"):
     count: int = 1
     labels: _Labels
     taints: Items[_TaintEntry] = ()
+    price_per_hour: _Price = None
+    spot_price_per_hour: _Price = None
 
 
 class _PoolsFile(Section, extra="forbid"):
@@ -176,7 +193,14 @@ def _pools(document: YamlDocument) -> list[NodePool]:
     if isinstance(data, Mapping) and "pools" in data:
         return [
             NodePool(
-                pool.name, pool.allocatable, pool.labels, _taints(pool.taints), pool.count, cordoned=False
+                pool.name,
+                pool.allocatable,
+                pool.labels,
+                _taints(pool.taints),
+                pool.count,
+                cordoned=False,
+                price_per_hour=pool.price_per_hour,
+                spot_price_per_hour=pool.spot_price_per_hour,
             )
             for pool in _read(document, _PoolsFile).pools
         ]

@@ -5,6 +5,5 @@ OPEN = (
     "check",
     "files.settings",
     "files.sources",
-    "subjects.sources",
 )
 """The modules of it that other rooms may use."""

@@ -10,7 +10,7 @@ import ast
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers import capacity, check, documents, files, findings
+from dagster_plus_k8s_helpers import capacity, check, documents, files, findings, rightsizing
 from dagster_plus_k8s_helpers.findings.finding import Need, Rule, Severity
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ALL_RULES"]
 
-_ROOMS = (capacity, check, documents, files, findings)
+_ROOMS = (capacity, check, documents, files, findings, rightsizing)
 """The rooms that have rules."""
 
 

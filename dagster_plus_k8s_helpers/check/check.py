@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dagster_plus_k8s_helpers._dagster.executor_config import op_names_of
 from dagster_plus_k8s_helpers.arguments import answering
@@ -40,7 +40,7 @@ from dagster_plus_k8s_helpers.plan.merge.triggers import launches_of
 from dagster_plus_k8s_helpers.plan.resolve import steps_of_job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import dagster as dg
 
@@ -51,6 +51,10 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings.finding import Finding
     from dagster_plus_k8s_helpers.plan.merge.from_files import Settings
     from dagster_plus_k8s_helpers.plan.merge.jobs import DefinitionsOrLoader
+    from dagster_plus_k8s_helpers.rightsizing.history import Measured
+
+    UsageOf: TypeAlias = Callable[[Sequence[str]], Sequence[Measured]]
+    """Reads what attempts of the steps of some jobs took."""
 
 __all__ = ["check", "check_beside"]
 
@@ -123,10 +127,12 @@ def check_beside(
     deployment: Deployment | None = None,
     cluster: ClusterObjects | None = None,
     module: str = "",
+    usage_of: UsageOf | None = None,
 ) -> list[Finding]:
     """The same of definitions, beside what is found in files: without what the definitions waive of that.
 
-    With the name of the module that they are loaded from its source is looked at as well.
+    With the name of the module that they are loaded from its source is looked at as well; with what reads the
+    usage of the steps of jobs, that is.
     """
     version = "" if kubernetes_version is None else schema_version(kubernetes_version)
     around = Surroundings(
@@ -144,10 +150,13 @@ def check_beside(
     of_files = waived.left_of([*found, *check_settings(around.agent, around.location, found)])
     has_asset_job = repository.has_implicit_global_asset_job_def()
     all_jobs = _all_jobs(repository, has_asset_job=has_asset_job)
+    wanted = all_jobs if job is None else [job_of(repository, job, None)]
+    if usage_of is not None:
+        around = replace(around, usage=tuple(usage_of([item.name for item in wanted])))
     shared = _Shared(repository, around, deployment, _op_names(all_jobs))
     reports = [
         _report(checked, shared, has_asset_job=has_asset_job and not _is_implicit(checked))
-        for checked in (all_jobs if job is None else [job_of(repository, job, None)])
+        for checked in wanted
     ]
     of_source = waived.left_of(lost_configs(module) if module else ())
     of_cluster = waived.left_of(not_said_by_cluster(cluster))

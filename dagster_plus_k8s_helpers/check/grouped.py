@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.check.files.hits import home_of, is_of_files, with_places
-from dagster_plus_k8s_helpers.check.subjects.sources import source_of
 from dagster_plus_k8s_helpers.check.subjects.subjects import Asked, Hit, of_no_one
 from dagster_plus_k8s_helpers.check.subjects.waivers import OF_DEFINITIONS, WaiversOfJob
 from dagster_plus_k8s_helpers.findings.finding import Finding, Place, Severity, Where, few, steps_named
+from dagster_plus_k8s_helpers.plan.sources import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

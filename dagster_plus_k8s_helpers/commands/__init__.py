@@ -8,5 +8,6 @@ OPEN = (
     "location",
     "plan",
     "render",
+    "rightsize",
 )
 """The modules of it that other rooms may use."""

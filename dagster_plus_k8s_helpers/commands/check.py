@@ -11,12 +11,15 @@ import click
 
 from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
 from dagster_plus_k8s_helpers.commands.planning import pairs, refuse_lone_name
+from dagster_plus_k8s_helpers.commands.usage import usage_options
 from dagster_plus_k8s_helpers.findings.finding import Finding, Severity, at_or_above
 from dagster_plus_k8s_helpers.findings.forms import FORMATS, Format, print_text
 from dagster_plus_k8s_helpers.terminal import echo, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from dagster_plus_k8s_helpers.commands.usage import UsageSource
 
 __all__ = ["check"]
 
@@ -57,6 +60,10 @@ _COULD_NOT_CHECK = 2
 )
 @click.option("--namespace", metavar="NAME", help="Where the agent is; that of the context when left out.")
 @click.option(
+    "--usage", is_flag=True, help="Look at what steps used in earlier runs: where --instance or --url says."
+)
+@usage_options
+@click.option(
     "--deployment",
     metavar="NAME",
     help="Deployment to load MODULE for, local for none; the agent's first, or prod, when left out.",
@@ -94,6 +101,8 @@ def check(
     dry_run: bool,
     context: str | None,
     namespace: str | None,
+    usage: bool,
+    source: UsageSource,
     deployment: str | None,
     branch: bool,
     form: Format,
@@ -118,6 +127,7 @@ def check(
         )
     if (context or namespace or keys or dry_run) and not cluster:
         raise click.UsageError("--context, --namespace, --keys and --dry-run go with --cluster")
+    _refuse_lone_usage(source, module, is_asked=usage)
     sources, unreadable = _read(given)
     findings = _without_collecting(lambda: check_sources(sources))
     if module is not None and not unreadable:
@@ -141,6 +151,7 @@ def check(
             deployment=deployment,
             branch=branch,
             cluster=Kubeconfig(context, namespace, keys, dry_run) if cluster else None,
+            usage=source if usage else None,
         )
     if form == "text" and sys.stdout.isatty():
         print_text(findings)
@@ -152,6 +163,14 @@ def check(
         sys.exit(_COULD_NOT_CHECK)
     if at_or_above(findings, Severity(fail_on)):
         sys.exit(_FOUND)
+
+
+def _refuse_lone_usage(source: UsageSource, module: str | None, *, is_asked: bool) -> None:
+    """Refuses to be told of usage that nothing would look at."""
+    if is_asked and module is None:
+        raise click.UsageError("--usage goes with -m MODULE")
+    if source.is_given and not is_asked:
+        raise click.UsageError("--instance and --url go with --usage")
 
 
 def _read(files: tuple[str, ...]) -> tuple[list[Source], list[str]]:

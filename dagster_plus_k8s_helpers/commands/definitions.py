@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dagster_plus_k8s_helpers.check.files.sources import Source
+    from dagster_plus_k8s_helpers.commands.usage import UsageSource
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
 __all__ = ["Kubeconfig", "check_definitions"]
@@ -58,6 +59,7 @@ def check_definitions(
     deployment: str | None,
     branch: bool,
     cluster: Kubeconfig | None,
+    usage: UsageSource | None = None,
 ) -> list[Finding]:
     """What is found in files, and what is wrong with the definitions of a module beside them.
 
@@ -92,6 +94,7 @@ def check_definitions(
             deployment=deployment_of(deployment or first_deployment(values), branch=branch),
             cluster=ClusterObjects.from_kubeconfig(**cluster._asdict()) if cluster else None,
             module=module.partition(":")[0],
+            usage_of=None if usage is None else usage.read,
         )
     except OSError as error:
         raise CannotAnswerError(f"cannot read {error.filename}: {error.strerror}") from None
@@ -101,7 +104,7 @@ def check_definitions(
 
 
 def _with_source(finding: Finding, module: str) -> Finding:
-    from dagster_plus_k8s_helpers.check.subjects.sources import source_of_file  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.plan.sources import source_of_file  # noqa: PLC0415 - as above
 
     file = getattr(sys.modules.get(module.partition(":")[0]), "__file__", None)
     if finding.source is not None or finding.where.file or file is None:

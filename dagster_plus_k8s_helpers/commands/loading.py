@@ -1,4 +1,4 @@
-"""Finding what a user's module holds: ``my_project.pods:TRAIN`` on a command line."""
+"""Finding what a command line names: ``my_project.pods:TRAIN`` in a user's module, and a file of nodes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-__all__ = ["CannotAnswerError", "failure", "imported", "load", "on_path"]
+    from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+
+__all__ = ["CannotAnswerError", "failure", "imported", "load", "on_path", "pools_of"]
 
 T = TypeVar("T")
 
@@ -80,6 +84,20 @@ def imported(module_name: str, folder: Path | None = None) -> ModuleType:
         except (Exception, SystemExit) as error:  # noqa: BLE001
             hint = "; write it as Python imports it" if "/" in module_name or module_name[:1] == "." else ""
             raise CannotAnswerError(failure(f"cannot import {module_name!r}{hint}", error)) from None
+
+
+def pools_of(file: Path) -> list[NodePool]:
+    """The node pools of ``--nodes``.
+
+    Raises:
+        CannotAnswerError: The file has mistakes; the message says where.
+    """
+    from dagster_plus_k8s_helpers.capacity.nodes import read_nodes  # noqa: PLC0415 - --help need not wait
+
+    try:
+        return read_nodes(file.read_bytes(), str(file))
+    except (DagsterPlusK8sError, OSError) as error:
+        raise CannotAnswerError(str(error)) from None
 
 
 def failure(what: str, error: BaseException) -> str:

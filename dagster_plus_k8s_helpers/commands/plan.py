@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError, pools_of
 from dagster_plus_k8s_helpers.commands.planning import plan_options
+from dagster_plus_k8s_helpers.commands.usage import by_step, usage_options
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 from dagster_plus_k8s_helpers.terminal import console, one_line, write
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
     from dagster_plus_k8s_helpers.commands.planning import Planning
+    from dagster_plus_k8s_helpers.commands.usage import UsageSource
     from dagster_plus_k8s_helpers.findings.finding import Finding
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
+    from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 __all__ = ["plan"]
 
@@ -26,6 +31,7 @@ _WIDE = 110
 
 @click.command()
 @plan_options
+@usage_options
 @click.option("--job", metavar="JOB", help="The job; the implicit asset job when left out.")
 @click.option("--select", "selection", metavar="SELECTION", help="Which of its assets, such as 'group:ml'.")
 @click.option(
@@ -42,34 +48,43 @@ _WIDE = 110
     show_default=True,
     help="How to write the plan down.",
 )
-def plan(planning: Planning, job: str | None, selection: str | None, nodes: Path | None, form: str) -> None:
+def plan(
+    planning: Planning,
+    *,
+    source: UsageSource,
+    job: str | None,
+    selection: str | None,
+    nodes: Path | None,
+    form: str,
+) -> None:
     """Show the pod of a run and of each of its steps, as dagster_k8s will make them.
+
+    With prices in the file of nodes it says what a run costs; how long steps take is read where --instance or
+    --url says.
 
     Exit code 0: planned, and every pod fits the nodes given, if any are. 1: a pod fits none of them. 2: there
     is no plan, or the command was used wrongly.
     """
     made = planning.plan(job, selection)
-    pools = None if nodes is None else _pools(nodes)
+    pools = None if nodes is None else pools_of(nodes)
     try:
         fits = pools is None or all(made.fit(pools).values())
         findings = planning.findings(made, pools or ()) if form == "html" else None
-        _print(made, pools, form, findings)
+        usage = by_step(source.read([made.job]), planning.partition) if source.is_given else {}
+        _print(made, pools, form, findings, usage)
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
     if not fits:
         raise click.exceptions.Exit(_DOES_NOT_FIT)
 
 
-def _pools(file: Path) -> list[NodePool]:
-    from dagster_plus_k8s_helpers.capacity.nodes import read_nodes  # noqa: PLC0415 - --help need not wait
-
-    try:
-        return read_nodes(file.read_bytes(), str(file))
-    except (DagsterPlusK8sError, OSError) as error:
-        raise CannotAnswerError(str(error)) from None
-
-
-def _print(made: RunPlan, pools: list[NodePool] | None, form: str, findings: list[Finding] | None) -> None:
+def _print(
+    made: RunPlan,
+    pools: list[NodePool] | None,
+    form: str,
+    findings: list[Finding] | None,
+    usage: Mapping[str, Sequence[Usage]],
+) -> None:
     if form == "yaml":
         from dagster_plus_k8s_helpers.plan.show.as_yaml import plan_yaml  # noqa: PLC0415 - as above
 
@@ -77,16 +92,19 @@ def _print(made: RunPlan, pools: list[NodePool] | None, form: str, findings: lis
     elif form == "json":
         from dagster_plus_k8s_helpers.plan.show.as_json import plan_json  # noqa: PLC0415 - as above
 
-        write(plan_json(made, pools))
+        write(plan_json(made, pools, usage))
     elif form == "html":
         from dagster_plus_k8s_helpers.plan.show.html import html_report  # noqa: PLC0415 - as above
 
-        write(html_report(made, pools=pools or (), findings=findings))
+        write(html_report(made, pools=pools or (), findings=findings, usage=usage))
     else:
-        _print_table(made, pools)
+        _print_table(made, pools, usage)
 
 
-def _print_table(made: RunPlan, pools: list[NodePool] | None) -> None:
+def _print_table(made: RunPlan, pools: list[NodePool] | None, usage: Mapping[str, Sequence[Usage]]) -> None:
+    from dagster_plus_k8s_helpers.capacity.prices import has_prices  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.plan.costs import costs_of  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.plan.show.costs import cost_lines, cost_table  # noqa: PLC0415
     from dagster_plus_k8s_helpers.plan.show.table import fit_lines, plan_table, summary_lines  # noqa: PLC0415
 
     out = console(least=_WIDE)
@@ -95,3 +113,8 @@ def _print_table(made: RunPlan, pools: list[NodePool] | None) -> None:
         out.print(one_line(line), soft_wrap=True)
     for line in fit_lines(made, pools) if pools is not None else ():
         out.print(one_line(line), soft_wrap=True)
+    if pools and has_prices(pools):
+        costs = costs_of(made, pools, usage)
+        out.print(cost_table(costs))
+        for line in cost_lines(costs):
+            out.print(one_line(line), soft_wrap=True)

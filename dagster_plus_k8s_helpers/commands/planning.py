@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.deployment import Deployment
     from dagster_plus_k8s_helpers.findings.finding import Finding
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
+    from dagster_plus_k8s_helpers.rightsizing.asked import Asks
 
 __all__ = ["Planning", "deployment_of", "pairs", "plan_options", "refuse_lone_name"]
 
@@ -57,11 +58,24 @@ class Planning(NamedTuple):
         """
         from dagster_plus_k8s_helpers.plan import plan  # noqa: PLC0415 - whoever calls --help need not wait
 
+        return self._made(plan, job=job, selection=selection)
+
+    def asked(self, job: str | None) -> list[Asks]:
+        """What the steps of a job ask for, or of every job.
+
+        Raises:
+            CannotAnswerError: There is no plan of it; the message says why.
+        """
+        from dagster_plus_k8s_helpers.rightsizing.asked import asked_of  # noqa: PLC0415 - as above
+
+        return self._made(asked_of, job=job)
+
+    def _made(self, make: Callable[..., R], **of: str | None) -> R:
+        """What is made of the definitions as these options have them."""
         try:
-            return plan(
+            return make(
                 self._definitions,
-                job=job,
-                selection=selection,
+                **of,
                 agent=_agent(self.agent),
                 location=_location(self.location, self.location_name, self.module),
                 run_config=self.run_config,

@@ -180,6 +180,7 @@ class Need(StrEnum):
     NO_CLUSTER = "no --cluster"
     KEYS = "--keys"
     DRY_RUN = "--dry-run"
+    USAGE = "--usage"
     MODULE = "-m"
     """The source of the definitions, which Python has not kept."""
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.show.html import html_report
 
 OPEN = (
+    "costs",
     "merge.executor_keys",
     "merge.fields",
     "merge.jobs",
@@ -33,9 +34,12 @@ OPEN = (
     "run_plan",
     "show.as_json",
     "show.as_yaml",
+    "show.costs",
     "show.explained",
     "show.html",
+    "show.html_usage",
     "show.table",
+    "sources",
 )
 """The modules of it that other rooms may use, beside what it says itself."""
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory, MemoryLadder
     from dagster_plus_k8s_helpers.sizing.strategy import Sized, Strategy
 
-__all__ = ["plan", "plan_of_job", "steps_of_job"]
+__all__ = ["plan", "plan_of_job", "steps_of_job", "with_partition"]
 
 
 @answering
@@ -86,13 +86,18 @@ def plan(
         raise PlanError(f"deployment: must be a Deployment, not {type(deployment).__name__}")
     found = job_of(loaded(definitions, deployment), job, selection)
     if partition is not None:
-        tags = _with_partition(tags, partition)
+        tags = with_partition(tags, partition)
     return plan_of_job(
         found, agent=agent, location=location, run_config=run_config, tags=tags, deployment=deployment
     )
 
 
-def _with_partition(tags: Mapping[str, str] | None, partition: str) -> Mapping[str, str]:
+def with_partition(tags: Mapping[str, str] | None, partition: str) -> Mapping[str, str]:
+    """Tags of a launch with its partition.
+
+    Raises:
+        PlanError: It is no text, or the tags name another.
+    """
     if not isinstance(partition, str):
         raise PlanError(f"partition: must be text, not {partition!r}")
     said = (tags or {}).get(planning.PARTITION_NAME_TAG, partition)

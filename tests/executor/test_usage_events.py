@@ -23,6 +23,7 @@ from dagster_plus_k8s_helpers.executor.events.usage_events import LAST_SECONDS, 
 from dagster_plus_k8s_helpers.executor.events.usage_words import usage_said
 from dagster_plus_k8s_helpers.executor.looking.looker import Look
 from dagster_plus_k8s_helpers.executor.looking.used import used
+from dagster_plus_k8s_helpers.rightsizing.history import read_history
 from dagster_plus_k8s_helpers.sizing.usage import USAGE_OF, Usage
 
 if TYPE_CHECKING:
@@ -109,6 +110,17 @@ def test_each_attempt_is_told_before_the_next_is_launched(run: StepRun) -> None:
         "STEP_WORKER_STARTING",
         "usage",
     ]
+
+
+@one_version
+def test_rightsize_reads_what_a_run_wrote(run: StepRun) -> None:
+    assert run.start({"train": {"memory": "1Gi"}, "other": {}}, {}).finish(), run.messages()
+    [record] = run.instance.get_run_records()
+
+    found = read_history(run.instance, [record.dagster_run.job_name])
+
+    assert [item.usage for item in found] == usage_in(run)
+    assert {item.step for item in found} == {"train", "other"}
 
 
 @one_version

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
-from chromium import BINARY, Chromium
+from chromium import BINARY, TOO_FAINT, Chromium
+from measured_runs import GI, took
 from step_runs import eventually
 
 from dagster_plus_k8s_helpers import K8sConfig, gpu, k8s_executor, k8s_tags
@@ -38,7 +39,8 @@ def report() -> str:
     def third() -> None: ...
 
     defs = dg.Definitions(assets=[long, second, third], executor=k8s_executor())
-    return html_report(plan(defs, location={"image": HOSTILE}), pools=read_nodes(POOLS))
+    usage = {LONG: [took(GI)], "third": [took(GI, oom=True)]}
+    return html_report(plan(defs, location={"image": HOSTILE}), pools=read_nodes(POOLS), usage=usage)
 
 
 @pytest.fixture(scope="module")
@@ -92,29 +94,22 @@ def test_every_text_stands_out_from_its_ground(browser: Chromium, url: str, sche
     assert browser.evaluate(TOO_FAINT) == []
 
 
-TOO_FAINT = """
-(() => {
-  const paint = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = (rgb) => {
-    const [r, g, b] = rgb.map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
-    return .2126 * r + .7152 * g + .0722 * b;
-  };
-  const ground = (element) => {
-    for (let one = element; one; one = one.parentElement) {
-      const color = paint(getComputedStyle(one).backgroundColor);
-      if (color.length === 3 || color[3] === 1) return color.slice(0, 3);
-    }
-    return [255, 255, 255];
-  };
-  const faint = [];
-  for (const element of document.querySelectorAll("body *:not(svg *):not(script)")) {
-    if (![...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())) continue;
-    const values = [light(paint(getComputedStyle(element).color).slice(0, 3)), light(ground(element))];
-    const ratio = (Math.max(...values) + .05) / (Math.min(...values) + .05);
-    if (ratio < 4.5) faint.push([element.tagName, element.className, ratio]);
-  }
-  return faint;
-})()
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_was_used_stands_out_from_its_ground(browser: Chromium, url: str, scheme: str) -> None:
+    browser.open(url, width=1600, scheme=scheme)
+
+    colors = "[...document.querySelectorAll('.used i')].map(one => getComputedStyle(one).backgroundColor)"
+    assert browser.evaluate("document.querySelectorAll('.usage tbody tr').length") == 2
+    # The text's own color, or that of what is bad, which is tested above.
+    assert set(browser.evaluate(colors)) <= set(browser.evaluate(COLORS))
+
+
+COLORS = """
+["text", "bad"].map(name => {
+  const probe = document.body.appendChild(document.createElement("i"));
+  probe.style.color = `var(--${name})`;
+  return getComputedStyle(probe).color;
+})
 """
 
 

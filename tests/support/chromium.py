@@ -137,3 +137,30 @@ class Chromium:
             self.console.append(parameters["entry"]["text"])
         elif event["method"] == "Network.requestWillBeSent":
             self.requested.append(parameters["request"]["url"])
+
+
+TOO_FAINT = """
+(() => {
+  const paint = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = (rgb) => {
+    const [r, g, b] = rgb.map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const ground = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const color = paint(getComputedStyle(one).backgroundColor);
+      if (color.length === 3 || color[3] === 1) return color.slice(0, 3);
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  for (const element of document.querySelectorAll("body *:not(svg *):not(script)")) {
+    if (![...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())) continue;
+    const values = [light(paint(getComputedStyle(element).color).slice(0, 3)), light(ground(element))];
+    const ratio = (Math.max(...values) + .05) / (Math.min(...values) + .05);
+    if (ratio < 4.5) faint.push([element.tagName, element.className, ratio]);
+  }
+  return faint;
+})()
+"""
+"""Script: every text that has too little contrast with its ground."""

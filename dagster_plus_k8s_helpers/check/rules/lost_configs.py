@@ -12,9 +12,9 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers.check.subjects.sources import source_of_file
 from dagster_plus_k8s_helpers.findings.finding import Need, Rule, Severity, Where
 from dagster_plus_k8s_helpers.findings.waivers import read_waiver
+from dagster_plus_k8s_helpers.plan.sources import source_of_file
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.scheduling import gpu, shm, spot
 from dagster_plus_k8s_helpers.tags import k8s_tags

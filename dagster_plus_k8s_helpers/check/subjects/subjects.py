@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.merge.layers import Layer, LayerName
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
+    from dagster_plus_k8s_helpers.rightsizing.history import Measured
 
 __all__ = [
     "EXECUTOR",
@@ -101,6 +102,7 @@ class Surroundings:
         files: Where the layers that come from files are written.
         metadata: Metadata of the definitions.
         module: The module whose source is looked at as well, if any.
+        usage: What attempts of steps took in earlier runs; ``None`` when that is not to be looked at.
     """
 
     agent: Mapping[str, Any] | None = None
@@ -111,6 +113,7 @@ class Surroundings:
     files: Mapping[str, LayerFile] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     module: str = ""
+    usage: tuple[Measured, ...] | None = None
 
     def has(self, need: Need | None) -> bool:
         """Whether what a rule needs is given."""
@@ -124,6 +127,7 @@ class Surroundings:
             Need.NO_CLUSTER: objects is None,
             Need.KEYS: objects is not None and objects.reads_keys,
             Need.DRY_RUN: objects is not None and objects.dry_runs,
+            Need.USAGE: self.usage is not None,
             Need.MODULE: bool(self.module),
         }[need]
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.capacity.prices import has_prices
+from dagster_plus_k8s_helpers.plan.costs import costs_of
 from dagster_plus_k8s_helpers.plan.merge.fields import key_of, paths
 from dagster_plus_k8s_helpers.plan.merge.masked import masked
 
@@ -15,15 +17,21 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.capacity.fitting import Fit
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
     from dagster_plus_k8s_helpers.capacity.totals import Amounts, Peak
+    from dagster_plus_k8s_helpers.plan.costs import StepCost
     from dagster_plus_k8s_helpers.plan.merge.layers import Layer
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod, Template
     from dagster_plus_k8s_helpers.plan.merge.sizes import StepSize
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunPodShare, StepPlan
+    from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 __all__ = ["plan_json"]
 
 
-def plan_json(plan: RunPlan, pools: Sequence[NodePool] | None = None) -> str:
+def plan_json(
+    plan: RunPlan,
+    pools: Sequence[NodePool] | None = None,
+    usage: Mapping[str, Sequence[Usage]] | None = None,
+) -> str:
     """A plan as JSON: the Jobs, their layers and origins, who waits for whom, the peak, and where pods fit.
 
     Steps with the same settings share their layers and origins, under ``settings``. Values that look like
@@ -31,7 +39,8 @@ def plan_json(plan: RunPlan, pools: Sequence[NodePool] | None = None) -> str:
 
     Args:
         plan: The plan.
-        pools: The nodes of the cluster; ``fit`` is null without.
+        pools: The nodes of the cluster; ``fit`` is null without, and ``costs`` without their prices.
+        usage: What attempts of the steps took, by step key: how long a step takes is null without.
     """
     settings = _Settings()
     whole = {
@@ -47,6 +56,9 @@ def plan_json(plan: RunPlan, pools: Sequence[NodePool] | None = None) -> str:
         "smallest_peak": _peak(plan.smallest_peak),
         "fit": None if pools is None else _fits(plan.fit(pools)),
         "last_fit": None if pools is None else _fits(plan.last_fit(pools)),
+        "costs": {cost.step: _cost(cost) for cost in costs_of(plan, pools, usage)}
+        if pools and has_prices(pools)
+        else None,
     }
     return json.dumps(whole, indent=2, ensure_ascii=False, default=str) + "\n"
 
@@ -156,6 +168,21 @@ def _fits(fits: Mapping[str, Fit]) -> dict[str, Any]:
     return {
         name: {"pools": list(fit.pools), "reasons": {pool: list(why) for pool, why in fit.reasons.items()}}
         for name, fit in fits.items()
+    }
+
+
+def _cost(cost: StepCost) -> dict[str, Any]:
+    """Money in the unit of the prices."""
+    hourly = cost.hourly
+    return {
+        "pool": None if hourly is None else hourly.pool,
+        "spot": None if hourly is None else hourly.is_spot,
+        "share": None if hourly is None else float(hourly.share),
+        "resource": None if hourly is None else hourly.resource,
+        "an_hour": None if hourly is None else float(hourly.amount),
+        "seconds": cost.seconds,
+        "a_run": None if cost.amount is None else float(cost.amount),
+        "idle": None if cost.idle is None else float(cost.idle),
     }
 
 

@@ -20,22 +20,28 @@ from dagster_plus_k8s_helpers.plan.show.html_demand import PodSizes, charts_of
 from dagster_plus_k8s_helpers.plan.show.html_fields import FieldRow, fields_of
 from dagster_plus_k8s_helpers.plan.show.html_graph import NODE_HEIGHT, NODE_WIDTH, layered, waves
 from dagster_plus_k8s_helpers.plan.show.html_sizes import RESOURCES, Bar, Size, amount_text
+from dagster_plus_k8s_helpers.plan.show.html_usage import usage_rows, usage_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from dagster_plus_k8s_helpers.capacity.fitting import Fit
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
     from dagster_plus_k8s_helpers.findings.finding import Finding
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, StepPlan
+    from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 __all__ = ["html_report"]
 
 
 @answering
 def html_report(
-    plan: RunPlan, *, pools: Sequence[NodePool] = (), findings: Sequence[Finding] | None = None
+    plan: RunPlan,
+    *,
+    pools: Sequence[NodePool] = (),
+    findings: Sequence[Finding] | None = None,
+    usage: Mapping[str, Sequence[Usage]] | None = None,
 ) -> str:
     """A plan as one HTML page: graph, sizes, demand, the origin of every field, and findings.
 
@@ -46,6 +52,7 @@ def html_report(
         plan: The plan.
         pools: The nodes of the cluster, to measure the pods with; without them the largest pod is.
         findings: What a check has to say of the run; ``None`` when nobody has checked.
+        usage: What attempts of its steps took, by step key, to show beside what they ask for.
 
     Raises:
         PlanError: A pod asks for something that is no quantity.
@@ -58,6 +65,8 @@ def html_report(
     number = {key: index for index, key in enumerate(plan.steps, 1)}
     steps = [_step(step, number, sizes, blocks, about) for step in plan.steps.values()]
     columns = waves(depends_on)
+    specs = {key: step.pod.spec_template for key, step in plan.steps.items() if step.pod}
+    taken = usage_rows(specs, usage or {}, number)
     return (
         _template()
         .render(
@@ -69,6 +78,7 @@ def html_report(
             waves=columns,
             charts=charts_of(plan, sizes, columns),
             groups=sizes.groups(),
+            usage=usage_table(taken) if taken else "",
             scale=[(label, amount_text(name, getattr(sizes.scale, name))) for name, label in sizes.resources],
             number=number,
             pools=pools,

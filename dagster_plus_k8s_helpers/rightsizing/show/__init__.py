@@ -1,0 +1,1 @@
+"""Rows of the table in each of its forms."""

@@ -1,0 +1,192 @@
+"""A row a step: what it asks for, what it took, what to write instead, and what that is worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+from measured_runs import BEGAN, DAY, GI, MI, took
+
+from dagster_plus_k8s_helpers import K8sConfig, Resources, k8s_executor, k8s_tags, sized_by_usage
+from dagster_plus_k8s_helpers.capacity.nodes import read_nodes
+from dagster_plus_k8s_helpers.rightsizing.asked import asked_of
+from dagster_plus_k8s_helpers.rightsizing.history import Measured
+from dagster_plus_k8s_helpers.rightsizing.rows import Row, rows_of
+from dagster_plus_k8s_helpers.rightsizing.show.written import written_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dagster_plus_k8s_helpers.sizing.usage import Usage
+
+JOB = "__ASSET_JOB"
+
+
+def definitions() -> dg.Definitions:
+    @dg.asset(op_tags=K8sConfig(resources=Resources(cpu="2", memory="16Gi")).tags)
+    def wasteful() -> None: ...
+
+    @dg.asset(op_tags=k8s_tags(cpu=("1", None), memory="4Gi"))
+    def tight() -> None: ...
+
+    @dg.asset
+    def silent() -> None: ...
+
+    return dg.Definitions(
+        assets=[wasteful, tight, silent],
+        jobs=[dg.define_asset_job("nightly", selection="wasteful")],
+        executor=k8s_executor(),
+    )
+
+
+def history(step: str, usages: Sequence[Usage], *, job: str = JOB, apart: float = DAY) -> list[Measured]:
+    return [
+        Measured(job, step, f"run-{index}", BEGAN + index * apart, usage)
+        for index, usage in enumerate(usages)
+    ]
+
+
+def rows(measured: Sequence[Measured], nodes: bytes = b"pools: []") -> list[Row]:
+    return rows_of(asked_of(definitions()), measured, pools=read_nodes(nodes))
+
+
+def test_what_steps_ask_for_is_that_of_the_plan_and_said_once_for_all_jobs() -> None:
+    by_step = {asks.step: asks for asks in asked_of(definitions())}
+
+    wasteful, tight, silent = by_step["wasteful"], by_step["tight"], by_step["silent"]
+    assert wasteful.jobs == (JOB, "nightly")
+    assert (wasteful.memory_request_bytes, wasteful.memory_limit_bytes) == (16 * GI, 16 * GI)
+    assert (tight.cpu_request_cores, tight.cpu_limit_cores) == (1.0, None)
+    assert tight.said_by == {"memory": ("op tags",), "cpu": ("op tags",)}
+    assert (silent.memory_request_bytes, silent.cpu_limit_cores) == (None, None)
+
+
+def test_a_row_has_the_figures_of_all_attempts() -> None:
+    taken = [took(index * GI, cores=index / 10) for index in (1, 2, 3, 2)]
+    [row] = rows([*history("wasteful", taken[:2]), *history("wasteful", taken[2:], job="nightly")])
+
+    assert (row.memory.p50, row.memory.p95, row.memory.most) == (2 * GI, 3 * GI, 3 * GI)
+    assert row.cpu.most == pytest.approx(0.3)
+    assert row.memory.new_request == 3533 * MI  # 3 GiB and 15 %
+    assert row.cpu.new_request == pytest.approx(0.35)
+    assert row.cpu.new_limit is None
+    assert row.ooms == 0
+
+
+def test_the_steps_at_risk_stand_first() -> None:
+    found = rows(
+        [
+            *history("wasteful", [took(GI)] * 3),
+            *history("tight", [took(4 * GI, limit=4 * GI, oom=True), *[took(GI)] * 2]),
+        ]
+    )
+
+    assert [row.step for row in found] == ["tight", "wasteful"]
+    assert found[0].risk == "1 of 3 attempts were OOMKilled"
+
+
+def test_over_nine_tenths_of_the_limit_is_a_risk() -> None:
+    [near] = rows(history("tight", [took(3.7 * GI)] * 3))
+    [far] = rows(history("tight", [took(3.5 * GI)] * 3))
+
+    assert (near.risk, far.risk) == ("used 92% of its memory limit", "")
+
+
+def test_an_oom_with_a_limit_that_was_raised_since_is_over() -> None:
+    [row] = rows(history("wasteful", [took(4 * GI, limit=4 * GI, oom=True), *[took(5 * GI)] * 2]))
+
+    assert (row.ooms, row.risk) == (1, "")
+    assert row.memory.new_request == 5888 * MI  # 5 GiB and 15 %
+
+
+def test_of_few_attempts_nothing_is_recommended() -> None:
+    [row] = rows(history("wasteful", [took(GI)] * 2))
+
+    assert row.memory.new_request is None
+    assert not row.memory.changes
+    assert row.advice.why == "what it used is known of 2 runs, and 3 are needed"
+    assert row.saving == 0
+
+
+def test_a_size_that_is_near_enough_is_kept() -> None:
+    [row] = rows(history("tight", [took(3.4 * GI, cores=0.8)] * 3))
+
+    assert (row.memory.changes, row.cpu.changes) == (False, False)
+
+
+def test_of_a_step_that_is_sized_at_launch_what_it_was_given_counts() -> None:
+    @dg.asset(op_tags={**k8s_tags(cpu=1, memory="16Gi"), **sized_by_usage()})
+    def sized() -> None: ...
+
+    asked = asked_of(dg.Definitions(assets=[sized], executor=k8s_executor()))
+    [row] = rows_of(asked, history("sized", [took(3.5 * GI, limit=4 * GI)] * 3))
+
+    assert row.asks.sized_by == "sized_by_usage"
+    assert (row.memory.request, row.memory.limit) == (4 * GI, 4 * GI)
+    assert list(written_lines([row])) == []
+
+
+def test_partitions_that_differ_get_rows_of_their_own() -> None:
+    usages = {"us": 8 * GI, "eu": 6 * GI, "de": GI}
+    taken = [took(used, partition=key) for key, used in usages.items() for _ in range(3)]
+    found = rows(history("wasteful", [*taken, took(GI, partition="new")]))
+
+    assert {str(row.group): len(row.measured) for row in found} == {"eu, us": 6, "de": 3, "others": 1}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [("us",) * 6, ("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04", "2026-01-05", "2026-01-06")],
+)
+def test_one_partition_and_those_that_come_once_stay_together(keys: tuple[str, ...]) -> None:
+    taken = [took(GI * 3**index, partition=key) for index, key in enumerate(keys)]
+    [row] = rows(history("wasteful", taken))
+
+    assert row.group is None
+
+
+PRICED = b"pools: [{name: a, allocatable: {cpu: 4, memory: 32Gi}, price_per_hour: 0.40}]"
+
+
+def test_a_month_costs_the_share_of_the_node_for_the_time_it_runs() -> None:
+    taken = [took(GI, cores=0.5, seconds=1_800)] * 31
+    [row] = rows(history("wasteful", taken), PRICED)
+
+    assert row.attempts_a_month == pytest.approx(30)
+    assert row.monthly is not None
+    now, then = row.monthly
+    assert now == pytest.approx(0.40 / 2 * 0.5 * 30)  # half of the CPUs, and half of the memory
+    assert then == pytest.approx(0.40 * 0.58 / 4 * 0.5 * 30)
+
+
+def test_a_backfill_of_an_hour_says_nothing_of_a_month() -> None:
+    [row] = rows(history("wasteful", [took(GI)] * 30, apart=100), PRICED)
+
+    assert row.monthly is None
+    assert row.saving > 0
+
+
+def test_what_to_write_for_partitions_is_python() -> None:
+    usages = {"us": 8 * GI, "eu": 6 * GI, "de": GI}
+    taken = [took(used, cores=0.25, partition=key) for key, used in usages.items() for _ in range(3)]
+
+    place, *sizes = written_lines(rows(history("wasteful", taken)))
+    assert place.endswith(': wasteful: memory "16Gi" -> sized_by_partition({')
+    assert sizes == [
+        """    'de': K8sConfig(resources=Resources(memory="1178Mi", cpu=("290m", None))),""",
+        """    'eu': K8sConfig(resources=Resources(memory="9421Mi", cpu=("290m", None))),""",
+        """    'us': K8sConfig(resources=Resources(memory="9421Mi", cpu=("290m", None))),""",
+        "})",
+    ]
+
+
+def test_a_size_that_another_layer_says_is_named_by_it() -> None:
+    @dg.asset
+    def orders() -> None: ...
+
+    small = K8sConfig(resources=Resources(cpu=(1, None), memory="16Gi"))
+    asked = asked_of(dg.Definitions(assets=[orders], executor=k8s_executor(step_config=small)))
+    [line] = written_lines(rows_of(asked, history("orders", [took(GI, cores=0.8)] * 3)))
+
+    assert line.endswith(': orders: memory "16Gi" -> "1178Mi" (said by executor)')
