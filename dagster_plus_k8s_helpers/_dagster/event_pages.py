@@ -1,19 +1,26 @@
 """The engine events of earlier runs, in pages: what the executor wrote about their steps.
 
 ``DagsterInstance.get_records_for_run`` reads pages and kinds, and is not among the methods that Dagster
-documents; those that are (``fetch_materializations`` and its kin) read events of assets alone.
-`tests/rightsizing/test_history.py` fails when it moves.
+documents; those that are (``fetch_materializations`` and its kin) read events of assets alone. Of a
+database the rows are read: making Dagster's objects of ten thousand events takes seconds, for a few numbers
+in each. `tests/rightsizing/test_history.py` fails when either moves.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
+import sqlalchemy
 from dagster._core.events import DagsterEventType
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from dagster._serdes import deserialize_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 __all__ = ["EngineEvent", "engine_event_pages", "newest_runs"]
 
@@ -54,30 +61,88 @@ def newest_runs(instance: dg.DagsterInstance, job: str, most: int) -> list[str]:
 
 
 def engine_event_pages(
-    instance: dg.DagsterInstance, run_id: str, size: int
+    instance: dg.DagsterInstance, run_id: str, size: int, naming: Collection[str]
 ) -> Iterator[tuple[int, Sequence[EngineEvent]]]:
-    """The engine events of a run: of each page how many it had, and those of steps.
+    """The engine events of a run, oldest first: of each page how many it had, and those of steps that matter.
 
     Args:
         instance: Whose event log.
         run_id: Id of the run.
         size: Events in a page.
+        naming: Names of metadata; an event that has none of them does not matter.
     """
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage):
+        yield from _deserialised(instance, run_id, size, naming)
+        return
+    wanted, last = [json.dumps(name) for name in naming], -1
+    while True:
+        query = (
+            sqlalchemy.select(_Events.c.id, _Events.c.event)
+            .where(_Events.c.run_id == run_id, _Events.c.id > last)
+            .where(_Events.c.dagster_event_type == DagsterEventType.ENGINE_EVENT.value)
+            .order_by(_Events.c.id.asc())
+            .limit(size)
+        )
+        with storage.run_connection(run_id) as connection:
+            rows = connection.execute(query).fetchall()
+        matter = [text for _, text in rows if any(name in text for name in wanted)]
+        yield len(rows), [event for text in matter if (event := _read(text)) is not None]
+        if len(rows) < size:
+            return
+        last = rows[-1][0]
+
+
+_Events = SqlEventLogStorageTable
+# Where the kinds of metadata that the executor writes keep what they say.
+_SAID_IN = {
+    "TextMetadataEntryData": "text",
+    "IntMetadataEntryData": "value",
+    "FloatMetadataEntryData": "value",
+    "BoolMetadataEntryData": "value",
+}
+
+
+def _read(text: str) -> EngineEvent | None:
+    """An event of a step, out of its row, in a fifth of the time that Dagster takes to make its objects.
+
+    A row in another form is read by Dagster.
+    """
+    try:
+        entry = json.loads(text)
+        event = entry["dagster_event"]
+        metadata = {
+            item["label"]: item["entry_data"][_SAID_IN[item["entry_data"]["__class__"]]]
+            for item in event["event_specific_data"]["metadata_entries"]
+        }
+        key, at = event["step_key"], float(entry["timestamp"])
+    except (KeyError, TypeError, ValueError):
+        return _of_step(deserialize_value(text, EventLogEntry))
+    return EngineEvent(key, at, metadata) if key is not None else None
+
+
+def _deserialised(
+    instance: dg.DagsterInstance, run_id: str, size: int, naming: Collection[str]
+) -> Iterator[tuple[int, Sequence[EngineEvent]]]:
+    """The same by what every storage can do, such as that of Dagster+."""
     cursor: str | None = None
     while True:
         page = instance.get_records_for_run(
             run_id, cursor=cursor, of_type=DagsterEventType.ENGINE_EVENT, limit=size
         )
-        yield len(page.records), list(_of_steps(page.records))
+        found = [_of_step(record.event_log_entry) for record in page.records]
+        yield (
+            len(page.records),
+            [event for event in found if event is not None and not event.metadata.keys().isdisjoint(naming)],
+        )
         if not page.has_more or not page.records:
             return
         cursor = page.cursor
 
 
-def _of_steps(records: Sequence[Any]) -> Iterator[EngineEvent]:
-    for record in records:
-        event = record.event_log_entry.dagster_event
-        if event is None or event.step_key is None:
-            continue
-        metadata = {name: item.value for name, item in event.engine_event_data.metadata.items()}
-        yield EngineEvent(event.step_key, record.event_log_entry.timestamp, metadata)
+def _of_step(entry: dg.EventLogEntry) -> EngineEvent | None:
+    event = entry.dagster_event
+    if event is None or event.step_key is None:
+        return None
+    metadata = {name: item.value for name, item in event.engine_event_data.metadata.items()}
+    return EngineEvent(event.step_key, entry.timestamp, metadata)

@@ -7,7 +7,7 @@ neither its step delegating executor nor the events an executor writes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
@@ -28,7 +28,7 @@ from dagster._utils.interrupts import check_captured_interrupt as is_interrupted
 from dagster_shared.error import SerializableErrorInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import dagster as dg
 
@@ -49,7 +49,6 @@ __all__ = [
     "StepHandler",
     "StepHandlerContext",
     "asset_keys_of",
-    "engine_events",
     "failure_data",
     "interrupts_end_runs",
     "is_interrupted",
@@ -212,14 +211,3 @@ def step_in(plan: ExecutionPlan, key: str) -> ExecutionStep | None:
     """A step of a plan; ``None`` for one that only the run makes, as those of a dynamic output are."""
     found = plan.step_dict_by_key.get(key)
     return found if isinstance(found, ExecutionStep) else None
-
-
-def engine_events(instance: dg.DagsterInstance, run_id: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Step key and metadata of the executor's own events about the steps of a run, oldest first."""
-    for entry in instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):
-        event = entry.dagster_event
-        if event is not None and event.step_key is not None:
-            yield (
-                event.step_key,
-                {name: item.value for name, item in event.engine_event_data.metadata.items()},
-            )

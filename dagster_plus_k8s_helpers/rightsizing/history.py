@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from dagster_plus_k8s_helpers._dagster.event_pages import engine_event_pages, newest_runs
-from dagster_plus_k8s_helpers.sizing.usage import Usage
+from dagster_plus_k8s_helpers.sizing.usage import USAGE_OF, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -64,7 +64,7 @@ def read_history(
     found: list[Measured] = []
     events = 0
     for done, (job, run_id) in enumerate(wanted, 1):
-        for count, of_steps in engine_event_pages(instance, run_id, page):
+        for count, of_steps in engine_event_pages(instance, run_id, page, (USAGE_OF,)):
             events += count
             for event in of_steps:
                 found += measured(job, run_id, event.step_key, event.at, event.metadata)

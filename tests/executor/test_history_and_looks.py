@@ -17,6 +17,7 @@ from dagster._core.execution.plan.objects import (
 from dagster_shared.error import SerializableErrorInfo
 from kubernetes.config import new_client_from_config
 from plays import Play
+from read_logs import logs_that_are_read
 from step_runs import eventually
 
 from dagster_plus_k8s_helpers import DiagnosisKind, K8sConfigError
@@ -501,7 +502,7 @@ def test_a_job_that_lists_do_not_have_is_asked_for_by_name(api_server: ApiServer
     assert found.kind is DiagnosisKind.JOB_DELETED
 
 
-def test_what_an_asset_needed_is_found_by_its_partition() -> None:
+def test_what_an_asset_needed_is_found_by_its_partition(monkeypatch: pytest.MonkeyPatch) -> None:
     @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["x", "y"]))
     def features(context: dg.AssetExecutionContext) -> None:
         if "quiet" in context.run.tags:
@@ -519,9 +520,7 @@ def test_what_an_asset_needed_is_found_by_its_partition() -> None:
 
         # Somebody materializes it elsewhere, where it needs no more than it has.
         dg.materialize([features], partition_key="x", instance=instance, tags={"quiet": "yes"})
-        read = []
-        all_logs = instance.all_logs
-        instance.all_logs = lambda run_id, **kw: read.append(run_id) or all_logs(run_id, **kw)  # type: ignore[method-assign,func-returns-value]
+        read = logs_that_are_read(monkeypatch)
         learned = UsageHistory(instance, run_of("x"))
 
         assert learned.worked(step) == (Memory("2Gi", "1Gi"), before.run_id)

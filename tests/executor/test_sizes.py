@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 import sized_jobs
 from plays import Play
+from read_logs import logs_that_are_read
 from sizes import BIG, SMALL
 from step_runs import eventually, kinds, memory
 
@@ -252,14 +253,7 @@ def test_the_log_of_an_earlier_run_is_read_once_however_many_steps_ask(
 ) -> None:
     steps = {name: {"tags": sized_by_usage(at_least=1)} for name in "abc"}
     assert run.start(steps, {}).finish()
-    first, read = run.run_id, []
-    all_logs = run.instance.all_logs
-
-    def counted(run_id: str, **more: Any) -> Any:
-        read.append(run_id)
-        return all_logs(run_id, **more)
-
-    monkeypatch.setattr(run.instance, "all_logs", counted)
+    first, read = run.run_id, logs_that_are_read(monkeypatch)
 
     assert run.start(steps, {}).finish()
 

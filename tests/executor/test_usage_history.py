@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 from dagster._core.execution.api import create_execution_plan
+from read_logs import logs_that_are_read
 
 from dagster_plus_k8s_helpers._dagster.execution import EngineEventData
 from dagster_plus_k8s_helpers._dagster.step_facts import ASSET_JOB, partitions_of
@@ -140,10 +141,7 @@ def test_the_runs_of_the_same_partition_come_first_and_the_newest_of_them(runs: 
 def test_a_step_is_read_of_no_further_than_it_is_used(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     runs.add({}, 1)
     runs.add({}, 2)
-    all_logs, read = runs.instance.all_logs, []
-    monkeypatch.setattr(
-        runs.instance, "all_logs", lambda run_id, **more: read.append(run_id) or all_logs(run_id, **more)
-    )
+    read = logs_that_are_read(monkeypatch)
     history = UsageHistory(runs.instance, dg.DagsterRun("nightly"))
 
     newest = next(history.usage(runs.step))

@@ -11,7 +11,10 @@ from dagster._core.test_utils import instance_for_test
 from measured_runs import BEGAN, GI, add_run, took
 from postgres import postgres
 
+from dagster_plus_k8s_helpers._dagster import event_pages
+from dagster_plus_k8s_helpers._dagster.event_pages import engine_event_pages
 from dagster_plus_k8s_helpers.rightsizing.history import Measured, read_history
+from dagster_plus_k8s_helpers.sizing.usage import USAGE_OF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,3 +83,27 @@ def test_it_says_how_far_it_is(instance: dg.DagsterInstance, job: str) -> None:
     read_history(instance, [job], progress=lambda *how_far: told.append(how_far))
 
     assert told == [(1, 3, 3), (2, 3, 6), (3, 3, 9)]
+
+
+def test_rows_say_what_dagster_reads_in_them(
+    instance: dg.DagsterInstance, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of a database are read without making Dagster's objects, whose form is its own."""
+    usages = {
+        f"step_{index}": [took(index * GI, partition="münchen"), took(GI, oom=True)] for index in range(5)
+    }
+    run_id = add_run(instance, job, usages, others=3)
+
+    by_rows = list(engine_event_pages(instance, run_id, 4, [USAGE_OF]))
+    monkeypatch.setattr(event_pages, "_SAID_IN", {})
+    by_dagster = list(engine_event_pages(instance, run_id, 4, [USAGE_OF]))
+    monkeypatch.setattr(event_pages, "SqlEventLogStorage", type(None))
+    by_storage = list(engine_event_pages(instance, run_id, 4, [USAGE_OF]))
+
+    assert sum(len(page) for _, page in by_rows) == 10
+    assert by_rows == by_dagster == by_storage
+
+
+def test_a_row_that_is_no_event_is_no_silence() -> None:
+    with pytest.raises(ValueError, match="Expecting value"):
+        event_pages._read("not JSON")

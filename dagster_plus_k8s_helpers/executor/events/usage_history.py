@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from dagster_plus_k8s_helpers._dagster.execution import asset_keys_of, engine_events
+from dagster_plus_k8s_helpers._dagster.event_pages import engine_event_pages
+from dagster_plus_k8s_helpers._dagster.execution import asset_keys_of
 from dagster_plus_k8s_helpers._dagster.step_facts import ASSET_JOB, partitions_of
 from dagster_plus_k8s_helpers.executor.events.history import memory_from
-from dagster_plus_k8s_helpers.executor.events.reports import MEMORY_WORKED
+from dagster_plus_k8s_helpers.executor.events.reports import MEMORY_WORKED, RETRY_OF_JOB
 from dagster_plus_k8s_helpers.executor.events.usage_log import UsageLog
 from dagster_plus_k8s_helpers.sizing.by_usage import MOST_RUNS
+from dagster_plus_k8s_helpers.sizing.usage import USAGE_OF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,8 @@ __all__ = ["UsageHistory"]
 # Of an asset's materializations or a job's runs: one that somebody made elsewhere, or that needed no more
 # memory, must not hide what an earlier one has learned.
 _RUNS = 10
+_PAGE = 5_000
+_NAMES = (USAGE_OF, MEMORY_WORKED, RETRY_OF_JOB)
 
 
 @dataclass
@@ -92,10 +96,11 @@ class UsageHistory:
     def _log(self, run_id: str) -> _Log:
         if run_id not in self._logs:
             log = _Log()
-            for step_key, metadata in engine_events(self._instance, run_id):
-                log.usage.note(step_key, metadata)
-                if (memory := memory_from(metadata, MEMORY_WORKED)) is not None:
-                    log.worked[step_key] = memory
+            pages = engine_event_pages(self._instance, run_id, _PAGE, _NAMES)
+            for event in (event for _, page in pages for event in page):
+                log.usage.note(event.step_key, event.metadata)
+                if (memory := memory_from(event.metadata, MEMORY_WORKED)) is not None:
+                    log.worked[event.step_key] = memory
             self._logs[run_id] = log
         return self._logs[run_id]
 
