@@ -53,8 +53,6 @@ class ByUsage:
         _check_number("band", self.band, 0, math.inf)
         for name in ("runs", "at_least"):
             _check_count(name, getattr(self, name))
-        if self.runs > MOST_RUNS:
-            raise K8sConfigError(f"{self.runs} is above {MOST_RUNS}", where="runs")
         if self.at_least > self.runs:
             raise K8sConfigError(f"{self.at_least} is above runs={self.runs}", where="at_least")
         if not isinstance(self.cpu, bool):
@@ -103,7 +101,17 @@ class ByUsage:
         for name in given:
             if name not in cls.__dataclass_fields__:
                 raise UnknownFieldError(name, cls.__dataclass_fields__, of="sized_by_usage")
-        return cls(**given)
+        return cls(**given).for_launches()
+
+    def for_launches(self) -> ByUsage:
+        """The strategy itself, if it asks for no more runs than are read for a launch.
+
+        Raises:
+            K8sConfigError: It asks for more.
+        """
+        if self.runs > MOST_RUNS:
+            raise K8sConfigError(f"{self.runs} is above {MOST_RUNS}", where="runs")
+        return self
 
     def _known(self, facts: StepFacts) -> tuple[list[Usage], int]:
         """What to go by: of this partition, else of all; and of how many runs that is."""
@@ -211,7 +219,7 @@ def sized_by_usage(
         at_least=at_least,
         band=band,
         cpu=cpu,
-    )
+    ).for_launches()
     return SizeTags(strategy.to_text(), strategy)
 
 

@@ -52,3 +52,13 @@ def test_of_too_few_it_says_so() -> None:
 
     assert (found.memory_bytes, found.cpu_cores) == (None, None)
     assert found.why == "what it used is known of 2 runs, and 3 are needed"
+
+
+def test_all_attempts_count_however_many() -> None:
+    """More than a launch would look through."""
+    usages = [Usage(memory_peak_bytes=GI, attempt=1)] * 150 + [Usage(memory_peak_bytes=8 * GI, attempt=1)]
+
+    found = recommended(usages)
+
+    assert found.memory_bytes is not None
+    assert found.memory_bytes > 8 * GI
