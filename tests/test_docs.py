@@ -160,14 +160,18 @@ def test_the_table_of_the_demo_is_the_one_that_is_shown() -> None:
     assert is_printed((*of_project.text.splitlines(), "..."), printed)
 
 
-def test_the_readme_quotes_events_of_the_guide_to_the_executor() -> None:
+def test_the_readme_quotes_events_of_the_guides() -> None:
     said = [
         line for block in blocks(PAGES[0]) if block.language == "text" for line in block.text.splitlines()
     ]
-    guide = (ROOT / "docs" / "executor.md").read_text("utf-8").splitlines()
+    guides = {
+        line
+        for name in ("executor.md", "sizing.md")
+        for line in (ROOT / "docs" / name).read_text("utf-8").splitlines()
+    }
 
     assert said
-    assert [line for line in said if line not in guide] == []
+    assert [line for line in said if line not in guides] == []
 
 
 def test_every_field_is_in_the_guide() -> None:
