@@ -227,6 +227,7 @@ def test_a_step_that_its_queue_never_admits_is_named_and_fails_the_command(folde
     result = call("plan", "--job", "nightly", *FILES, "--queues", "queues.yaml")
 
     assert result.exit_code == 1
+    assert result.output.count("queue team-a") == 2
     assert (
         "ClusterQueue shared: at one time 2 CPU, 16Gi memory, 1 GPU; its nominal quota: cpu 1, memory 4Gi"
         in (result.output)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dagster_plus_k8s_helpers.capacity.gpus import is_gpu
 from dagster_plus_k8s_helpers.capacity.totals import amounts_of
-from dagster_plus_k8s_helpers.plan.queues import demand, never_admitted
+from dagster_plus_k8s_helpers.plan.queues import demand, never_admitted, queue_of
 from dagster_plus_k8s_helpers.plan.show.node_words import node_words
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.terminal import one_line
@@ -147,8 +147,11 @@ def _pair(request: str | None, limit: str | None) -> str:
 
 
 def _nodes(pod: Pod) -> Text:
-    """As it is: the brackets of an affinity are no markup."""
-    return Text("\n".join(one_line(word.line) for word in node_words(pod.spec_template)) or "any")
+    """As it is, with the queue in front: the brackets of an affinity are no markup."""
+    lines = [one_line(word.line) for word in node_words(pod.spec_template)] or ["any"]
+    if queue := queue_of(pod):
+        lines.append(one_line(f"queue {queue}"))
+    return Text("\n".join(lines))
 
 
 def _elsewhere(step: StepPlan) -> str:
