@@ -257,7 +257,7 @@ class Supervisor:
             return
         if seen.lingers and seen.disruption is not None:
             # Whoever took its pod gives its Job another one, unless it is gone.
-            step.last, step.ending = seen, seen.disruption
+            step.last, step.ending = seen, seen.disruption if seen.over else None
             return
         step.last, fresh = seen, self._looks.began >= step.interrupted_at
         if fresh and step.looked_at is None:

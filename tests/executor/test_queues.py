@@ -105,6 +105,26 @@ def test_a_job_that_is_admitted_again_before_a_look_is_of_no_use_any_more(run: S
     assert ends(run, "train")[-1] == "STEP_SUCCESS"
 
 
+def test_a_pod_that_does_start_the_step_again_may_end_it(run: StepRun) -> None:
+    run.start({"train": {"does": "hold"}}, QUEUED)
+    eventually(run.began("train").exists, "it begins")
+    job(run).suspend(preempted())
+    # From now on the step's process does not refuse: it is told of fewer attempts than there were.
+    eventually(run.began("train", 1).exists, "the second attempt")
+    looks(run, 3)
+    second = job(run, 1)
+    second.suspend(readmitted())
+    second.admit(readmitted())
+    eventually(run.began("train", 2).exists, "the same attempt once more")
+    looks(run, 5)
+    run.go("train")
+
+    assert run.finish(), run.messages()
+    assert len(run.server.of_step("train")) == 2
+    assert second.name not in run.server.deleted
+    assert ends(run, "train")[-1] == "STEP_SUCCESS"
+
+
 def test_a_pod_that_is_killed_without_a_word_is_the_queues_doing_too(run: StepRun) -> None:
     run.start({"train": {"does": "hold"}}, QUEUED)
     eventually(run.began("train").exists, "it begins")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dagster_plus_k8s_helpers.cluster.errors import CallError
 from dagster_plus_k8s_helpers.diagnosis.api_json import integer, mapping, name_of, text
-from dagster_plus_k8s_helpers.diagnosis.containers import has_started, main_container
+from dagster_plus_k8s_helpers.diagnosis.containers import ended_while_others_run, has_started, main_container
 from dagster_plus_k8s_helpers.diagnosis.diagnose import job_failure, job_succeeded, newest_pod
 from dagster_plus_k8s_helpers.diagnosis.failed_pod import ENDED
 from dagster_plus_k8s_helpers.diagnosis.queued import evicted, is_suspended, queue_of, was_evicted
@@ -39,7 +39,8 @@ class Taken(NamedTuple):
 
     Attributes:
         diagnosis: Why.
-        over: Whether that pod has ended.
+        over: Whether no pod of the Job runs the step: one that was started again may do so, where the step's
+            process was told to count fewer attempts than there were, and then it may as well end it.
     """
 
     diagnosis: Diagnosis
@@ -118,6 +119,7 @@ class Queues:
         grace = max((integer(pod, "metadata", "deletionGracePeriodSeconds") or 0 for pod in left), default=0)
         patience = (_DEFAULT_GRACE if blind else grace) + _ENDING_SECONDS
         over = self._clock() - since > patience if left or blind else True
+        over = over and not any(_runs_again(job, pod) for pod in pods if pod not in left)
         return Taken(evicted(job, workload), over)
 
     def forget_all_but(self, job_names: set[str]) -> None:
@@ -154,6 +156,13 @@ class Queues:
             uid = text(mapping(workload, "metadata", "labels"), _JOB_UID)
             if uid in names:
                 self._workloads[names[uid]] = workload
+
+
+def _runs_again(job: ApiObject, pod: ApiObject) -> bool:
+    """Whether the step's process runs in a pod: one that refuses to start twice ends by itself."""
+    main = main_container(job, pod)
+    ended = text(pod, "status", "phase") in ENDED or ended_while_others_run(pod, main) is not None
+    return has_started(pod, main) and not ended and not text(pod, "metadata", "deletionTimestamp")
 
 
 _JOB_UID = "kueue.x-k8s.io/job-uid"
