@@ -59,8 +59,11 @@ from .pod.parts.toleration import Toleration as Toleration
 from .pod.parts.volumes import Volume as Volume
 from .pod.parts.volumes import VolumeMount as VolumeMount
 from .pod.scheduling import gpu as gpu
+from .pod.scheduling import kai as kai
+from .pod.scheduling import kueue as kueue
 from .pod.scheduling import shm as shm
 from .pod.scheduling import spot as spot
+from .pod.scheduling import volcano as volcano
 from .secrets import AwsSecrets as AwsSecrets
 from .secrets import ChainedSecrets as ChainedSecrets
 from .secrets import EnvSecrets as EnvSecrets

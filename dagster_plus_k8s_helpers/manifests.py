@@ -3,6 +3,7 @@
 from dagster_plus_k8s_helpers.files.values.manifests import (
     LIST_NODES,
     OWNER_REFERENCES,
+    READ_QUEUES,
     START_PODS,
     START_STEPS,
     Manifest,
@@ -17,6 +18,7 @@ from dagster_plus_k8s_helpers.files.values.manifests import (
 __all__ = [
     "LIST_NODES",
     "OWNER_REFERENCES",
+    "READ_QUEUES",
     "START_PODS",
     "START_STEPS",
     "Manifest",

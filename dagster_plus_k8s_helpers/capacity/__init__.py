@@ -5,6 +5,7 @@ OPEN = (
     "gpus",
     "nodes",
     "prices",
+    "quotas",
     "requests",
     "totals",
 )

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+    from dagster_plus_k8s_helpers.capacity.quotas import Quotas
     from dagster_plus_k8s_helpers.check.plannable import Plannable
     from dagster_plus_k8s_helpers.cluster.objects import ClusterObjects
     from dagster_plus_k8s_helpers.deployment import Deployment
@@ -68,6 +69,7 @@ def check(
     agent: Settings | None = None,
     location: Settings | None = None,
     nodes: Sequence[NodePool] | None = None,
+    queues: Quotas | None = None,
     kubernetes_version: str | None = None,
     deployment: Deployment | None = None,
     cluster: ClusterObjects | None = None,
@@ -84,6 +86,7 @@ def check(
         agent: The agent's Helm values: planned with, and checked as the file would be.
         location: The code location's entry in ``dagster_cloud.yaml``: the same.
         nodes: The nodes of the cluster, from `read_nodes`; what depends on them is left out without.
+        queues: The queues of the cluster, from `read_queues`; the same.
         kubernetes_version: Version of the cluster, such as ``"1.31"``, whose schemas the Jobs must follow.
         deployment: The Dagster+ deployment to plan for.
         cluster: The cluster to ask for the objects that pods name, from `ClusterObjects.from_kubeconfig`.
@@ -109,6 +112,7 @@ def check(
         agent=agent,
         location=location,
         nodes=nodes,
+        queues=queues,
         kubernetes_version=kubernetes_version,
         deployment=deployment,
         cluster=cluster,
@@ -123,6 +127,7 @@ def check_beside(
     agent: Settings | None = None,
     location: Settings | None = None,
     nodes: Sequence[NodePool] | None = None,
+    queues: Quotas | None = None,
     kubernetes_version: str | None = None,
     deployment: Deployment | None = None,
     cluster: ClusterObjects | None = None,
@@ -142,6 +147,7 @@ def check_beside(
         version,
         cluster,
         module=module,
+        quotas=queues,
     )
     repository = loaded(definitions, deployment)
     files = files_of(around.agent, around.location)

@@ -13,7 +13,7 @@ from dagster_plus_k8s_helpers.cluster.timed_http import Request, TimedHttp
 from dagster_plus_k8s_helpers.diagnosis.api_json import name_of, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from kubernetes.client import ApiClient
 
@@ -35,6 +35,9 @@ _GOOD, _REDIRECTS = range(200, 300), range(300, 400)
 # What is good to know must not hold up what has to be known: a kubelet that is dead answers no log.
 _QUESTION_SECONDS = 5.0
 _NO_SUCH_API = "404 page not found"
+_NOT_FOUND = 404
+_KUEUE_VERSIONS = ("v1beta2", "v1beta1")
+_JOB_UID = "kueue.x-k8s.io/job-uid"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 Body: TypeAlias = dict[str, Any]
@@ -129,6 +132,29 @@ class Cluster:
         query = [("fieldSelector", f"involvedObject.name={name}"), ("limit", str(PAGE))]
         path = f"/api/v1/namespaces/{namespace}/events"
         return sorted(listed(self._json(path, query, self._hasty)), key=_time_of)
+
+    def workloads(self, namespace: str, uids: Sequence[str]) -> list[ApiObject]:
+        """What Kueue keeps of Jobs, in the newest version of its API that the cluster has.
+
+        Args:
+            namespace: Where the Jobs are.
+            uids: Of the Jobs; their Workloads have them in a label.
+
+        Raises:
+            CallError: They cannot be read; it ``is_absent`` where there is no Kueue.
+
+        Source: https://github.com/kubernetes-sigs/kueue/blob/main/pkg/controller/constants/constants.go
+        """
+        query = [("labelSelector", f"{_JOB_UID} in ({','.join(uids)})"), ("limit", str(PAGE))]
+        for version in _KUEUE_VERSIONS:
+            path = f"/apis/kueue.x-k8s.io/{version}/namespaces/{namespace}/workloads"
+            try:
+                return list(listed(self._json(path, query, self._hasty)))
+            except CallError as error:
+                # Of a version that it does not have the server says so without an object.
+                if error.body.strip() != _NO_SUCH_API and not error.is_absent:
+                    raise
+        raise CallError(_NOT_FOUND, f"the cluster has no {' or '.join(_KUEUE_VERSIONS)} of kueue.x-k8s.io")
 
     def pod(self, namespace: str, name: str) -> ApiObject:
         """A pod."""

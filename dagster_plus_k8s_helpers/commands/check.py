@@ -43,6 +43,9 @@ _COULD_NOT_CHECK = 2
 @click.option("--location", metavar="FILE", help="dagster_cloud.yaml: checked, and planned with.")
 @click.option("--location-name", metavar="NAME", help="Which of its locations MODULE is.")
 @click.option("--nodes", metavar="FILE", help="Pools of nodes, or what kubectl get nodes -o json prints.")
+@click.option(
+    "--queues", metavar="FILE", help="ClusterQueues and LocalQueues of Kueue, as kubectl prints them."
+)
 @click.option("--kubernetes-version", metavar="1.xx", help="Check Jobs by the schemas of this version.")
 @click.option(
     "--cluster",
@@ -95,6 +98,7 @@ def check(
     location: str | None,
     location_name: str | None,
     nodes: str | None,
+    queues: str | None,
     kubernetes_version: str | None,
     cluster: bool,
     keys: bool,
@@ -120,10 +124,12 @@ def check(
     if not given and module is None:
         raise click.UsageError("give a FILE, or -m MODULE")
     refuse_lone_name(location_name, location)
-    if module is None and (job or nodes or kubernetes_version or cluster or deployment or location_name):
+    if module is None and (
+        job or nodes or queues or kubernetes_version or cluster or deployment or location_name
+    ):
         raise click.UsageError(
-            "--job, --location-name, --nodes, --kubernetes-version, --cluster and --deployment go with "
-            "-m MODULE"
+            "--job, --location-name, --nodes, --queues, --kubernetes-version, --cluster and --deployment go "
+            "with -m MODULE"
         )
     if (context or namespace or keys or dry_run) and not cluster:
         raise click.UsageError("--context, --namespace, --keys and --dry-run go with --cluster")
@@ -147,6 +153,7 @@ def check(
             location=by_name[_name(location)] if location else None,
             location_name=location_name,
             nodes=nodes,
+            queues=queues,
             kubernetes_version=kubernetes_version,
             deployment=deployment,
             branch=branch,

@@ -55,6 +55,7 @@ def check_definitions(
     location: Source | None,
     location_name: str | None,
     nodes: str | None,
+    queues: str | None,
     kubernetes_version: str | None,
     deployment: str | None,
     branch: bool,
@@ -72,7 +73,7 @@ def check_definitions(
     from dagster import DagsterError  # noqa: PLC0415 - who checks files does not wait for it
 
     from dagster_plus_k8s_helpers.check.check import check_beside  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.plan import ClusterObjects, read_nodes  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.plan import ClusterObjects, read_nodes, read_queues  # noqa: PLC0415
 
     note = unserved(agent, deployment, branch=branch) if deployment else ""
     if note:
@@ -90,6 +91,7 @@ def check_definitions(
             agent=values,
             location=entry,
             nodes=read_nodes(Path(nodes).read_bytes(), nodes) if nodes else None,
+            queues=read_queues(Path(queues).read_bytes(), queues) if queues else None,
             kubernetes_version=kubernetes_version,
             deployment=deployment_of(deployment or first_deployment(values), branch=branch),
             cluster=ClusterObjects.from_kubeconfig(**cluster._asdict()) if cluster else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+    from dagster_plus_k8s_helpers.capacity.quotas import Quotas
     from dagster_plus_k8s_helpers.commands.planning import Planning
     from dagster_plus_k8s_helpers.commands.usage import UsageSource
     from dagster_plus_k8s_helpers.findings.finding import Finding
@@ -40,6 +41,11 @@ _WIDE = 110
     help="Node pools, or what `kubectl get nodes -o json` printed.",
 )
 @click.option(
+    "--queues",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What `kubectl get clusterqueues,localqueues -A -o yaml` printed, of Kueue.",
+)
+@click.option(
     "-o",
     "--output",
     "form",
@@ -55,6 +61,7 @@ def plan(
     job: str | None,
     selection: str | None,
     nodes: Path | None,
+    queues: Path | None,
     form: str,
 ) -> None:
     """Show the pod of a run and of each of its steps, as dagster_k8s will make them.
@@ -62,25 +69,49 @@ def plan(
     With prices in the file of nodes it says what a run costs; how long steps take is read where --instance or
     --url says.
 
-    Exit code 0: planned, and every pod fits the nodes given, if any are. 1: a pod fits none of them. 2: there
-    is no plan, or the command was used wrongly.
+    Exit code 0: planned, and every pod fits the nodes and quotas given, if any are. 1: a pod fits none of the
+    nodes, or is never admitted by its queue. 2: there is no plan, or the command was used wrongly.
     """
     made = planning.plan(job, selection)
     pools = None if nodes is None else pools_of(nodes)
+    quotas = None if queues is None else _quotas(queues)
     try:
         fits = pools is None or all(made.fit(pools).values())
+        fits = fits and (quotas is None or not _never(made, quotas))
         findings = planning.findings(made, pools or ()) if form == "html" else None
         usage = by_step(source.read([made.job]), planning.partition) if source.is_given else {}
-        _print(made, pools, form, findings, usage)
+        _print(made, _Cluster(pools, quotas), form, findings, usage)
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
     if not fits:
         raise click.exceptions.Exit(_DOES_NOT_FIT)
 
 
+class _Cluster(NamedTuple):
+    """What is known of the cluster."""
+
+    pools: list[NodePool] | None
+    quotas: Quotas | None
+
+
+def _quotas(file: Path) -> Quotas:
+    from dagster_plus_k8s_helpers.capacity.quotas import read_queues  # noqa: PLC0415 - --help need not wait
+
+    try:
+        return read_queues(file.read_bytes(), str(file))
+    except (DagsterPlusK8sError, OSError) as error:
+        raise CannotAnswerError(str(error)) from None
+
+
+def _never(made: RunPlan, quotas: Quotas) -> bool:
+    from dagster_plus_k8s_helpers.plan.queues import never_admitted  # noqa: PLC0415 - as above
+
+    return bool(never_admitted(made, quotas))
+
+
 def _print(
     made: RunPlan,
-    pools: list[NodePool] | None,
+    cluster: _Cluster,
     form: str,
     findings: list[Finding] | None,
     usage: Mapping[str, Sequence[Usage]],
@@ -92,26 +123,34 @@ def _print(
     elif form == "json":
         from dagster_plus_k8s_helpers.plan.show.as_json import plan_json  # noqa: PLC0415 - as above
 
-        write(plan_json(made, pools, usage))
+        write(plan_json(made, cluster.pools, usage, cluster.quotas))
     elif form == "html":
         from dagster_plus_k8s_helpers.plan.show.html import html_report  # noqa: PLC0415 - as above
 
-        write(html_report(made, pools=pools or (), findings=findings, usage=usage))
+        write(html_report(made, pools=cluster.pools or (), findings=findings, usage=usage))
     else:
-        _print_table(made, pools, usage)
+        _print_table(made, cluster, usage)
 
 
-def _print_table(made: RunPlan, pools: list[NodePool] | None, usage: Mapping[str, Sequence[Usage]]) -> None:
+def _print_table(made: RunPlan, cluster: _Cluster, usage: Mapping[str, Sequence[Usage]]) -> None:
     from dagster_plus_k8s_helpers.capacity.prices import has_prices  # noqa: PLC0415 - as above
     from dagster_plus_k8s_helpers.plan.costs import costs_of  # noqa: PLC0415
     from dagster_plus_k8s_helpers.plan.show.costs import cost_lines, cost_table  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.plan.show.table import fit_lines, plan_table, summary_lines  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.plan.show.table import (  # noqa: PLC0415
+        fit_lines,
+        plan_table,
+        queue_lines,
+        summary_lines,
+    )
 
+    pools, quotas = cluster
     out = console(least=_WIDE)
     out.print(plan_table(made))
     for line in summary_lines(made):
         out.print(one_line(line), soft_wrap=True)
     for line in fit_lines(made, pools) if pools is not None else ():
+        out.print(one_line(line), soft_wrap=True)
+    for line in queue_lines(made, quotas) if quotas is not None else ():
         out.print(one_line(line), soft_wrap=True)
     if pools and has_prices(pools):
         costs = costs_of(made, pools, usage)

@@ -7,5 +7,6 @@ OPEN = (
     "diagnose",
     "failed_pod",
     "kinds",
+    "queued",
 )
 """The modules of it that other rooms may use."""

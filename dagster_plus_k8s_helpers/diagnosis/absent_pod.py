@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers.diagnosis.api_json import text, value
+from dagster_plus_k8s_helpers.diagnosis.api_json import text
 from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
+from dagster_plus_k8s_helpers.diagnosis.queued import is_suspended, waits
 from dagster_plus_k8s_helpers.diagnosis.waiting_pod import event_message
 
 if TYPE_CHECKING:
@@ -17,13 +18,19 @@ if TYPE_CHECKING:
 __all__ = ["deletion", "diagnose", "failed_create"]
 
 
-def diagnose(job: ApiObject, failure: ApiObject | None, events: Sequence[ApiObject]) -> Diagnosis | None:
+def diagnose(
+    job: ApiObject,
+    failure: ApiObject | None,
+    events: Sequence[ApiObject],
+    workload: ApiObject | None = None,
+) -> Diagnosis | None:
     """Why a Job has no pod.
 
     Args:
         job: The Job; empty when it is gone as well.
         failure: The condition that says that it failed.
         events: Events of the Job and of the pods it had.
+        workload: What Kueue keeps of the Job, if that is known.
     """
     if not job:
         return Diagnosis(
@@ -33,12 +40,8 @@ def diagnose(job: ApiObject, failure: ApiObject | None, events: Sequence[ApiObje
         )
     if failure is not None:
         return deletion(events) or _pod_is_gone(failure)
-    if value(job, "spec", "suspend") is True:
-        return Diagnosis(
-            DiagnosisKind.JOB_SUSPENDED,
-            "The Job is suspended: a queue such as Kueue starts it when its turn comes.",
-            failed=False,
-        )
+    if is_suspended(job):
+        return waits(job, workload)
     message = event_message(events, "FailedCreate")
     return failed_create(message) if message else None
 

@@ -13,6 +13,7 @@ from dagster_plus_k8s_helpers.diagnosis import absent_pod, failed_pod, waiting_p
 from dagster_plus_k8s_helpers.diagnosis.api_json import integer, items, mapping, text
 from dagster_plus_k8s_helpers.diagnosis.containers import main_container
 from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
+from dagster_plus_k8s_helpers.diagnosis.queued import is_suspended, queue_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,11 @@ __all__ = ["Diagnosis", "DiagnosisKind", "diagnose", "job_failure", "job_succeed
 
 @answering
 def diagnose(
-    job: ApiObject | None, pods: Sequence[ApiObject], events: Sequence[ApiObject] = ()
+    job: ApiObject | None,
+    pods: Sequence[ApiObject],
+    events: Sequence[ApiObject] = (),
+    *,
+    workload: ApiObject | None = None,
 ) -> Diagnosis | None:
     """Why a Job failed, waits, or runs beside a container in trouble.
 
@@ -36,6 +41,8 @@ def diagnose(
         pods: Its pods, none when they are gone or were never created.
         events: Events of the Job and of its pods, of ``v1`` or ``events.k8s.io/v1``. They are needed for what
             the objects themselves do not say: a pod that could not be created, a volume that does not mount.
+        workload: What Kueue keeps of the Job (``kubectl get workloads.kueue.x-k8s.io``); it says why a
+            suspended Job waits.
 
     Returns:
         ``None`` when nothing is wrong, or nothing yet.
@@ -50,8 +57,9 @@ def diagnose(
     # A pod that the controller ended at the deadline says no more than "exit code 137".
     if failure is not None and text(failure, "reason") == "DeadlineExceeded":
         return _past_deadline(job)
-    if pod is None:
-        return absent_pod.diagnose(job, failure, events)
+    # The pods of a Job that a queue has suspended are those it is about to lose.
+    if pod is None or (failure is None and is_suspended(job) and queue_of(job)):
+        return absent_pod.diagnose(job, failure, events, workload)
     main = main_container(job, pod)
     return (
         failed_pod.diagnose(pod, events, main)

@@ -30,6 +30,7 @@ class DiagnosisKind(Enum):
     TERMINATION_BY_KUBELET = "TerminationByKubelet"
     NODE_LOST = "NodeLost"
     REFUSED_BY_NODE = "UnexpectedAdmissionError"
+    EVICTED_BY_QUEUE = "EvictedByQueue"
     POD_DELETED = "PodDeleted"
     JOB_DELETED = "JobDeleted"
 
@@ -62,6 +63,7 @@ DISRUPTIONS = frozenset(
         DiagnosisKind.TERMINATION_BY_KUBELET,
         DiagnosisKind.NODE_LOST,
         DiagnosisKind.REFUSED_BY_NODE,
+        DiagnosisKind.EVICTED_BY_QUEUE,
     }
 )
 """What a cluster does to pods that did nothing wrong."""

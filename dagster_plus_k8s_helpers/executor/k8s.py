@@ -45,7 +45,8 @@ class TagConcurrencyLimit(TypedDict):
 
 _ADVICE = {
     **dict.fromkeys(
-        (*K8sConfig.FIELDS, *RAW_FIELDS, "merge_behavior"), "it goes into step_config=K8sConfig({name}=...)"
+        (*K8sConfig.FIELDS, "priority_class", *RAW_FIELDS, "merge_behavior"),
+        "it goes into step_config=K8sConfig({name}=...)",
     ),
     **dict.fromkeys(
         ("cpu", "memory", "gpu", "ephemeral_storage", "extended"),
@@ -76,6 +77,7 @@ def k8s_executor(
     max_concurrent: int | None = None,
     tag_concurrency_limits: Sequence[TagConcurrencyLimit] = (),
     step_config: K8sConfig | None = None,
+    queue: str | None = None,
     per_step_config: Mapping[OpName, K8sConfig] | None = None,
     namespace: str | None = None,
     image: str | None = None,
@@ -115,6 +117,8 @@ def k8s_executor(
         max_concurrent: Steps of one run that may be in pods at once; no limit when left out.
         tag_concurrency_limits: The same by op tag.
         step_config: What every step pod gets beneath its op tags.
+        queue: The LocalQueue of Kueue that step Jobs wait in whose op tags name no other; short for
+            ``step_config=K8sConfig(queue=...)``. Waiting there does not count towards ``start_timeout``.
         per_step_config: What single steps get above their op tags, by op name or asset key; for a mapped
             op one entry covers all its steps.
         namespace: Namespace of the Jobs; the run's own when left out.
@@ -177,10 +181,17 @@ def k8s_executor(
     _check_text("image", image, check_image)
     _check_text("service_account_name", service_account_name, check_dns_subdomain)
     per_step = _by_op_name(per_step_config or {})
+    of_steps = _checked_config("step_config", step_config or K8sConfig())
+    if queue is not None:
+        if of_steps.queue not in (None, queue):
+            raise K8sConfigError(
+                f"is {queue!r}, and that of step_config is {of_steps.queue!r}", where="queue"
+            )
+        of_steps |= K8sConfig(queue=queue)
     settings: dict[str, object] = {
         "max_concurrent": max_concurrent,
         "tag_concurrency_limits": [dict(limit) for limit in tag_concurrency_limits] or None,
-        "step_k8s_config": _checked_config("step_config", step_config or K8sConfig()).to_dict() or None,
+        "step_k8s_config": of_steps.to_dict() or None,
         "per_step_k8s_config": per_step or None,
         "job_namespace": namespace,
         "job_image": image,

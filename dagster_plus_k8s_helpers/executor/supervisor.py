@@ -255,6 +255,10 @@ class Supervisor:
             if step.looked_at is None and now - step.interrupted_at > self._settings.api_outage_tolerance:
                 self.history.release(key)
             return
+        if seen.lingers and seen.disruption is not None:
+            # Whoever took its pod gives its Job another one, unless it is gone.
+            step.last, step.ending = seen, seen.disruption if seen.over else None
+            return
         step.last, fresh = seen, self._looks.began >= step.interrupted_at
         if fresh and step.looked_at is None:
             step.looked_at = now
@@ -291,7 +295,8 @@ class Supervisor:
         if seen.started and not step.started:
             step.started = True
             if step.told:
-                self.reports.started(step.context, now - step.since)
+                # In a queue `since` was moved on, as that time does not count.
+                self.reports.started(step.context, age_of(seen.created) or now - step.since)
                 step.told = ""
         told = diagnosis
         if told is None and not step.started and not step.told:
@@ -336,7 +341,7 @@ class Supervisor:
                 continue
             if error is not None:
                 self.reports.not_deleted(step.context, step.place, str(error))
-            self._endings.end(key, step, step.ending, self._nodes.largest_memory)
+            self._endings.end_deleted(key, step, step.ending, self._nodes.largest_memory)
 
     def _look_after_ended(self, look: Look | None) -> None:
         """Steps that have ended leave Jobs behind that something beside them may keep."""
@@ -351,7 +356,13 @@ class Supervisor:
         held = self.history.interrupted
         ended = {watch.job_name: watch for watch in (*self._usage.watched(), *self._leftovers.watched())}
         return list(ended.values()) + [
-            Watched(step.job_name, step.namespace, step.since, interrupted=key in held)
+            Watched(
+                step.job_name,
+                step.namespace,
+                step.since,
+                interrupted=key in held,
+                begun=key in self.history.begun,
+            )
             for key, step in self._steps.items()
             if (step.created or key in held) and not step.failing
         ]
@@ -368,6 +379,8 @@ _LIMITATIONS = {
     "pods": "The run's service account may not list pods, so only what their Jobs say is known of steps: "
     "{said}",
     "events": "The run's service account may not list events, so some causes remain unknown: {said}",
+    "workloads": "The run's service account may not list workloads.kueue.x-k8s.io, so why a Job waits in its "
+    "queue remains unknown: {said}",
     "logs": "The run's service account may not read pods/log, so failures come without last lines: {said}",
 }
 

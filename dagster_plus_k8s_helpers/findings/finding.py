@@ -175,6 +175,7 @@ class Need(StrEnum):
 
     NODES = "--nodes"
     NO_NODES = "no --nodes"
+    QUEUES = "--queues"
     VERSION = "--kubernetes-version"
     CLUSTER = "--cluster"
     NO_CLUSTER = "no --cluster"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool, Taint, read_nodes
+    from dagster_plus_k8s_helpers.capacity.quotas import Quotas, read_queues
     from dagster_plus_k8s_helpers.capacity.totals import Amounts, Peak
     from dagster_plus_k8s_helpers.check.check import check
     from dagster_plus_k8s_helpers.cluster.objects import ClusterObjects
@@ -30,6 +31,7 @@ OPEN = (
     "merge.pods",
     "merge.triggers",
     "merge.unknown",
+    "queues",
     "resolve",
     "run_plan",
     "show.as_json",
@@ -53,6 +55,7 @@ __all__ = [
     "Origin",
     "Peak",
     "Pod",
+    "Quotas",
     "RunPlan",
     "RunPodShare",
     "Said",
@@ -63,6 +66,7 @@ __all__ = [
     "html_report",
     "plan",
     "read_nodes",
+    "read_queues",
 ]
 
 _MODULES = {
@@ -70,6 +74,7 @@ _MODULES = {
     "cluster.objects": ("ClusterObjects",),
     "plan.merge.layers": ("Layer", "LayerName"),
     "capacity.nodes": ("NodePool", "Taint", "read_nodes"),
+    "capacity.quotas": ("Quotas", "read_queues"),
     "plan.merge.origins": ("Origin", "Said"),
     "plan.merge.pods": ("Container", "Pod"),
     "plan.resolve": ("plan",),

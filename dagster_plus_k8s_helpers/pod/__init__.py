@@ -9,6 +9,7 @@ OPEN = (
     "objects.schema",
     "parts",
     "platforms",
+    "queues",
     "reading",
     "renderings",
     "scheduling",

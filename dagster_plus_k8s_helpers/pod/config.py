@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Never, TypeAlias, TypedDict, Unpack
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import ArgumentError, K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS, SECTIONS, Field, Sections, names_to_references
+from dagster_plus_k8s_helpers.pod.job_labels import JOB_LABELS, with_job_labels, without_job_label
 from dagster_plus_k8s_helpers.pod.objects.merge import merge
 from dagster_plus_k8s_helpers.pod.objects.schema import KubernetesObject, thaw
 from dagster_plus_k8s_helpers.pod.parts.containers import Container
@@ -62,6 +63,8 @@ class K8sConfigFields(TypedDict, total=False):
     termination_grace_period_seconds: int | None
     active_deadline_seconds: int | None
     ttl_seconds_after_finished: int | None
+    queue: str | None
+    priority_class: str | None
     container_config: Mapping[str, Any] | None
     pod_spec_config: Mapping[str, Any] | None
     pod_metadata: Mapping[str, Any] | None
@@ -106,6 +109,9 @@ class K8sConfig(Renderings, Sections, Mapping[str, Any]):
         termination_grace_period_seconds: Seconds between SIGTERM and SIGKILL.
         active_deadline_seconds: Seconds the Job may take in all before Kubernetes ends it.
         ttl_seconds_after_finished: Seconds the finished Job is kept.
+        queue: The LocalQueue of Kueue that the Job waits in: a label of the Job.
+        priority_class: Its WorkloadPriorityClass there, another label; the scheduler goes by
+            ``priority_class_name``.
         container_config: Any other field of Kubernetes' ``Container``.
         pod_spec_config: Any other field of ``PodSpec``; ``containers`` are further containers.
         pod_metadata: Any other field of the pod's ``ObjectMeta``.
@@ -175,7 +181,8 @@ class K8sConfig(Renderings, Sections, Mapping[str, Any]):
     def __init__(self, **fields: Unpack[K8sConfigFields]) -> None:
         given = by_name(fields, _SPELLINGS)
         behavior = given.pop("merge_behavior", None)
-        self._set(sections_from_fields(given, self.FIELDS), behavior)
+        labels = {name: given.pop(name) for name in JOB_LABELS if name in given}
+        self._set(with_job_labels(sections_from_fields(given, self.FIELDS), labels), behavior)
 
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> K8sConfig:
@@ -216,6 +223,16 @@ class K8sConfig(Renderings, Sections, Mapping[str, Any]):
         """How Dagster lays this onto the layer below; ``DEEP`` when ``None``."""
         return self._merge_behavior
 
+    @property
+    def queue(self) -> str | None:
+        """The LocalQueue of Kueue that the Job waits in."""
+        return self._job_label("queue")
+
+    @property
+    def priority_class(self) -> str | None:
+        """The WorkloadPriorityClass of the Job in its queue."""
+        return self._job_label("priority_class")
+
     def without(self, *names: str) -> K8sConfig:
         """A copy that says nothing in the named fields.
 
@@ -228,9 +245,11 @@ class K8sConfig(Renderings, Sections, Mapping[str, Any]):
             name = _SPELLINGS.get(spelling, spelling)
             if name in self.FIELDS:
                 sections.get(self.FIELDS[name].section, {}).pop(self.FIELDS[name].key, None)
+            elif name in JOB_LABELS:
+                sections["job_metadata"] = without_job_label(sections.get("job_metadata", {}), name)
             elif name in RAW_FIELDS:
                 for key in self._raw(name):
-                    del sections[RAW_FIELDS[name]][key]
+                    sections[RAW_FIELDS[name]].pop(key, None)
             elif name == "merge_behavior":
                 behavior = None
             else:
@@ -294,6 +313,10 @@ class K8sConfig(Renderings, Sections, Mapping[str, Any]):
     def __reduce__(self) -> tuple[object, tuple[dict[str, Any]]]:
         return K8sConfig.from_dict, (self.to_dict(),)
 
+    def _job_label(self, name: str) -> str | None:
+        found: str | None = self._section("job_metadata").get("labels", {}).get(JOB_LABELS[name])
+        return found
+
     def _raw(self, name: str) -> dict[str, Any]:
         section = RAW_FIELDS[name]
         named = {field.key for field in self.FIELDS.values() if field.section == section}
@@ -315,7 +338,7 @@ class K8sConfig(Renderings, Sections, Mapping[str, Any]):
 
 
 K8sConfig.FIELDS = {name: row for name, row in vars(K8sConfig).items() if isinstance(row, Field)}
-_SPELLINGS = spellings(*K8sConfig.FIELDS, *RAW_FIELDS, "merge_behavior")
+_SPELLINGS = spellings(*K8sConfig.FIELDS, *JOB_LABELS, *RAW_FIELDS, "merge_behavior")
 
 
 def _no_operand(other: object) -> str:

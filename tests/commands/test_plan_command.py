@@ -208,6 +208,60 @@ def test_a_step_that_fits_no_node_is_named_and_fails_the_command() -> None:
     assert "orders: 0/3" not in result.output
 
 
+QUEUES = """
+kind: ClusterQueue
+metadata: {name: shared}
+spec: {resourceGroups: [{flavors: [{name: f, resources: [{name: cpu, nominalQuota: 1}, {name: memory, nominalQuota: 4Gi}]}]}]}
+---
+kind: LocalQueue
+metadata: {name: team-a}
+spec: {clusterQueue: shared}
+"""
+IN_QUEUE = MODULE.replace("max_concurrent=5", "max_concurrent=5, queue='team-a'")
+
+
+def test_a_step_that_its_queue_never_admits_is_named_and_fails_the_command(folder: Path) -> None:
+    (folder / "plan_command_defs.py").write_text(IN_QUEUE)
+    (folder / "queues.yaml").write_text(QUEUES)
+
+    result = call("plan", "--job", "nightly", *FILES, "--queues", "queues.yaml")
+
+    assert result.exit_code == 1
+    assert result.output.count("queue team-a") == 2
+    assert (
+        "ClusterQueue shared: at one time 2 CPU, 16Gi memory, 1 GPU; its nominal quota: cpu 1, memory 4Gi"
+        in (result.output)
+    )
+    assert (
+        "churn_model: never admitted: the ClusterQueue 'shared' has no quota of nvidia.com/gpu"
+        in result.output
+    )
+
+
+def test_what_a_queue_admits_says_so_and_json_has_its_peak(folder: Path) -> None:
+    (folder / "plan_command_defs.py").write_text(IN_QUEUE)
+    (folder / "queues.yaml").write_text(QUEUES)
+    arguments = ("--select", "key:orders", *FILES, "--queues", "queues.yaml")
+
+    table, written = call("plan", *arguments), call("plan", *arguments, "-o", "json")
+
+    assert table.exit_code == written.exit_code == 0
+    assert "every pod that is in a queue can be admitted" in table.output
+    queues = json.loads(written.output)["queues"]
+    assert queues["never_admitted"] == {}
+    assert queues["cluster_queues"]["shared"]["nominal"] == {"cpu": "1", "memory": "4Gi"}
+
+
+@pytest.mark.parametrize(("command", "status"), [("plan", 2), ("check", 2)])
+def test_queues_with_a_mistake_are_told_by_line(folder: Path, command: str, status: int) -> None:
+    (folder / "queues.yaml").write_text("kind: LocalQueue\nmetadata: {name: a}\n")
+
+    result = call(command, "--queues", "queues.yaml")
+
+    assert result.exit_code == status
+    assert "queues.yaml:1:1 spec: error DPK404: is missing" in result.output
+
+
 @pytest.mark.usefixtures("folder")
 def test_what_fits_says_so() -> None:
     result = call("plan", "--select", "key:orders", *FILES, "--nodes", "nodes.yaml")

@@ -108,6 +108,12 @@ def test_each_way_to_retry_is_one_that_the_stock_executor_has(mode: Literal["ena
     assert resolved(k8s_executor(retries=mode))["retries"] == {mode: {}}
 
 
+def test_a_queue_is_a_label_of_every_step_job_beside_the_other_settings() -> None:
+    executor = k8s_executor(queue="team-a", step_config=SMALL)
+
+    assert said(resolved(executor)["step_k8s_config"]) == (SMALL | K8sConfig(queue="team-a")).to_dict()
+
+
 def test_a_launch_can_override_each_default_and_keeps_the_others() -> None:
     config = resolved(
         k8s_executor(max_concurrent=20, namespace="etl", step_config=SMALL),
@@ -169,6 +175,8 @@ def test_it_asks_of_a_run_what_the_stock_executor_asks() -> None:
         ({"per_step_config": {"a/b": SMALL, "a__b": SMALL}}, "per_step_config['a__b']: the op 'a__b' has an entry already"),
         ({"kubeconfig_file": "/x", "load_incluster_config": True}, "kubeconfig_file: goes with load_incluster_config=False only"),
         ({"max_concurrent": 2.5}, "max_concurrent: must be a whole number, not 2.5"),
+        ({"queue": "team-a", "step_config": K8sConfig(queue="team-b")}, "queue: is 'team-a', and that of step_config is 'team-b'"),
+        ({"queue": "team a"}, "queue: the name in label 'kueue.x-k8s.io/queue-name', 'team a'"),
         ({"namespace": "A B"}, "namespace: 'A B' must be at most 63"),
         ({"namespace": 5}, "namespace: must be text, not 5"),
         ({"image": "Team/A"}, "image: 'Team/A' is not an image reference"),

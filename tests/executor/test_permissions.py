@@ -12,7 +12,12 @@ from permissions import Right, allowed_by, right_for
 from plays import Play
 from step_runs import eventually
 
-from dagster_plus_k8s_helpers.files.values.manifests import LIST_NODES, OWNER_REFERENCES, START_STEPS
+from dagster_plus_k8s_helpers.files.values.manifests import (
+    LIST_NODES,
+    OWNER_REFERENCES,
+    READ_QUEUES,
+    START_STEPS,
+)
 
 if TYPE_CHECKING:
     from step_runs import StepRun
@@ -61,7 +66,12 @@ def test_without_owner_references_no_pod_is_read(run: StepRun, monkeypatch: pyte
 
 @pytest.mark.parametrize(
     ("name", "rules"),
-    [("dagster-steps", START_STEPS), ("dagster-owners", OWNER_REFERENCES), ("dagster-nodes", LIST_NODES)],
+    [
+        ("dagster-steps", START_STEPS),
+        ("dagster-owners", OWNER_REFERENCES),
+        ("dagster-nodes", LIST_NODES),
+        ("dagster-queues", READ_QUEUES),
+    ],
 )
 def test_the_guide_gives_the_same_rules(name: str, rules: object) -> None:
     blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)]

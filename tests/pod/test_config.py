@@ -33,7 +33,7 @@ EVERYTHING = K8sConfig(**EVERY_FIELD)
 
 
 def test_the_typed_keywords_are_exactly_the_fields() -> None:
-    fields = {*K8sConfig.FIELDS, *RAW_FIELDS, "merge_behavior"}
+    fields = {*K8sConfig.FIELDS, "queue", "priority_class", *RAW_FIELDS, "merge_behavior"}
 
     assert set(K8sConfigFields.__annotations__) == fields == set(EVERY_FIELD)
     for name in fields:

@@ -31,7 +31,10 @@ def raw(section: str, **fields: object) -> Callable[[], K8sConfig]:
     ("make", "message"),
     [
         (lambda: K8sConfig(toleration=[]), "K8sConfig has no field 'toleration'; did you mean 'tolerations'?"),
-        (lambda: K8sConfig(priority_class="x"), "K8sConfig has no field 'priority_class'; did you mean 'priority_class_name'?"),
+        (lambda: K8sConfig(priority_class_nam="x"), "K8sConfig has no field 'priority_class_nam'; did you mean 'priority_class_name'?"),
+        (lambda: K8sConfig(queue="team a"), "queue: the name in label 'kueue.x-k8s.io/queue-name', 'team a', must be empty or at most 63"),
+        (lambda: K8sConfig(priority_class=3), "priority_class: must be a name, not 3"),
+        (lambda: K8sConfig(queue="a", job_metadata={"labels": {"kueue.x-k8s.io/queue-name": "b"}}), "queue: is 'a', and job_metadata labels the Job kueue.x-k8s.io/queue-name=b"),
         (lambda: K8sConfig(banana=1), "K8sConfig has no field 'banana'"),
         (lambda: K8sConfig(host_network=True), "K8sConfig does not name the field 'host_network'; write pod_spec_config={'host_network': ...}"),
         (lambda: K8sConfig(image="a", container_config={"image": "b"}), "image: is given twice, as a field of its own and in container_config"),

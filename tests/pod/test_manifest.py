@@ -71,6 +71,8 @@ PATHS = {
     "termination_grace_period_seconds": "pod.terminationGracePeriodSeconds",
     "active_deadline_seconds": "job.activeDeadlineSeconds",
     "ttl_seconds_after_finished": "job.ttlSecondsAfterFinished",
+    "queue": "metadata.labels.kueue.x-k8s.io/queue-name",
+    "priority_class": "metadata.labels.kueue.x-k8s.io/priority-class",
     "container_config": "container.workingDir",
     "pod_spec_config": "pod.hostNetwork",
     "pod_metadata": "template.metadata.finalizers",
@@ -89,7 +91,7 @@ def at(job: dict[str, Any], path: str) -> Any:
         "pod": template["spec"],
         "container": template["spec"]["containers"][0],
     }
-    first, *rest = path.split(".")
+    first, *rest = path.split(".", 2)
     value = places[first]
     for step in rest:
         value = value.get(step) if isinstance(value, dict) else None

@@ -1,6 +1,8 @@
-"""The presets gpu(), spot() and shm(), and the table of platforms behind them."""
+"""The presets for nodes and queues, and the tables behind them."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,10 +13,17 @@ from dagster_plus_k8s_helpers import (
     Toleration,
     VolumeMount,
     gpu,
+    kai,
+    kueue,
     shm,
     spot,
+    volcano,
 )
 from dagster_plus_k8s_helpers.pod.platforms import GPU_NODES, SPOT_NODES
+from dagster_plus_k8s_helpers.pod.queues import KUEUE_PRIORITY, KUEUE_QUEUE, POD_QUEUES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize("platform", GPU_NODES)
@@ -83,11 +92,45 @@ def test_shared_memory_is_a_volume_in_memory_of_that_size() -> None:
     assert config.volume_mounts == (VolumeMount("dshm", "/dev/shm"),)
 
 
+def test_a_queue_of_kueue_is_a_label_of_the_job_and_its_topology_an_annotation_of_the_pod() -> None:
+    level = "cloud.google.com/gce-topology-block"
+    config = kueue("team-a", priority_class="high", topology=level)
+
+    assert (config.queue, config.priority_class) == ("team-a", "high")
+    assert config.to_dict()["job_metadata"]["labels"] == {KUEUE_QUEUE: "team-a", KUEUE_PRIORITY: "high"}
+    assert config.annotations == {"kueue.x-k8s.io/podset-required-topology": level}
+    preferred = kueue("team-a", topology=level, required=False)
+    assert preferred.annotations == {"kueue.x-k8s.io/podset-preferred-topology": level}
+
+
+def test_a_queue_is_read_back_merged_and_left_out() -> None:
+    config = K8sConfig(job_metadata={"labels": {"team": "data"}}) | kueue("team-a") | kueue("team-b")
+
+    assert K8sConfig.from_dict(config.to_dict()).queue == "team-b"
+    assert config.without("queue") == K8sConfig(job_metadata={"labels": {"team": "data"}})
+    assert not kueue("team-a", priority_class="high").without("queue", "priority_class")
+    assert not kueue("team-a").without("queue", "job_metadata")
+    assert K8sConfig().queue is None
+
+
+@pytest.mark.parametrize("preset", [kai, volcano])
+def test_a_queue_of_a_scheduler_comes_with_the_scheduler(preset: Callable[[str], K8sConfig]) -> None:
+    known, config = POD_QUEUES[preset.__name__], preset("team-a")
+
+    assert config.scheduler_name == known.scheduler
+    assert {**config.labels, **config.annotations} == {known.label or known.annotation: "team-a"}
+    assert known.source.startswith("https://")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: gpu(platform="gkee"), "platform 'gkee' is none of aks, eks, eks-auto, gke, karpenter, nvidia; did you mean 'gke'?"),
         (lambda: spot("azure"), "platform 'azure' is none of aks, eks, eks-auto, gke, karpenter"),
+        (lambda: kueue(""), "queue: must be the name of a LocalQueue, not ''"),
+        (lambda: kueue("a", topology="a b"), "topology: node label 'a b': the name must be at most 63"),
+        (lambda: kueue("a", topology=3), "topology: must be the key of a node label, not 3"),
+        (lambda: kai(None), "queue: must be the name of a queue, not None"),
         (lambda: gpu(0), "count: must be a number of GPUs, not 0"),
         (lambda: gpu(0.5), "gpu: 0.5 is not whole"),
         (lambda: gpu(None), "count: must be a number of GPUs, not None"),

@@ -222,7 +222,9 @@ class ApiServer:
         return [job for job in self.played.values() if job.name not in self.deleted and not job.has_expired]
 
     def _pods(self) -> list[dict[str, Any]]:
-        return [pod for job in self._live() if (pod := job.pod()) is not None]
+        live = self._live()
+        stale = [pod for job in live for pod in job.stale_pods()]
+        return [*stale, *(pod for job in live if (pod := job.pod()) is not None)]
 
     def _listed(self, resource: str, query: dict[str, list[str]]) -> dict[str, Any]:
         with self._lock:
@@ -232,6 +234,8 @@ class ApiServer:
                 found = self._pods() if resource == "pods" else [job.job() for job in self._live()]
         if resource == "nodes":
             return {"items": self.nodes}
+        if resource == "workloads":
+            return {"items": self._workloads(query["labelSelector"][0])}
         selector = dict(part.split("=") for part in query.get("labelSelector", [""])[0].split(",") if part)
         found = [item for item in found if selector.items() <= item["metadata"]["labels"].items()]
         if query.get("resourceVersion") == ["0"]:
@@ -240,6 +244,11 @@ class ApiServer:
         begin = int(query.get("continue", ["0"])[0])
         end = begin + min(self.page, int(query.get("limit", ["1000000000"])[0]))
         return {"items": found[begin:end], "metadata": {"continue": str(end)} if end < len(found) else {}}
+
+    def _workloads(self, selector: str) -> list[dict[str, Any]]:
+        uids = selector.removeprefix("kueue.x-k8s.io/job-uid in (").removesuffix(")").split(",")
+        with self._lock:
+            return [found for job in self._live() if job.uid in uids and (found := job.workload())]
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         """Status and content for a call."""
@@ -276,7 +285,7 @@ class ApiServer:
                 "code": fault.status,
                 "details": details,
             }
-        if resource == "secrets":
+        if resource == "secrets" or (resource == "workloads" and any(map(split.path.startswith, self.gone))):
             return self._object(split.path)
         taken = self._taken(method, name, is_eviction=parts[-1] == "eviction")
         return taken or self._content(method, resource, name, query, body, wants_log=parts[-1] == "log")
@@ -400,4 +409,4 @@ class ApiServer:
         return Handler
 
 
-_RESOURCES = {"jobs", "pods", "events", "nodes", "secrets"}
+_RESOURCES = {"jobs", "pods", "events", "nodes", "secrets", "workloads"}

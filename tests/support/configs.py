@@ -82,6 +82,8 @@ EVERY_FIELD: dict[str, Any] = {
     "termination_grace_period_seconds": 120,
     "active_deadline_seconds": 3600,
     "ttl_seconds_after_finished": 600,
+    "queue": "team-a",
+    "priority_class": "batch",
     "container_config": {"working_dir": "/app", "ports": [{"containerPort": 8080}]},
     "pod_spec_config": {
         "hostNetwork": False,

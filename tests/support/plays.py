@@ -41,6 +41,7 @@ class Play:
         deleting: Whether the pod is being deleted.
         own_file: Whether the container has a file for its termination message, as all have whose path is not
             set to another.
+        held: The status of the Workload with which Kueue holds the Job back from its beginning.
     """
 
     recorded: str = ""
@@ -55,6 +56,7 @@ class Play:
     injected: tuple[str, ...] = ()
     deleting: bool = False
     own_file: bool = True
+    held: dict[str, Any] | None = None
 
 
 class PlayedJob:
@@ -69,7 +71,10 @@ class PlayedJob:
         self.process: StepProcess | None = None
         self._signalled = False
         self._recorded = recording(play.recorded) if play.recorded else None
-        if play.runs:
+        self.workload_status = play.held
+        self.suspended, self.admissions = play.held is not None, 1
+        self._stale: list[tuple[dict[str, Any], StepProcess]] = []
+        if play.runs and not self.suspended:
             self._start()
 
     @property
@@ -89,6 +94,57 @@ class PlayedJob:
         if play.runs and self.process is None:
             self._start()
 
+    def admit(self, status: dict[str, Any] | None = None) -> None:
+        """Let Kueue start the Job: a new pod, whatever pods it has had."""
+        self.workload_status, self.suspended = status or {}, False
+        if self.play.runs:
+            self._start()
+
+    def suspend(self, status: dict[str, Any]) -> None:
+        """Have Kueue take the pod away: the Job is suspended, and its pod deleted, which is a SIGTERM.
+
+        Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/#suspending-a-job
+        """
+        pod, process = self.pod(), self.process
+        self.workload_status, self.suspended = status, True
+        if pod is not None and process is not None:
+            pod["metadata"]["deletionTimestamp"] = self.created
+            self._stale.append((pod, process))
+            process.terminate()
+        self.process, self.admissions = None, self.admissions + 1
+
+    def stale_pods(self) -> list[dict[str, Any]]:
+        """The pods of earlier admissions whose processes have not ended."""
+        return [pod for pod, process in self._stale if process.poll() is None]
+
+    def workload(self) -> dict[str, Any] | None:
+        """What Kueue keeps of the Job, as its v1beta2 has it; ``None`` of a Job in no queue.
+
+        Source: https://github.com/kubernetes-sigs/kueue/blob/main/apis/kueue/v1beta2/workload_types.go and, for
+        the name and the label, pkg/controller/jobframework/reconciler.go there.
+        """
+        queue = self.labels.get("kueue.x-k8s.io/queue-name")
+        if queue is None:
+            return None
+        owner = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "name": self.name,
+            "uid": self.uid,
+            "controller": True,
+        }
+        return {
+            "apiVersion": "kueue.x-k8s.io/v1beta2",
+            "kind": "Workload",
+            "metadata": {
+                "name": f"job-{self.name}-a1b2c",
+                "labels": {"kueue.x-k8s.io/job-uid": self.uid},
+                "ownerReferences": [owner],
+            },
+            "spec": {"queueName": queue, "active": True},
+            "status": self.workload_status or {},
+        }
+
     def evict(self) -> None:
         """Have its pod say that it is evicted, and end, as a drain does: in this order."""
         # There is nothing to wait for: the folder exists.
@@ -106,24 +162,31 @@ class PlayedJob:
             self.process.terminate()
 
     def finish(self) -> None:
+        for _pod, process in self._stale:
+            process.kill()
+            process.wait()
         if self.process is not None:
             self.process.kill()
             self.process.wait()
 
     def job(self) -> dict[str, Any]:
         """The Job as the API server shows it."""
-        return {**self.body, "metadata": self._metadata(self.name), "status": self._job_status()}
+        spec = {**self.body["spec"], **({"suspend": self.suspended} if self.workload() else {})}
+        metadata, status = self._metadata(self.name), self._job_status()
+        return {**self.body, "metadata": metadata, "spec": spec, "status": status}
 
     def pod(self) -> dict[str, Any] | None:
         """Its pod; ``None`` when there is none."""
         shown = self._shown()
-        if shown is not None and not shown["pods"]:
+        if self.suspended or (shown is not None and not shown["pods"]):
             return None
         if self.play.pods_vanish and self._has_ended():
             return None
         template = self.body["spec"]["template"]
         metadata = self._metadata(self.pod_name)
         metadata["uid"] = f"{self.uid}-pod"
+        # Two admissions may be in one second, which is all that a time says.
+        metadata["creationTimestamp"] = f"{self.created[:-1]}.{self.admissions:03}Z"
         metadata["ownerReferences"] = [
             {"apiVersion": "batch/v1", "kind": "Job", "name": self.name, "uid": self.uid, "controller": True}
         ]
@@ -156,7 +219,7 @@ class PlayedJob:
 
     @property
     def pod_name(self) -> str:
-        return f"{self.name}-x"
+        return f"{self.name}-x{self.admissions if self.admissions > 1 else ''}"
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The events of the Job or of the pod."""
@@ -214,6 +277,9 @@ class PlayedJob:
         return self._job_status().get("active") is None
 
     def _job_status(self) -> dict[str, Any]:
+        if self.suspended:
+            conditions = [{"type": "Suspended", "status": "True", "lastTransitionTime": self.created}]
+            return {"active": 0, "conditions": conditions}
         if self.play.injected:
             return {"active": 1}
         if (shown := self._shown()) is not None:

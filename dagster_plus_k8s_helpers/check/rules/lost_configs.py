@@ -16,7 +16,7 @@ from dagster_plus_k8s_helpers.findings.finding import Need, Rule, Severity, Wher
 from dagster_plus_k8s_helpers.findings.waivers import read_waiver
 from dagster_plus_k8s_helpers.plan.sources import source_of_file
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
-from dagster_plus_k8s_helpers.pod.scheduling import gpu, shm, spot
+from dagster_plus_k8s_helpers.pod.scheduling import gpu, kai, kueue, shm, spot, volcano
 from dagster_plus_k8s_helpers.tags import k8s_tags
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ LOST_CONFIG = Rule(
     needs=Need.MODULE,
 )
 
-_MAKE_CONFIGS = (K8sConfig, gpu, shm, spot)
+_MAKE_CONFIGS = (K8sConfig, gpu, kai, kueue, shm, spot, volcano)
 _TAGS = ("tags", "run_tags")
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers._dagster.executor_config import ExecutorConfig
     from dagster_plus_k8s_helpers._dagster.planning import Step
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+    from dagster_plus_k8s_helpers.capacity.quotas import Quotas
     from dagster_plus_k8s_helpers.cluster.objects import ClusterObjects
     from dagster_plus_k8s_helpers.files.places import LayerFile, PodsOf
     from dagster_plus_k8s_helpers.findings.finding import Rule
@@ -103,6 +104,7 @@ class Surroundings:
         metadata: Metadata of the definitions.
         module: The module whose source is looked at as well, if any.
         usage: What attempts of steps took in earlier runs; ``None`` when that is not to be looked at.
+        quotas: The queues of the cluster.
     """
 
     agent: Mapping[str, Any] | None = None
@@ -114,6 +116,7 @@ class Surroundings:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     module: str = ""
     usage: tuple[Measured, ...] | None = None
+    quotas: Quotas | None = None
 
     def has(self, need: Need | None) -> bool:
         """Whether what a rule needs is given."""
@@ -122,6 +125,7 @@ class Surroundings:
             None: True,
             Need.NODES: bool(self.pools),
             Need.NO_NODES: not self.pools,
+            Need.QUEUES: self.quotas is not None,
             Need.VERSION: bool(self.kubernetes_version),
             Need.CLUSTER: objects is not None,
             Need.NO_CLUSTER: objects is None,

@@ -80,11 +80,31 @@ class Endings:
         judgement = judge(seen, fresh=fresh, waited=waited)
         if judgement is None:
             return
-        if judgement.diagnosis is not None:
-            diagnosis = self._with_what_is_known(key, step, judgement.diagnosis)
-            if self._retry_for_free(key, step, diagnosis):
-                return
-            self._reports.interrupted(step.context, diagnosis, step.place)
+        if judgement.diagnosis is None:
+            self._history.release(key)
+        else:
+            self._settle(key, step, judgement.diagnosis)
+
+    def end_deleted(self, key: str, step: TrackedStep, diagnosis: Diagnosis, largest_node: str) -> None:
+        """The same of a step whose Job has been deleted, whether it has reported an interrupt or not.
+
+        Args:
+            key: Whose attempt it is.
+            step: The attempt.
+            diagnosis: Why it was deleted.
+            largest_node: Allocatable memory of the largest node, when known.
+        """
+        if key in self._history.interrupted:
+            self._settle(key, step, diagnosis)
+        else:
+            self.end(key, step, diagnosis, largest_node)
+
+    def _settle(self, key: str, step: TrackedStep, diagnosis: Diagnosis) -> None:
+        """End a step that reported an interrupt whose cause is known."""
+        diagnosis = self._with_what_is_known(key, step, diagnosis)
+        if self._retry_for_free(key, step, diagnosis):
+            return
+        self._reports.interrupted(step.context, diagnosis, step.place)
         self._history.release(key)
 
     def _with_what_is_known(self, key: str, step: TrackedStep, diagnosis: Diagnosis) -> Diagnosis:

@@ -25,6 +25,7 @@ from dagster_plus_k8s_helpers.executor.looking.questions import (
     WantedLog,
     without_credentials,
 )
+from dagster_plus_k8s_helpers.executor.looking.queues import Queues
 from dagster_plus_k8s_helpers.executor.looking.remains import Remains, Watched, remains
 from dagster_plus_k8s_helpers.executor.looking.snapshot import Snapshot, take_snapshot
 from dagster_plus_k8s_helpers.executor.looking.used import usage_in
@@ -53,7 +54,8 @@ class Observation:
     Args:
         diagnosis: What is wrong; ``None`` when nothing is.
         over: Whether no process of the step runs any more.
-        lingers: Whether its pod runs on all the same, kept alive by a container beside the step's.
+        lingers: Whether its Job goes on all the same: a container beside the step's keeps its pod alive, or
+            its queue is to give it another one.
         succeeded: Whether the Job says that it is complete, or the step's process ended well.
         started: Whether the step's container runs or has run.
         pod: Name of its pod.
@@ -121,6 +123,7 @@ class Looker:
         self._most = most
         self._cluster, self._run_id, self._wants_nodes, self._clock = cluster, run_id, wants_nodes, clock
         self._events, self._logs = EventReader(cluster, clock), LogReader(cluster, log_lines, clock)
+        self._queues = Queues(cluster, clock)
         self._nodes, self._disruptions = NodeReader(cluster, clock), Disruptions(cluster)
         self._seen: dict[str, _Seen] = {}
 
@@ -144,11 +147,16 @@ class Looker:
         watched = [job for job in watched if job.job_name not in snapshots[job.namespace].unknown]
         silent = [job for job in watched if self._is_silent(job, snapshots[job.namespace])]
         self._events.read((job.namespace, job.job_name, self._seen[job.job_name].pod) for job in silent)
+        self._queues.read(
+            (job, held)
+            for job in watched
+            if (held := snapshots[job.namespace].jobs.get(job.job_name)) is not None
+        )
         found = {job.job_name: self._observe(job, snapshots[job.namespace]) for job in watched}
         wanted = (self._log(job, found[job.job_name], snapshots[job.namespace]) for job in watched)
         self._logs.read([log for log in wanted if log is not None])
         found = {name: replace(seen, log=self._logs.of(name)) for name, seen in found.items()}
-        for what, reader in (("events", self._events), ("logs", self._logs)):
+        for what, reader in (("events", self._events), ("logs", self._logs), ("workloads", self._queues)):
             if reader.refused:
                 refused[what] = reader.refused
         left = {
@@ -180,7 +188,19 @@ class Looker:
         if pod is not None:
             seen.pod, seen.memory = name_of(pod), memory_of(pod, main)
             ended = ended_while_others_run(pod, main)
-        diagnosis = diagnose(job, pods, self._events.of(name) or ())
+        if (taken := self._queues.taken(watched, job, pods, blind=blind)) is not None:
+            return Observation(
+                taken.diagnosis,
+                over=taken.over,
+                lingers=True,
+                started=True,
+                pod=seen.pod,
+                memory=seen.memory,
+                disruption=taken.diagnosis,
+                created=text(job, "metadata", "creationTimestamp"),
+            )
+        workload = self._queues.workload_of(job)
+        diagnosis = diagnose(job, pods, self._events.of(name) or (), workload=workload)
         if diagnosis is not None and diagnosis.failed:
             if diagnosis.kind is DiagnosisKind.ERROR:
                 # A container's message may be the end of its log.
@@ -266,6 +286,7 @@ class Looker:
         """Forget what is no longer watched: each attempt of a step has a Job of its own."""
         self._seen = {name: self._seen.get(name) or _Seen() for name in job_names}
         self._events.forget_all_but(job_names)
+        self._queues.forget_all_but(job_names)
         self._logs.forget_all_but(job_names)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.cluster.calls import Cluster
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["EventReader", "LogReader", "WantedLog", "without_credentials"]
+__all__ = ["EventReader", "LogReader", "Refusal", "WantedLog", "without_credentials"]
 
 # What a look may ask one after the other, so that a thousand waiting steps do not make a thousand calls.
 _QUESTIONS = 20
@@ -32,17 +32,23 @@ _LOGS_AT_ONCE = 8
 _LOGS_SECONDS = 10.0
 
 
-class _Refusal:
-    """What the API said when it refused a kind of call, until it is worth asking again."""
+class Refusal:
+    """What the API said when it refused a kind of call, until it is worth asking again.
+
+    Args:
+        clock: Seconds that only go forward.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._said, self._until = clock, "", 0.0
 
     def take(self, error: CallError) -> None:
+        """Remember a refusal."""
         self._said, self._until = str(error), self._clock() + _REFUSED_SECONDS
 
     @property
     def said(self) -> str:
+        """What the API said; empty when it may be asked."""
         return self._said if self._clock() < self._until else ""
 
 
@@ -56,7 +62,7 @@ class EventReader:
 
     def __init__(self, cluster: Cluster, clock: Callable[[], float]) -> None:
         self._cluster, self._clock = cluster, clock
-        self._refusal = _Refusal(clock)
+        self._refusal = Refusal(clock)
         self._events: dict[str, list[ApiObject]] = {}
         self._asked: dict[str, float] = {}
 
@@ -130,7 +136,7 @@ class LogReader:
 
     def __init__(self, cluster: Cluster, lines: int, clock: Callable[[], float]) -> None:
         self._cluster, self._lines = cluster, lines
-        self._refusal = _Refusal(clock)
+        self._refusal = Refusal(clock)
         self._logs: dict[str, str] = {}
 
     @property

@@ -28,6 +28,7 @@ class Watched:
         since: When it was created, by the clock of the looker.
         interrupted: Whether its step says that it was interrupted: then it matters what took its pod.
         ended: Whether its step has ended, so that it only matters what goes on in its pod.
+        begun: Whether its step's process has reported that it began: another pod must not begin it again.
     """
 
     job_name: str
@@ -35,6 +36,7 @@ class Watched:
     since: float
     interrupted: bool = False
     ended: bool = False
+    begun: bool = False
 
 
 @dataclass(frozen=True)

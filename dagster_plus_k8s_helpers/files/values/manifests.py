@@ -15,6 +15,7 @@ from dagster_plus_k8s_helpers.pod.objects.names import check_annotations, check_
 __all__ = [
     "LIST_NODES",
     "OWNER_REFERENCES",
+    "READ_QUEUES",
     "START_PODS",
     "START_STEPS",
     "Manifest",
@@ -52,6 +53,14 @@ LIST_NODES: tuple[PolicyRule, ...] = ({"apiGroups": [""], "resources": ["nodes"]
 """What it needs in a ClusterRole so that a memory ladder knows the largest node.
 
 With ``autoscaler=False`` the executor also looks there which devices exist.
+"""
+
+READ_QUEUES: tuple[PolicyRule, ...] = (
+    {"apiGroups": ["kueue.x-k8s.io"], "resources": ["workloads"], "verbs": ["list"]},
+)
+"""What it needs besides to say why Kueue holds a step back, or has taken its pod away.
+
+Source: https://kueue.sigs.k8s.io/docs/concepts/workload/
 """
 
 START_PODS: tuple[PolicyRule, ...] = (

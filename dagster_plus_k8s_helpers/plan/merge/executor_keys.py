@@ -8,6 +8,7 @@ from dagster_plus_k8s_helpers._dagster.executor_config import unknown_settings
 from dagster_plus_k8s_helpers.arguments import unknown_argument
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.fields import SECTIONS
+from dagster_plus_k8s_helpers.pod.queues import KUEUE_QUEUE
 from dagster_plus_k8s_helpers.pod.reading import spellings
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def _of_pods() -> Mapping[str, str]:
         **dict.fromkeys(("memory_ladder", "start_timeout", "disruption_retries"), ours),
         **fields,
         **sections,
+        "queue": f"write {_STEP_SETTINGS}: {{{{job_metadata: {{{{labels: {{{{{KUEUE_QUEUE}: ...}}}}}}}}}}}}",
         "step_config": f"write {_STEP_SETTINGS}",
         "per_step_config": "write per_step_k8s_config",
         "run_k8s_config": f"the pod of a run gets its job's tags; for steps write {_STEP_SETTINGS}",

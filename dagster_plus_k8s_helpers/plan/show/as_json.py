@@ -10,12 +10,14 @@ from dagster_plus_k8s_helpers.capacity.prices import has_prices
 from dagster_plus_k8s_helpers.plan.costs import costs_of
 from dagster_plus_k8s_helpers.plan.merge.fields import key_of, paths
 from dagster_plus_k8s_helpers.plan.merge.masked import masked
+from dagster_plus_k8s_helpers.plan.queues import demand, never_admitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dagster_plus_k8s_helpers.capacity.fitting import Fit
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+    from dagster_plus_k8s_helpers.capacity.quotas import Quotas
     from dagster_plus_k8s_helpers.capacity.totals import Amounts, Peak
     from dagster_plus_k8s_helpers.plan.costs import StepCost
     from dagster_plus_k8s_helpers.plan.merge.layers import Layer
@@ -31,6 +33,7 @@ def plan_json(
     plan: RunPlan,
     pools: Sequence[NodePool] | None = None,
     usage: Mapping[str, Sequence[Usage]] | None = None,
+    quotas: Quotas | None = None,
 ) -> str:
     """A plan as JSON: the Jobs, their layers and origins, who waits for whom, the peak, and where pods fit.
 
@@ -41,6 +44,7 @@ def plan_json(
         plan: The plan.
         pools: The nodes of the cluster; ``fit`` is null without, and ``costs`` without their prices.
         usage: What attempts of the steps took, by step key: how long a step takes is null without.
+        quotas: Its queues; ``queues`` is null without.
     """
     settings = _Settings()
     whole = {
@@ -59,8 +63,20 @@ def plan_json(
         "costs": {cost.step: _cost(cost) for cost in costs_of(plan, pools, usage)}
         if pools and has_prices(pools)
         else None,
+        "queues": None if quotas is None else _queues(plan, quotas),
     }
     return json.dumps(whole, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def _queues(plan: RunPlan, quotas: Quotas) -> dict[str, Any]:
+    peaks = {
+        name: {
+            "peak": _peak(peak),
+            "nominal": {key: str(amount) for key, amount in quotas.nominal(name).items()},
+        }
+        for name, peak in demand(plan, quotas).items()
+    }
+    return {"cluster_queues": peaks, "never_admitted": never_admitted(plan, quotas)}
 
 
 class _Settings:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from dagster_plus_k8s_helpers.capacity.gpus import is_gpu
 from dagster_plus_k8s_helpers.capacity.totals import amounts_of
+from dagster_plus_k8s_helpers.plan.queues import demand, never_admitted, queue_of
 from dagster_plus_k8s_helpers.plan.show.node_words import node_words
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.terminal import one_line
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+    from dagster_plus_k8s_helpers.capacity.quotas import Quotas
     from dagster_plus_k8s_helpers.capacity.totals import Amounts, Peak
     from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, StepPlan
 
-__all__ = ["fit_lines", "plan_table", "summary_lines"]
+__all__ = ["fit_lines", "plan_table", "queue_lines", "summary_lines"]
 
 _MOST_NAMED = 3
 
@@ -102,6 +104,19 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
+def queue_lines(plan: RunPlan, quotas: Quotas) -> Iterator[str]:
+    """What the run asks of each queue beside its quota, and who is never admitted; or that all can be."""
+    for name, peak in demand(plan, quotas).items():
+        nominal = quotas.nominal(name)
+        quota = ", ".join(f"{resource} {amount}" for resource, amount in sorted(nominal.items())) or "none"
+        yield f"ClusterQueue {name}: at one time {_between(peak)}; its nominal quota: {quota}"
+    never = never_admitted(plan, quotas)
+    for name, why in never.items():
+        yield f"{name}: never admitted: {why}"
+    if not never:
+        yield "every pod that is in a queue can be admitted"
+
+
 def _amounts(container: Container) -> tuple[str, str, str]:
     resources = {
         name: (container.requests.get(name), container.limits.get(name))
@@ -132,8 +147,11 @@ def _pair(request: str | None, limit: str | None) -> str:
 
 
 def _nodes(pod: Pod) -> Text:
-    """As it is: the brackets of an affinity are no markup."""
-    return Text("\n".join(one_line(word.line) for word in node_words(pod.spec_template)) or "any")
+    """As it is, with the queue in front: the brackets of an affinity are no markup."""
+    lines = [one_line(word.line) for word in node_words(pod.spec_template)] or ["any"]
+    if queue := queue_of(pod):
+        lines.append(one_line(f"queue {queue}"))
+    return Text("\n".join(lines))
 
 
 def _elsewhere(step: StepPlan) -> str:
