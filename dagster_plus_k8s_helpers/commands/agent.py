@@ -36,7 +36,7 @@ def agent() -> None:
 )
 def values(reference: str) -> None:
     """Print AgentValues as a values file."""
-    from dagster_plus_k8s_helpers import AgentValues  # noqa: PLC0415 - costs other commands
+    from dagster_plus_k8s_helpers import AgentValues
 
     found = load(reference, AgentValues, example="deploy.agent:VALUES")
     write(found.to_yaml())
@@ -49,9 +49,9 @@ def values(reference: str) -> None:
 @click.option("--chart-version", default="", help="The version of the chart; without it, the newest one.")
 def commands(file: Path, namespace: str, release: str, chart_version: str) -> None:
     """Print the kubectl and helm commands that install and watch the agent."""
-    from dagster_plus_k8s_helpers import AgentValues  # noqa: PLC0415 - the same
-    from dagster_plus_k8s_helpers.files.editing.install import agent_commands, check_release  # noqa: PLC0415 - costs other commands
-    from dagster_plus_k8s_helpers.pod.objects.names import check_dns_label  # noqa: PLC0415 - the same
+    from dagster_plus_k8s_helpers import AgentValues
+    from dagster_plus_k8s_helpers.files.editing.install import agent_commands, check_release
+    from dagster_plus_k8s_helpers.pod.objects.names import check_dns_label
 
     try:
         check_dns_label(namespace, "namespace")
@@ -77,8 +77,8 @@ def set_(arguments: tuple[str, ...], sets: Sequence[str], texts: Sequence[str]) 
     A number with a fraction is one where the chart wants a number, and text elsewhere: an image's tag 1.10.
     An edit that would make the file invalid is refused.
     """
-    from dagster_plus_k8s_helpers.files.editing.edit import set_in_file  # noqa: PLC0415 - costs other commands
-    from dagster_plus_k8s_helpers.files.editing.helm_set import parse_set  # noqa: PLC0415 - the same
+    from dagster_plus_k8s_helpers.files.editing.edit import set_in_file
+    from dagster_plus_k8s_helpers.files.editing.helm_set import parse_set
 
     wanted = 1 if sets or texts else 3
     for place, argument in enumerate(arguments):
@@ -105,8 +105,8 @@ def set_(arguments: tuple[str, ...], sets: Sequence[str], texts: Sequence[str]) 
 
 
 def _assignment(key: str, value: str) -> Assignment:
-    from dagster_plus_k8s_helpers.files.editing.advice import takes_fractions  # noqa: PLC0415 - costs other commands
-    from dagster_plus_k8s_helpers.files.editing.helm_set import Assignment, parse_key, parse_value  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.files.editing.advice import takes_fractions
+    from dagster_plus_k8s_helpers.files.editing.helm_set import Assignment, parse_key, parse_value
 
     path = parse_key(key)
     return Assignment(path, parse_value(value, fractions=takes_fractions(path)))

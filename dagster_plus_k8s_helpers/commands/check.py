@@ -137,7 +137,7 @@ def check(
     sources, unreadable = _read(given)
     findings = _without_collecting(lambda: check_sources(sources))
     if module is not None and not unreadable:
-        from dagster_plus_k8s_helpers.commands.definitions import (  # noqa: PLC0415 - files need no dagster
+        from dagster_plus_k8s_helpers.commands.definitions import (
             Kubeconfig,
             check_definitions,
         )

@@ -53,7 +53,7 @@ def loader_of(
 
 
 def _is_definitions(value: object) -> bool:
-    import dagster as dg  # noqa: PLC0415 - who checks files does not wait for it
+    import dagster as dg
 
     return isinstance(value, dg.Definitions | dg.RepositoryDefinition)
 
@@ -82,9 +82,9 @@ def _only(module: ModuleType) -> Any:
 
 def _loadable(module: ModuleType) -> list[dict[str, Any]]:
     """What a module holds that Dagster loads, by name, in the order it looks."""
-    import dagster as dg  # noqa: PLC0415 - as above
+    import dagster as dg
 
-    from dagster_plus_k8s_helpers._dagster import LazyDefinitions  # noqa: PLC0415
+    from dagster_plus_k8s_helpers._dagster import LazyDefinitions
 
     kinds = (dg.Definitions | LazyDefinitions, dg.RepositoryDefinition)
     return [{key: value for key, value in vars(module).items() if isinstance(value, kind)} for kind in kinds]
@@ -96,7 +96,7 @@ def refuse_other_file(option: Literal["--agent", "--location"], source: Source |
     Raises:
         CannotAnswerError: It says what the file is, and with which option it goes.
     """
-    from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, kind_of  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, kind_of
 
     wanted = {"--agent": FileKind.VALUES, "--location": FileKind.LOCATIONS}
     # Under the name that it should have, so that what it holds has to speak against it.
@@ -116,8 +116,8 @@ def _article(kind: str) -> str:
 
 def values_of(source: Source | None) -> FromFile | None:
     """What a file of Helm values holds, if it is a mapping; else there is a finding that says so."""
-    from dagster_plus_k8s_helpers.check.files.settings import FromFile  # noqa: PLC0415 - as above
-    from dagster_plus_k8s_helpers.files.places import LayerFile  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.check.files.settings import FromFile
+    from dagster_plus_k8s_helpers.files.places import LayerFile
 
     document = _document(source)
     if document is None or source is None:
@@ -146,8 +146,8 @@ def entry_of(source: Source | None, name: str | None, reference: str) -> FromFil
     Raises:
         CannotAnswerError: There is no such location, or several that it could be.
     """
-    from dagster_plus_k8s_helpers.check.files.settings import FromFile  # noqa: PLC0415 - as above
-    from dagster_plus_k8s_helpers.files.places import LayerFile  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.check.files.settings import FromFile
+    from dagster_plus_k8s_helpers.files.places import LayerFile
 
     document = _document(source)
     if document is None or source is None:

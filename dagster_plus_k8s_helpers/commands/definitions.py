@@ -70,10 +70,10 @@ def check_definitions(
         CannotAnswerError: The module does not load, there is no such job or location, or a file of nodes
             cannot be read.
     """
-    from dagster import DagsterError  # noqa: PLC0415 - who checks files does not wait for it
+    from dagster import DagsterError
 
-    from dagster_plus_k8s_helpers.check.check import check_beside  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.plan import ClusterObjects, read_nodes, read_queues  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.check.check import check_beside
+    from dagster_plus_k8s_helpers.plan import ClusterObjects, read_nodes, read_queues
 
     note = unserved(agent, deployment, branch=branch) if deployment else ""
     if note:
@@ -106,7 +106,7 @@ def check_definitions(
 
 
 def _with_source(finding: Finding, module: str) -> Finding:
-    from dagster_plus_k8s_helpers.plan.sources import source_of_file  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.plan.sources import source_of_file
 
     file = getattr(sys.modules.get(module.partition(":")[0]), "__file__", None)
     if finding.source is not None or finding.where.file or file is None:

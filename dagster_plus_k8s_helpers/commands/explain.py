@@ -40,7 +40,7 @@ def explain(planning: Planning, job: str, step: str, field: str) -> None:
     as spec.template.spec.tolerations, or the end of one, such as memory or limits.cpu; everything when left
     out. Exit code 2 when there is no such thing.
     """
-    from dagster_plus_k8s_helpers.plan.show.explained import explained  # noqa: PLC0415 - --help need not wait
+    from dagster_plus_k8s_helpers.plan.show.explained import explained
 
     made = planning.plan(job)
     try:

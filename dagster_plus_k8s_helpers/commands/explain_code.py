@@ -21,7 +21,7 @@ def explain_code(codes: tuple[str, ...]) -> None:
 
     Without a CODE every one is listed. Exit code 2 when there is no such code.
     """
-    from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES  # noqa: PLC0415 - others need not wait
+    from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
 
     by_code = {rule.code: rule for rule in ALL_RULES}
     rules = [_rule(code, by_code) for code in codes]

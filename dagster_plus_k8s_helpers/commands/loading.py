@@ -92,7 +92,7 @@ def pools_of(file: Path) -> list[NodePool]:
     Raises:
         CannotAnswerError: The file has mistakes; the message says where.
     """
-    from dagster_plus_k8s_helpers.capacity.nodes import read_nodes  # noqa: PLC0415 - --help need not wait
+    from dagster_plus_k8s_helpers.capacity.nodes import read_nodes
 
     try:
         return read_nodes(file.read_bytes(), str(file))

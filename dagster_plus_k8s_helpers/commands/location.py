@@ -28,14 +28,14 @@ def location() -> None:
 def render(reference: str, *, merged: bool) -> None:
     """Print what dagster_cloud.yaml, container_context.yaml or build.yaml should hold."""
     # Whoever calls another command does not wait for these.
-    from dagster_plus_k8s_helpers import (  # noqa: PLC0415
+    from dagster_plus_k8s_helpers import (
         Build,
         CodeLocation,
         ContainerContext,
         DagsterCloudConfig,
         K8sContainerContext,
     )
-    from dagster_plus_k8s_helpers.documents.writing import to_yaml_text  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.documents.writing import to_yaml_text
 
     kinds = (DagsterCloudConfig, CodeLocation, ContainerContext, K8sContainerContext, Build)
     found = load(reference, *kinds, example="deploy.locations:LOCATIONS")

@@ -95,7 +95,7 @@ class _Cluster(NamedTuple):
 
 
 def _quotas(file: Path) -> Quotas:
-    from dagster_plus_k8s_helpers.capacity.quotas import read_queues  # noqa: PLC0415 - --help need not wait
+    from dagster_plus_k8s_helpers.capacity.quotas import read_queues
 
     try:
         return read_queues(file.read_bytes(), str(file))
@@ -104,7 +104,7 @@ def _quotas(file: Path) -> Quotas:
 
 
 def _never(made: RunPlan, quotas: Quotas) -> bool:
-    from dagster_plus_k8s_helpers.plan.queues import never_admitted  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.plan.queues import never_admitted
 
     return bool(never_admitted(made, quotas))
 
@@ -117,15 +117,15 @@ def _print(
     usage: Mapping[str, Sequence[Usage]],
 ) -> None:
     if form == "yaml":
-        from dagster_plus_k8s_helpers.plan.show.as_yaml import plan_yaml  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.plan.show.as_yaml import plan_yaml
 
         write(plan_yaml(made))
     elif form == "json":
-        from dagster_plus_k8s_helpers.plan.show.as_json import plan_json  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.plan.show.as_json import plan_json
 
         write(plan_json(made, cluster.pools, usage, cluster.quotas))
     elif form == "html":
-        from dagster_plus_k8s_helpers.plan.show.html import html_report  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.plan.show.html import html_report
 
         write(html_report(made, pools=cluster.pools or (), findings=findings, usage=usage))
     else:
@@ -133,10 +133,10 @@ def _print(
 
 
 def _print_table(made: RunPlan, cluster: _Cluster, usage: Mapping[str, Sequence[Usage]]) -> None:
-    from dagster_plus_k8s_helpers.capacity.prices import has_prices  # noqa: PLC0415 - as above
-    from dagster_plus_k8s_helpers.plan.costs import costs_of  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.plan.show.costs import cost_lines, cost_table  # noqa: PLC0415
-    from dagster_plus_k8s_helpers.plan.show.table import (  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.capacity.prices import has_prices
+    from dagster_plus_k8s_helpers.plan.costs import costs_of
+    from dagster_plus_k8s_helpers.plan.show.costs import cost_lines, cost_table
+    from dagster_plus_k8s_helpers.plan.show.table import (
         fit_lines,
         plan_table,
         queue_lines,

@@ -56,7 +56,7 @@ class Planning(NamedTuple):
         Raises:
             CannotAnswerError: It cannot be made; the message says why.
         """
-        from dagster_plus_k8s_helpers.plan import plan  # noqa: PLC0415 - whoever calls --help need not wait
+        from dagster_plus_k8s_helpers.plan import plan
 
         return self._made(plan, job=job, selection=selection)
 
@@ -66,7 +66,7 @@ class Planning(NamedTuple):
         Raises:
             CannotAnswerError: There is no plan of it; the message says why.
         """
-        from dagster_plus_k8s_helpers.rightsizing.asked import asked_of  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.rightsizing.asked import asked_of
 
         return self._made(asked_of, job=job)
 
@@ -95,7 +95,7 @@ class Planning(NamedTuple):
             plan: The plan.
             pools: The nodes of the cluster.
         """
-        from dagster_plus_k8s_helpers.plan import check  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.plan import check
 
         found = check(
             self._definitions,
@@ -108,20 +108,20 @@ class Planning(NamedTuple):
         return [item for item in found if item.is_of_more_than_steps or plan.steps.keys() & set(item.steps)]
 
     def _deployment(self) -> Deployment:
-        from dagster_plus_k8s_helpers.commands.code_location import values_of  # noqa: PLC0415 - as above
-        from dagster_plus_k8s_helpers.commands.served import first_deployment  # noqa: PLC0415
+        from dagster_plus_k8s_helpers.commands.code_location import values_of
+        from dagster_plus_k8s_helpers.commands.served import first_deployment
 
         return deployment_of(self.deployment or first_deployment(values_of(self.agent)), branch=self.branch)
 
     def note(self) -> str:
         """What is odd about the deployment, see `served.unserved`."""
-        from dagster_plus_k8s_helpers.commands.served import unserved  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.commands.served import unserved
 
         return "" if self.deployment is None else unserved(self.agent, self.deployment, branch=self.branch)
 
     def _definitions(self) -> dg.Definitions | dg.RepositoryDefinition:
         """The definitions of the module, imported now: with the variables of the deployment."""
-        from dagster_plus_k8s_helpers.commands.code_location import loader_of  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.commands.code_location import loader_of
 
         os.environ.update(self.env)
         return loader_of(self.module, self.folder)()
@@ -129,7 +129,7 @@ class Planning(NamedTuple):
 
 def deployment_of(name: str, *, branch: bool) -> Deployment:
     """The deployment that ``--deployment`` and ``--branch`` say."""
-    from dagster_plus_k8s_helpers.deployment import Deployment  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.deployment import Deployment
 
     if name == "local":
         return Deployment("local")
@@ -237,7 +237,7 @@ def _source(file: Path | None) -> Source | None:
     """What a file holds, or standard input, which can be read once only."""
     if file is None:
         return None
-    from dagster_plus_k8s_helpers.check.files.sources import Source  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.check.files.sources import Source
 
     if file == _STDIN:
         return Source(_STDIN_NAME, sys.stdin.buffer.read())
@@ -250,7 +250,7 @@ def _source(file: Path | None) -> Source | None:
 def _run_config(source: Source | None) -> Mapping[str, object] | None:
     if source is None:
         return None
-    from dagster_plus_k8s_helpers.documents.document import read_yaml  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.documents.document import read_yaml
 
     documents, findings = read_yaml(source.content, source.name)
     if findings:
@@ -264,8 +264,8 @@ def _run_config(source: Source | None) -> Mapping[str, object] | None:
 def _agent(source: Source | None) -> Any:
     if source is None:
         return None
-    from dagster_plus_k8s_helpers import AgentValues  # noqa: PLC0415 - as above
-    from dagster_plus_k8s_helpers.commands.code_location import refuse_other_file  # noqa: PLC0415
+    from dagster_plus_k8s_helpers import AgentValues
+    from dagster_plus_k8s_helpers.commands.code_location import refuse_other_file
 
     refuse_other_file("--agent", source)
     return _read(AgentValues.from_yaml, source)
@@ -275,8 +275,8 @@ def _location(source: Source | None, name: str | None, reference: str) -> Any:
     """The entry of a file for the location, as `check` finds it; a file with mistakes has none."""
     if source is None:
         return None
-    from dagster_plus_k8s_helpers import DagsterCloudConfig  # noqa: PLC0415 - as above
-    from dagster_plus_k8s_helpers.commands.code_location import entry_of, refuse_other_file  # noqa: PLC0415
+    from dagster_plus_k8s_helpers import DagsterCloudConfig
+    from dagster_plus_k8s_helpers.commands.code_location import entry_of, refuse_other_file
 
     refuse_other_file("--location", source)
     _read(DagsterCloudConfig.from_yaml, source)

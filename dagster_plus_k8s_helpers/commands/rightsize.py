@@ -67,7 +67,7 @@ def rightsize(
     """
     if is_written and form != "table":
         raise click.UsageError("--write prints lines of text; leave out --output")
-    from dagster_plus_k8s_helpers.rightsizing.rows import rows_of  # noqa: PLC0415 - --help need not wait
+    from dagster_plus_k8s_helpers.rightsizing.rows import rows_of
 
     pools = [] if nodes is None else pools_of(nodes)
     asked = planning.asked(job)
@@ -85,7 +85,7 @@ def rightsize(
 
 
 def _write_lines(rows: Sequence[Row]) -> None:
-    from dagster_plus_k8s_helpers.rightsizing.show.written import written_lines  # noqa: PLC0415 - as above
+    from dagster_plus_k8s_helpers.rightsizing.show.written import written_lines
 
     lines = [one_line(line) for line in written_lines(rows)]
     write("".join(f"{line}\n" for line in lines) or "nothing to change\n")
@@ -93,20 +93,20 @@ def _write_lines(rows: Sequence[Row]) -> None:
 
 def _print(rows: Sequence[Row], asked: Sequence[Asks], form: str) -> None:
     if form == "json":
-        from dagster_plus_k8s_helpers.rightsizing.show.as_json import rows_json  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.rightsizing.show.as_json import rows_json
 
         write(rows_json(rows))
     elif form == "html":
-        from dagster_plus_k8s_helpers.rightsizing.show.as_html import rows_html  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.rightsizing.show.as_html import rows_html
 
         write(rows_html(rows, asked))
     elif form == "sarif":
-        from dagster_plus_k8s_helpers.findings.forms import as_sarif  # noqa: PLC0415 - as above
-        from dagster_plus_k8s_helpers.rightsizing.findings import findings_of  # noqa: PLC0415
+        from dagster_plus_k8s_helpers.findings.forms import as_sarif
+        from dagster_plus_k8s_helpers.rightsizing.findings import findings_of
 
         write(as_sarif(findings_of(rows)))
     else:
-        from dagster_plus_k8s_helpers.rightsizing.show.table import rows_table, summary_lines  # noqa: PLC0415
+        from dagster_plus_k8s_helpers.rightsizing.show.table import rows_table, summary_lines
 
         out = console(least=_WIDE)
         out.print(rows_table(rows) if rows else "no step of these was measured yet")

@@ -59,7 +59,7 @@ class UsageSource(NamedTuple):
         Raises:
             CannotAnswerError: It cannot be read.
         """
-        from dagster import DagsterError  # noqa: PLC0415 - --help need not wait
+        from dagster import DagsterError
 
         try:
             with _progress() as progress:
@@ -68,7 +68,7 @@ class UsageSource(NamedTuple):
             raise CannotAnswerError(str(error)) from None
 
     def _from_url(self, jobs: Sequence[str], progress: Progress) -> list[Measured]:
-        from dagster_plus_k8s_helpers.rightsizing.remote import read_remote_history  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.rightsizing.remote import read_remote_history
 
         token = os.environ.get(self.token_env, "") if self.token_env else None
         if token == "":
@@ -76,7 +76,7 @@ class UsageSource(NamedTuple):
         return read_remote_history(str(self.url), jobs, token=token, runs=self.runs, progress=progress)
 
     def _from_instance(self, jobs: Sequence[str], progress: Progress) -> list[Measured]:
-        from dagster_plus_k8s_helpers.rightsizing.history import read_history  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.rightsizing.history import read_history
 
         with _opened(self.instance) as instance:
             return read_history(instance, jobs, runs=self.runs, progress=progress)
@@ -136,7 +136,7 @@ def usage_options(command: Callable[..., R]) -> Callable[..., R]:
 @contextmanager
 def _opened(folder: Path | None) -> Iterator[dg.DagsterInstance]:
     """The instance of a folder, or of ``DAGSTER_HOME``."""
-    import dagster as dg  # noqa: PLC0415 - as above
+    import dagster as dg
 
     home = folder or (Path(os.environ["DAGSTER_HOME"]) if os.environ.get("DAGSTER_HOME") else None)
     if home is None:
@@ -159,8 +159,8 @@ def _progress() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield lambda _done, _of, _events: None
         return
-    from rich.console import Console  # noqa: PLC0415 - as above
-    from rich.progress import Progress as Bar  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import Progress as Bar
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading runs", total=None)
