@@ -28,23 +28,23 @@ _KEPT = 1 << 16
 
 @dataclass(frozen=True)
 class Exit:
-    """How a process ended.
+    """How a process ended; ``None`` for what is not known.
 
     Args:
-        code: Its exit code, or a signal's number as a negative one.
+        code: Its exit code, or a signal's number as a negative one; 0 when it is not known.
         memory_peak: The most bytes that it, or a process it waited for, had in memory.
         cpu_seconds: Its CPU time, with that of processes it waited for.
         wall_seconds: From its start to when its end was seen.
     """
 
     code: int
-    memory_peak: int
-    cpu_seconds: float
+    memory_peak: int | None
+    cpu_seconds: float | None
     wall_seconds: float
 
 
 class StepProcess:
-    """A process that ends with this one, in a group of its own.
+    """A process that ends with the thread that starts it, in a group of its own.
 
     Args:
         command: What it runs.
@@ -79,12 +79,8 @@ class StepProcess:
         if self._exit is None and self._has_ended():
             # Before it is taken in, as its id cannot be another's by then.
             self._signal_group(signal.SIGKILL)
-            _, status, used = os.wait4(self.pid, 0)
-            code = os.waitstatus_to_exitcode(status)
-            self._process.returncode = code
-            kilo = 1024 if sys.platform == "linux" else 1
-            wall = time.monotonic() - self._began
-            self._exit = Exit(code, used.ru_maxrss * kilo, used.ru_utime + used.ru_stime, wall)
+            self._exit = self._taken_in()
+            self._process.returncode = self._exit.code
         return self._exit
 
     def terminate(self) -> None:
@@ -107,8 +103,21 @@ class StepProcess:
         return self._output.is_over
 
     def _has_ended(self) -> bool:
-        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        return ended is not None
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        # Whoever has ignored SIGCHLD in the run worker has had it taken in by the system.
+        except ChildProcessError:
+            return True
+
+    def _taken_in(self) -> Exit:
+        wall = time.monotonic() - self._began
+        try:
+            _, status, used = os.wait4(self.pid, 0)
+        except ChildProcessError:
+            return Exit(0, None, None, wall)
+        unit = 1024 if sys.platform == "linux" else 1
+        cpu = used.ru_utime + used.ru_stime
+        return Exit(os.waitstatus_to_exitcode(status), used.ru_maxrss * unit, cpu, wall)
 
     def _signal_group(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):

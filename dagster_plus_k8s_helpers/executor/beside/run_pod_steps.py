@@ -182,8 +182,14 @@ class RunPodSteps:
         for key, (step, relaunch) in adopted.items():
             self._take_over(key, step, relaunch)
         ended, self._ended = self._ended, []
-        for running, exit_ in ended:
-            self._take_end(running, exit_)
+        while ended:
+            # What goes wrong with one leaves the others for the next round.
+            running, exit_ = ended.pop(0)
+            try:
+                self._take_end(running, exit_)
+            except BaseException:
+                self._ended.extend(ended)
+                raise
         self._current = {key: step for key, step in self._current.items() if self._history.is_open(key)}
         self._start()
 
