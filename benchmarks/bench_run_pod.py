@@ -48,11 +48,20 @@ def main(small: int = SMALL, large: int = LARGE, pod_seconds: float = POD_SECOND
 
 def measured(settings: Any, steps: dict[str, Any], pod_seconds: float) -> tuple[float, int]:
     """Seconds of a run, and how many pods its steps had."""
+    import step_jobs
+
     from benchmarks.bench_executor import Said, worker
 
     with tempfile.TemporaryDirectory() as folder:
         arguments = [sys.executable, __file__, "serve", folder, str(pod_seconds)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(SUPPORT)])}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(SUPPORT)]),
+            # The stock executor's Jobs do not hold what the job is made from.
+            step_jobs.STEPS: json.dumps(steps),
+            step_jobs.EXECUTOR: json.dumps("stock"),
+            step_jobs.FOLDER: folder,
+        }
         process = subprocess.Popen(
             arguments, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
         )
@@ -62,7 +71,7 @@ def measured(settings: Any, steps: dict[str, Any], pod_seconds: float) -> tuple[
         try:
             began = time.perf_counter()
             with worker(settings, steps, server) as run:
-                run.worker.wait(600)
+                run.worker.wait(1800)
                 seconds = time.perf_counter() - began
                 assert run.status.is_success, run.messages()[-5:]  # noqa: S101
                 pods = sum("Kubernetes job" in text for text in run.messages("STEP_WORKER_STARTING"))

@@ -11,6 +11,7 @@ from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.capacity.totals import amounts_of
 from dagster_plus_k8s_helpers.deployment import Deployment
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, K8sConfigError, PlanError
+from dagster_plus_k8s_helpers.executor.settings import RUNS_IN_TAG
 from dagster_plus_k8s_helpers.plan.merge import unknown
 from dagster_plus_k8s_helpers.plan.merge.executor_keys import settings_problem
 from dagster_plus_k8s_helpers.plan.merge.from_files import (
@@ -230,6 +231,10 @@ def _runs_in(executor: dg.Executor) -> RunsIn:
     return "run pod" if isinstance(executor, in_run) else "elsewhere"
 
 
+def _placed_by(step: planning.Step) -> str:
+    return f"the op tag {RUNS_IN_TAG}" if RUNS_IN_TAG in step.tags else "in_run_pod of the executor"
+
+
 def _placed(step: planning.Step, placement: Placement) -> RunsIn:
     try:
         inside = placement.is_in_run_pod(step.op_name, step.tags, step.node_handle.path[0])
@@ -323,6 +328,7 @@ class _Steps:
             None if pod is None else self._last_memory(step, pod),
             size,
             None if smallest is pod else smallest,
+            _placed_by(step) if self._renderer.handler is not None and runs_in == "run pod" else "",
         )
 
     def _pods(self, step: planning.Step, size: StepSize | None) -> tuple[Pod, Pod]:

@@ -48,6 +48,7 @@ class StepPlan:
         last_memory: Memory of its last attempt, when a ``MemoryLadder`` raises it.
         size: What decides its size at launch, if anything does, and what it may come to.
         smallest: Its pod at the smallest of its sizes, when it has more than one: ``pod`` is at the largest.
+        placed_by: What of ``k8s_executor`` has it in the run's pod.
     """
 
     key: str
@@ -61,6 +62,7 @@ class StepPlan:
     last_memory: Memory | None = None
     size: StepSize | None = None
     smallest: Pod | None = field(default=None, repr=False)
+    placed_by: str = ""
 
     @property
     def own_pod(self) -> Pod:
@@ -71,7 +73,8 @@ class StepPlan:
         """
         if self.pod is None:
             place = "in the run's pod" if self.runs_in == "run pod" else "where its executor puts it"
-            raise PlanError(f"the step {self.key!r} has no pod of its own: it runs {place}")
+            by = f", by {self.placed_by}" if self.placed_by else ""
+            raise PlanError(f"the step {self.key!r} has no pod of its own: it runs {place}{by}")
         return self.pod
 
     @property

@@ -132,7 +132,9 @@ def test_the_plan_adds_up_what_runs_in_the_run_pod() -> None:
     assert row.strip().split(None, 4)[1:] == ["-", "1Gi", "-", "in the run's pod"]
     with pytest.raises(PlanError) as refusal:
         _ = found.steps["a"].manifest
-    assert str(refusal.value) == "the step 'a' has no pod of its own: it runs in the run's pod"
+    assert str(refusal.value) == (
+        "the step 'a' has no pod of its own: it runs in the run's pod, by in_run_pod of the executor"
+    )
 
 
 def test_a_launch_can_say_otherwise() -> None:
