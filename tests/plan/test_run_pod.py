@@ -8,10 +8,12 @@ import dagster as dg
 import pytest
 from rich.console import Console
 
-from dagster_plus_k8s_helpers import K8sConfig, k8s_executor, k8s_tags, spot
+from dagster_plus_k8s_helpers import K8sConfig, k8s_executor, k8s_tags, sized_by_partition, spot
 from dagster_plus_k8s_helpers.errors import PlanError
+from dagster_plus_k8s_helpers.executor.beside.placement import Placement
 from dagster_plus_k8s_helpers.plan import plan
 from dagster_plus_k8s_helpers.plan.show.table import plan_table, summary_lines
+from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,3 +146,36 @@ def test_a_launch_can_say_otherwise() -> None:
     steps = plan(defs, job="nightly", run_config=config).steps
 
     assert [key for key, step in steps.items() if step.runs_in == "run pod"] == ["b"]
+
+
+def no_job() -> dg.JobDefinition:
+    raise AssertionError("no selection asks for it")
+
+
+def took(mebi: int, cores: float = 0.1, *, oom_killed: bool = False) -> Usage:
+    return Usage(
+        memory_peak_bytes=mebi * 2**20, cpu_seconds=cores * 100, wall_seconds=100.0, oom_killed=oom_killed
+    )
+
+
+@pytest.mark.parametrize(
+    ("usage", "says_it", "is_small"),
+    [
+        ([took(900)] * 3, False, True),
+        ([took(900)] * 2, False, False),
+        ([took(900), took(1100), took(900)], True, False),
+        ([took(900, cores=0.6)] * 3, True, False),
+        ([took(1100)], True, True),
+        ([took(900), took(900), took(900, oom_killed=True)], True, False),
+    ],
+)
+def test_what_a_step_took_counts_for_whether_it_is_small(
+    usage: list[Usage], *, says_it: bool, is_small: bool
+) -> None:
+    placement = Placement("small", no_job, {}, {}, lambda _tags: False)
+
+    assert placement.is_in_run_pod("a", SMALL if says_it else {}, "a", lambda: usage) is is_small
+
+
+def test_a_step_whose_size_is_decided_at_launch_is_not_small() -> None:
+    assert inside({"in_run_pod": "small", "size": sized_by_partition({"*": K8sConfig()})}, a=SMALL) == []
