@@ -250,7 +250,9 @@ def worker(settings: Any, steps: dict[str, Any], server: dict[str, Any]) -> Iter
         instance_for_test(temp_dir=server["folder"], overrides=launcher(target, folder)) as instance,
     ):
         run = StepRun(instance, target, folder, environment)
-        run.describe(steps, settings if settings == "stock" else {"health_check_interval": 10.0, **settings})
+        run.describe(
+            steps, settings if isinstance(settings, str) else {"health_check_interval": 10.0, **settings}
+        )
         environment.setenv("DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS", "1.0")
         environment.setenv("TEST_STOCK_HEALTH_SECONDS", "20")
         run.start_worker()

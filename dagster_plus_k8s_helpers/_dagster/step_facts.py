@@ -16,6 +16,9 @@ from dagster._core.storage.tags import (
     MULTIDIMENSIONAL_PARTITION_PREFIX,
     PARTITION_NAME_TAG,
 )
+from dagster._utils.warnings import disable_dagster_warnings
+
+from dagster_plus_k8s_helpers._dagster import selection_from_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +34,8 @@ __all__ = [
     "inputs_of",
     "latest_metadata",
     "mapping_key_of",
+    "node_of",
+    "nodes_selected",
     "output_of",
     "parents_of",
     "partitions_of",
@@ -85,6 +90,29 @@ def mapping_key_of(step: ExecutionStep) -> str | None:
     """Of a step that runs once for each output of a dynamic step; ``None`` for others."""
     key: str | None = getattr(step.handle, "mapping_key", None)
     return key
+
+
+def node_of(step: ExecutionStep) -> str:
+    """The op or graph at the top of its job that a step is in."""
+    return str(step.node_handle.path[0])
+
+
+def nodes_selected(job: dg.JobDefinition, text: str) -> frozenset[str]:
+    """The ops and graphs at the top of a job that compute assets of a selection.
+
+    ``Definitions.resolve_asset_graph`` is not at hand in a run; the job's own layer of assets is.
+
+    Raises:
+        SelectionError: The text is not in Dagster's selection syntax.
+    """
+    selection = selection_from_text(text)
+    with disable_dagster_warnings():
+        selected = selection.resolve(job.asset_layer.asset_graph)
+    return frozenset(
+        data.node_handle.name
+        for data in job.asset_layer.data
+        if not selected.isdisjoint(data.assets_def.keys)
+    )
 
 
 def inputs_of(step: ExecutionStep) -> Mapping[str, Sequence[StepOutputHandle]]:

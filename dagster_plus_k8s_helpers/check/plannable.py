@@ -11,7 +11,7 @@ from dagster_plus_k8s_helpers.check.rules.configs import REFUSED_VALUE, UNKNOWN_
 from dagster_plus_k8s_helpers.check.rules.executor import UNKNOWN_SETTING
 from dagster_plus_k8s_helpers.check.subjects.subjects import EXECUTOR, OF_RUN, OF_SERVER, OLD_TAG, Hit
 from dagster_plus_k8s_helpers.errors import PlanError
-from dagster_plus_k8s_helpers.executor.settings import START_TIMEOUT_TAG
+from dagster_plus_k8s_helpers.executor.settings import RUNS_IN_TAG, START_TIMEOUT_TAG
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.plan.resolve import plan_of_job
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
@@ -117,7 +117,7 @@ def _is_about(said: Hit, refused: Hit) -> bool:
 
 
 _RUN_TAGS = (K8sConfig.TAG, OLD_TAG)
-_OP_TAGS = (*_RUN_TAGS, MEMORY_LADDER_TAG, SIZE_TAG, START_TIMEOUT_TAG)
+_OP_TAGS = (*_RUN_TAGS, MEMORY_LADDER_TAG, SIZE_TAG, START_TIMEOUT_TAG, RUNS_IN_TAG)
 _OF_A_RUN = {"the job", OF_RUN, f"{OF_RUN} and {OF_SERVER}"}
 _SAY_IT_BETTER = (UNKNOWN_KEY, UNKNOWN_SETTING, WRONG_CASE, REFUSED_VALUE, NOT_ALLOWED)
 _LAYER = re.compile(r"(?:^|, |\()(agent|location|executor|run tags|op tags|per_step_k8s_config)\b")

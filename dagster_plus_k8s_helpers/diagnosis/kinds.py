@@ -52,6 +52,7 @@ class DiagnosisKind(Enum):
     JOB_REFUSED = "JobRefused"
     API_UNREACHABLE = "ApiUnreachable"
     NO_RESULT = "NoResult"
+    RUN_WORKER_REPLACED = "RunWorkerReplaced"
 
 
 DISRUPTIONS = frozenset(

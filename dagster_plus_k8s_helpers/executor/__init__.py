@@ -1,6 +1,7 @@
 """The k8s executor: its settings, its loop, and what it does for the steps of a run."""
 
 OPEN = (
+    "beside.placement",
     "k8s",
     "settings",
 )

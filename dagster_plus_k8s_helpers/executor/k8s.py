@@ -10,7 +10,7 @@ import dagster as dg
 from dagster_plus_k8s_helpers import _dagster
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
-from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
+from dagster_plus_k8s_helpers.executor.settings import SMALL, ExecutorSettings
 from dagster_plus_k8s_helpers.measuring.step import measure_this_step
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS
@@ -99,6 +99,8 @@ def k8s_executor(
     launch_burst: int = 100,
     log_lines: int = 50,
     record_usage: bool | Literal["asset"] = True,
+    in_run_pod: str | dg.AssetSelection | Sequence[OpName] | None = None,
+    run_pod_concurrency: int = 4,
     load_incluster_config: bool | None = None,
     kubeconfig_file: str | None = None,
     name: str = "k8s",
@@ -157,6 +159,12 @@ def k8s_executor(
         record_usage: Whether an event says what each attempt of a step took of memory and CPU, beside what it
             was given; ``"asset"`` writes it as an observation of the step's assets too, whose numbers the UI
             plots. Measured in the step's own process, where its image has this package.
+        in_run_pod: Steps that run as processes of the run worker, in the run's pod: an asset selection, as
+            text in Dagster's syntax or as an ``AssetSelection``; a list of ops and asset keys; or
+            ``"small"``, those that ask for no more than 500m and 1Gi, or took no more before, and say nothing
+            else of their pods. The op tag ``dagster-plus-k8s/runs-in`` (``"run-pod"``, ``"own-pod"``) says
+            it for one step.
+        run_pod_concurrency: How many of them run at once; the others wait.
         load_incluster_config: Whether to use the pod's service account; the run launcher's setting when
             left out.
         kubeconfig_file: Path of a kubeconfig file, instead of the service account.
@@ -217,6 +225,8 @@ def k8s_executor(
         launch_burst=launch_burst,
         log_lines=log_lines,
         record_usage=record_usage,
+        in_run_pod=_in_run_pod(in_run_pod),
+        run_pod_concurrency=run_pod_concurrency,
     )
     if record_usage:
         measure_this_step()
@@ -243,7 +253,8 @@ def _with_defaults(name: str, defaults: Mapping[str, Any], beyond: ExecutorSetti
         )
 
         stock = _dagster.create_executor(k8s_job_executor, init_context)
-        return SupervisedExecutor(stock, ExecutorSettings.from_config(init_context.executor_config))
+        settings = ExecutorSettings.from_config(init_context.executor_config)
+        return SupervisedExecutor(stock, settings, init_context.job.get_definition)
 
     return executor
 
@@ -293,12 +304,29 @@ def _by_op_name(configs: Mapping[OpName, K8sConfig]) -> dict[str, Any]:
     return by_op
 
 
-def _op_name(key: OpName) -> str:
+def _in_run_pod(written: str | dg.AssetSelection | Sequence[OpName] | None) -> str | tuple[str, ...] | None:
+    """Steps for the run's pod, as a launch can say them too."""
+    if isinstance(written, dg.AssetSelection):
+        try:
+            return written.to_selection_str()
+        # Some have no text: of checks, or of keys that were resolved.
+        except NotImplementedError:
+            raise K8sConfigError(
+                f"{written!r} cannot be written as text; write the selection as text", where="in_run_pod"
+            ) from None
+    if isinstance(written, str) and written != SMALL and written:
+        # Refused here, and not when a run starts.
+        _dagster.selection_from_text(written)
+    if isinstance(written, Sequence) and not isinstance(written, str):
+        return tuple(_op_name(key, "in_run_pod") for key in written)
+    return written
+
+
+def _op_name(key: OpName, where: str = "per_step_config") -> str:
     """The name Dagster gives the op of an asset: ``ml__train`` for the key ``ml/train``."""
     if not isinstance(key, str | dg.AssetKey):
         raise K8sConfigError(
-            f"the key {key!r} must be an op name or asset key, not {type(key).__name__}",
-            where="per_step_config",
+            f"the key {key!r} must be an op name or asset key, not {type(key).__name__}", where=where
         )
     asset_key = dg.AssetKey.from_user_string(key) if isinstance(key, str) else key
     return asset_key.to_python_identifier()

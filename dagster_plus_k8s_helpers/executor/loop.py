@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster.execution import (
@@ -24,8 +25,10 @@ from dagster_plus_k8s_helpers._dagster.execution import (
     will_be_resumed,
     with_attempts,
 )
+from dagster_plus_k8s_helpers._dagster.step_facts import node_of
 from dagster_plus_k8s_helpers.deployment import current_deployment
 from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.executor.beside.placement import Placement
 from dagster_plus_k8s_helpers.executor.events.attempts import Rules
 from dagster_plus_k8s_helpers.executor.events.history import History, ends_step
 from dagster_plus_k8s_helpers.executor.events.reports import Reports
@@ -34,14 +37,18 @@ from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
 from dagster_plus_k8s_helpers.executor.events.usage_history import UsageHistory
 from dagster_plus_k8s_helpers.executor.launching.sizes import Sizes
 from dagster_plus_k8s_helpers.executor.looking.run_worker import RunWorkerTaken, way_out, what_took
-from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings, start_timeout_of_step
+from dagster_plus_k8s_helpers.executor.settings import (
+    ExecutorSettings,
+    runs_in_of_step,
+    start_timeout_of_step,
+)
 from dagster_plus_k8s_helpers.executor.step_handler import SupervisedStepHandler
 from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
 from dagster_plus_k8s_helpers.sizing.memory_ladder import ladder_of_step
 from dagster_plus_k8s_helpers.sizing.reading import size_of_step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import dagster as dg
 
@@ -57,11 +64,14 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.looking.run_worker import Taken
     from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory, MemoryLadder
     from dagster_plus_k8s_helpers.sizing.strategy import Strategy
+    from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 __all__ = ["SupervisedExecutor"]
 
 # The stock loop asks for the health of step after step; here it never does, except when a run resumes.
 _NEVER = 10**9
+# Of what a step took in earlier runs, for whether it is small.
+_ATTEMPTS_THAT_COUNT = 20
 
 
 class SupervisedExecutor(StepDelegatingExecutor):
@@ -72,12 +82,14 @@ class SupervisedExecutor(StepDelegatingExecutor):
     Args:
         stock: What ``k8s_job_executor`` makes of the run's config.
         settings: What it does beyond.
+        job: Makes the job of the run.
 
     Attributes:
+        placement: Says which steps run in the run's own pod.
         stock_step_handler: The step handler of the stock executor, which builds the Jobs.
     """
 
-    def __init__(self, stock: Any, settings: ExecutorSettings) -> None:
+    def __init__(self, stock: Any, settings: ExecutorSettings, job: Callable[[], dg.JobDefinition]) -> None:
         self.__dict__.update(stock.__dict__)
         self._settings = settings
         self._check_step_health_interval_seconds = _NEVER
@@ -86,6 +98,13 @@ class SupervisedExecutor(StepDelegatingExecutor):
             self.stock_step_handler, settings, self._track, self._look_at_own_pod
         )
         self._step_handler = self._handler
+        self.placement = Placement(
+            settings.in_run_pod,
+            job,
+            self._handler.step_config,
+            self._handler.per_step_config,
+            lambda tags: self.strategy_of(tags) is not None,
+        )
         self._resuming = False
         self._seen_storage_ids: set[int] = set()
         self._endings: list[tuple[int, DagsterEvent]] | None = None
@@ -100,6 +119,11 @@ class SupervisedExecutor(StepDelegatingExecutor):
             tags: Tags of its op.
         """
         return None if self.retries.disabled else ladder_of_step(tags, self._settings.memory_ladder)
+
+    @property
+    def run_pod_concurrency(self) -> int:
+        """How many steps run in the run's own pod at once."""
+        return self._settings.run_pod_concurrency
 
     def strategy_of(self, tags: Mapping[str, str]) -> Strategy | None:
         """What decides the size of a step.
@@ -137,6 +161,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._handler.supervisor = self._supervisor
         self._before = UsageHistory(plan_context.instance, plan_context.dagster_run)
         self._handler.sizes = Sizes(plan_context, self._history, self._before, self._settings.size)
+        self._handler.is_in_run_pod = self._is_in_run_pod
         self._handler.will_be_resumed = will_be_resumed(plan_context.instance, plan_context.run_id)
         try:
             yield from super().execute(plan_context, execution_plan)
@@ -195,9 +220,10 @@ class SupervisedExecutor(StepDelegatingExecutor):
         """The round of the loop: what the API brought is acted upon when the log has been read after it."""
         resuming, self._resuming = self._resuming, False
         launched, look = ([], None) if resuming else self._supervisor.collect()
+        has_ended = not resuming and self._supervisor.run_pod.collect()
         events = list(super()._pop_events(instance, run_id, seen_storage_ids))
         # A page may be full: a step's own ending in the next one must come before any diagnosis of it.
-        while (resuming or look is not None or launched) and (
+        while (resuming or look is not None or launched or has_ended) and (
             more := super()._pop_events(instance, run_id, seen_storage_ids)
         ):
             events.extend(more)
@@ -267,7 +293,24 @@ class SupervisedExecutor(StepDelegatingExecutor):
             # Deferred retries are a parent run's to make, and it knows the op's policy alone.
             disruption_retries=self._settings.disruption_retries if self.retries.enabled else 0,
             allowed=allowed,
+            may_move=self.retries.enabled and runs_in_of_step(context.step_tags[key]) is None,
         )
+
+    def _is_in_run_pod(self, context: StepHandlerContext) -> bool:
+        (key,) = context.execute_step_args.step_keys_to_execute or []
+        step = self._plan_steps[key]
+        if self._history.attempts[key].own_pod:
+            return False
+
+        def usage() -> Iterable[Usage]:
+            # A storage that cannot say what earlier runs took must not keep a step from starting.
+            try:
+                return [*self._history.usage.of(key), *islice(self._before.usage(step), _ATTEMPTS_THAT_COUNT)]
+            except Exception as error:  # noqa: BLE001
+                self._supervisor.note(f"What steps took cannot be read: {type(error).__name__}: {error}")
+                return []
+
+        return self.placement.is_in_run_pod(step.op_name, context.step_tags[key], node_of(step), usage)
 
     def _track(self, context: StepHandlerContext, job_name: str, namespace: str) -> TrackedStep:
         """What the supervisor keeps of a step."""

@@ -17,10 +17,25 @@ from dagster_plus_k8s_helpers.sizing.reading import size_of_step
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["START_TIMEOUT_TAG", "ExecutorSettings", "start_timeout_of_step"]
+__all__ = [
+    "OWN_POD",
+    "RUNS_IN_TAG",
+    "RUN_POD",
+    "SMALL",
+    "START_TIMEOUT_TAG",
+    "ExecutorSettings",
+    "runs_in_of_step",
+    "start_timeout_of_step",
+]
 
 START_TIMEOUT_TAG = "dagster-plus-k8s/start-timeout"
 """Op tag with the ``start_timeout`` of one step in seconds, or ``"none"`` for no limit."""
+
+RUNS_IN_TAG = "dagster-plus-k8s/runs-in"
+"""Op tag that says where one step runs: ``"run-pod"`` or ``"own-pod"``."""
+RUN_POD, OWN_POD = "run-pod", "own-pod"
+SMALL = "small"
+"""``in_run_pod`` for the steps that ask for little."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,8 @@ class ExecutorSettings:
     log_lines: int = 50
     record_usage: bool | Literal["asset"] = True
     size: str | None = None
+    in_run_pod: str | tuple[str, ...] | None = None
+    run_pod_concurrency: int = 4
 
     def __post_init__(self) -> None:
         for name in ("health_check_interval", "call_timeout", "launch_qps"):
@@ -61,6 +78,9 @@ class ExecutorSettings:
             )
         if self.memory_ladder is not None and not isinstance(self.memory_ladder, MemoryLadder):
             raise K8sConfigError(_ladder_wanted(self.memory_ladder), where="memory_ladder")
+        _check_whole("run_pod_concurrency", self.run_pod_concurrency, 1)
+        if not isinstance(self.in_run_pod, str | tuple | None) or self.in_run_pod == "":
+            raise K8sConfigError(_SELECTION_WANTED.format(self.in_run_pod), where="in_run_pod")
         # What is no strategy is refused here; what a function is shows when it is called.
         size_of_step({}, self.size)
 
@@ -79,6 +99,7 @@ class ExecutorSettings:
             "launch_qps": (float, "Jobs created a second in the long run."),
             "launch_burst": (int, "Jobs created at once."),
             "log_lines": (int, "Last lines of a failed step's log that its failure shows; 0 for none."),
+            "run_pod_concurrency": (int, "Steps that run in the run's pod at once."),
             "record_usage": (dg.Any, "Whether an event says what a step used; asset for observations too."),
         }
         fields = {
@@ -100,6 +121,13 @@ class ExecutorSettings:
             description="What decides the sizes of steps: 'module:name', or what the tag "
             "dagster-plus-k8s/size holds; null for nothing.",
         )
+        fields["in_run_pod"] = dg.Field(
+            # Dagster's config has no union of a text and a list.
+            dg.Any,
+            default_value=list(self.in_run_pod) if isinstance(self.in_run_pod, tuple) else self.in_run_pod,
+            is_required=False,
+            description="Steps that run in the run's pod: 'small', an asset selection, or a list of ops.",
+        )
         return fields
 
     @classmethod
@@ -116,6 +144,12 @@ class ExecutorSettings:
                 given["memory_ladder"] = MemoryLadder.from_dict(ladder)
             except K8sConfigError as error:
                 raise error.within("memory_ladder") from None
+        ops = given.get("in_run_pod")
+        if isinstance(ops, list):
+            for op in ops:
+                if not isinstance(op, str):
+                    raise K8sConfigError(f"{op!r} must be the name of an op", where="in_run_pod")
+            given["in_run_pod"] = tuple(op.replace("/", "__") for op in ops)
         return cls(**given)
 
 
@@ -143,6 +177,24 @@ def start_timeout_of_step(tags: Mapping[str, str], default: float | None) -> flo
             f"{written!r} must be a number of seconds, or 'none'", where=f"tag {START_TIMEOUT_TAG}"
         )
     return seconds
+
+
+def runs_in_of_step(tags: Mapping[str, str]) -> str | None:
+    """Where a step runs by its tag; ``None`` when that says nothing.
+
+    Args:
+        tags: Tags of the op.
+
+    Raises:
+        K8sConfigError: The tag says neither ``run-pod`` nor ``own-pod``.
+    """
+    written = tags.get(RUNS_IN_TAG)
+    if written is not None and written not in {RUN_POD, OWN_POD}:
+        raise K8sConfigError(f"{written!r} must be {RUN_POD!r} or {OWN_POD!r}", where=f"tag {RUNS_IN_TAG}")
+    return written
+
+
+_SELECTION_WANTED = "must be 'small', an asset selection, or a list of ops and asset keys, not {!r}"
 
 
 def _ladder_wanted(written: object) -> str:

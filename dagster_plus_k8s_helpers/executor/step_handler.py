@@ -17,6 +17,8 @@ from kubernetes.client import V1OwnerReference  # noqa: TID253
 from dagster_plus_k8s_helpers._dagster.execution import CheckStepHealthResult, DagsterEvent, EngineEventData
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
 from dagster_plus_k8s_helpers.cluster.errors import CallError, not_built
+from dagster_plus_k8s_helpers.executor.beside.launching import command_of, environment_of, launch_event
+from dagster_plus_k8s_helpers.executor.beside.run_pod_steps import RunPodStep
 from dagster_plus_k8s_helpers.executor.events.size_events import tell_size
 from dagster_plus_k8s_helpers.executor.launching.launches import Launch
 from dagster_plus_k8s_helpers.executor.launching.unbuildable import why_not_built
@@ -76,12 +78,14 @@ class SupervisedStepHandler(K8sStepHandler):
 
     Attributes:
         sizes: Decides what sizes attempts get.
+        is_in_run_pod: Says whether an attempt runs in the run's pod.
         will_be_resumed: Whether another run worker goes on when this one is gone.
         owner: What owns the Jobs that were launched; ``None`` while nothing does.
     """
 
     supervisor: Supervisor
     sizes: Sizes
+    is_in_run_pod: Callable[[StepHandlerContext], bool]
     will_be_resumed = False
     owner: Owner | None = None
 
@@ -115,6 +119,9 @@ class SupervisedStepHandler(K8sStepHandler):
             self.supervisor.could_not_launch(key, step, not_built(str(step.problem)))
             return
         try:
+            if self.is_in_run_pod(step_handler_context):
+                yield from self._launch_in_run_pod(key, step, step_handler_context)
+                return
             self._decide_size(key, step, step_handler_context)
             step.namespace = self._namespace(step_handler_context)
             yield from super().launch_step(step_handler_context)
@@ -125,6 +132,21 @@ class SupervisedStepHandler(K8sStepHandler):
         except Exception as error:  # noqa: BLE001
             said = why_not_built(error, self._layers(key, step_handler_context))
             self.supervisor.could_not_launch(key, step, not_built(said))
+
+    def _launch_in_run_pod(
+        self, key: str, step: TrackedStep, context: StepHandlerContext
+    ) -> Iterator[DagsterEvent]:
+        """Start a step as a process of this one."""
+        yield launch_event(step.context)
+        arguments = context.execute_step_args
+        command = command_of(arguments.get_command_args(skip_serialized_namedtuple=True))
+        env = environment_of(arguments.get_command_env(), context.dagster_run.job_name, key)
+        priority = _priority(context.step_tags[key].get(_PRIORITY_TAG))
+        self.supervisor.run_pod.launch(key, self._in_run_pod(step), command, env, priority)
+
+    def _in_run_pod(self, step: TrackedStep) -> RunPodStep:
+        namespace, pod = self.place() or ("", "")
+        return RunPodStep(**{**vars(step), "namespace": namespace, "run_pod": pod})
 
     def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
         """Take over a step of an earlier run worker; asked when a run resumes.
@@ -139,7 +161,11 @@ class SupervisedStepHandler(K8sStepHandler):
         def relaunch() -> None:
             list(self.launch_step(step_handler_context))
 
-        self.supervisor.adopt(key, self._track(step_handler_context, name, namespace), relaunch)
+        step = self._track(step_handler_context, name, namespace)
+        if key in self.supervisor.history.in_run_pod:
+            self.supervisor.run_pod.adopt(key, self._in_run_pod(step), relaunch)
+        else:
+            self.supervisor.adopt(key, step, relaunch)
         return CheckStepHealthResult.healthy()
 
     def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
@@ -160,7 +186,12 @@ class SupervisedStepHandler(K8sStepHandler):
 
     def _terminate(self, key: str) -> Iterator[DagsterEvent]:
         if self._deletions is None:
+            self.supervisor.run_pod.stop()
             self._deletions = self.supervisor.delete_all(_DELETION_SECONDS)
+            self.supervisor.run_pod.finish()
+        beside = self.supervisor.run_pod.holds(key)
+        if beside is not None and self.supervisor.history.is_open(key):
+            self.supervisor.reports.ending_process(beside.context)
         step, deletion = self.supervisor.step(key), self._deletions.get(key)
         if step is None or deletion is None:
             return
@@ -215,6 +246,18 @@ class SupervisedStepHandler(K8sStepHandler):
             f"op tags, {K8sConfig.TAG}": step_handler_context.step_tags[key].get(K8sConfig.TAG, "{}"),
             "step_config": {part: given for part, given in of_executor.items() if given},
         }
+
+    @property
+    def step_config(self) -> dict[str, Any]:
+        """What the executor says of the pods of all steps."""
+        found: dict[str, Any] = self._executor_container_context.run_k8s_config.to_dict()
+        return found
+
+    @property
+    def per_step_config(self) -> dict[str, Any]:
+        """What it says of those of single ops, by their names."""
+        found: dict[str, Any] = self._per_step_k8s_config
+        return found
 
     def _namespace(self, step_handler_context: StepHandlerContext) -> str:
         return str(self._get_container_context(step_handler_context).namespace or "default")

@@ -14,6 +14,7 @@ from dagster_plus_k8s_helpers.cluster.deletions import Deletions
 from dagster_plus_k8s_helpers.cluster.errors import CallError
 from dagster_plus_k8s_helpers.cluster.outage import Outage
 from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
+from dagster_plus_k8s_helpers.executor.beside.run_pod_steps import RunPodSteps
 from dagster_plus_k8s_helpers.executor.events.endings import Endings
 from dagster_plus_k8s_helpers.executor.events.leftovers import LAST_LOOK_INTERVAL, Leftovers
 from dagster_plus_k8s_helpers.executor.events.tracked_step import (
@@ -60,6 +61,9 @@ class Supervisor:
         namespace: Says where the Jobs of steps are.
         has_ended: Whether the event log has an ending of a step, by its key, that nobody has read yet.
         usage: Writes what steps took.
+
+    Attributes:
+        run_pod: The steps that are in the run's own pod.
     """
 
     def __init__(
@@ -88,6 +92,15 @@ class Supervisor:
         self._deletions = Deletions(cluster)
         self._leftovers = Leftovers(self._deletions, reports)
         self._namespace, self._usage = namespace, usage
+        self.run_pod = RunPodSteps(
+            history,
+            self._endings,
+            reports,
+            usage,
+            self.note,
+            concurrency=settings.run_pod_concurrency,
+            log_lines=settings.log_lines,
+        )
         self._hurries = False
         self._nodes = Nodes()
         self._said: set[str] = set()
@@ -146,6 +159,7 @@ class Supervisor:
                 self._safely(partial(self._take_interruption, key, step, seen))
             elif step.created and seen is not None:
                 self._safely(partial(self._take_observation, key, step, seen))
+        self._safely(self.run_pod.act)
         self._finish_endings()
         self._look_after_ended(look)
         while self._notes:
@@ -199,25 +213,29 @@ class Supervisor:
 
         began = time.monotonic()
         self._look_after_ended(None)
+        self.run_pod.settle(is_interrupted)
         self._leftovers.settle(look, is_interrupted)
         left = LAST_SECONDS - (time.monotonic() - began)
         self._usage.settle(lambda: self._leftovers.see(look()), is_interrupted, left)
 
     def open_steps(self) -> list[str]:
         """The keys of steps that have been launched and have not ended."""
-        return [key for key in self._steps if self.history.is_open(key)]
+        return [*(key for key in self._steps if self.history.is_open(key)), *self.run_pod.open_steps()]
 
     def leave(self) -> None:
-        """Create no more Jobs: the run worker ends, and waits for no call."""
+        """Create no more Jobs: the run worker ends, and waits for no call; steps in its pod end."""
         self._hurries = True
+        self.run_pod.stop()
         self._launches.withdraw(step.job_name for step in self._steps.values())
+        self.run_pod.finish()
 
     def step(self, step_key: str) -> TrackedStep | None:
         """What is known of a step."""
         return self._steps.get(step_key)
 
     def close(self) -> None:
-        """End the threads; a run worker that was told to end has no time to wait for them."""
+        """End processes and threads; a run worker that was told to end has no time to wait for them."""
+        self.run_pod.close()
         self._launches.close(wait=not self._hurries)
         self._deletions.close(wait=not self._hurries)
         self._looks.close(wait=not self._hurries)

@@ -1,6 +1,7 @@
 """What a step takes of memory, CPU and GPUs, measured in its own process and left for its pod's status."""
 
 OPEN = (
+    "cgroup",
     "message",
     "step",
 )

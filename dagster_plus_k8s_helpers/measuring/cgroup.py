@@ -28,6 +28,8 @@ PATHS = {
 
 # memory.stat is the largest of them, with about 2 kB; the kernel hands it over in one piece.
 _MOST = 1 << 14
+# In v1 no limit is the largest number of pages.
+_NO_LIMIT = 1 << 60
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Cgroup:
         if self._is_v2:
             beside = usage.rpartition("/")[0]
             peak, events, stat = "memory.peak", "memory.events", paths["DAGSTER_MEMORY_STAT_PATH_V2"]
+            limit = "memory.max"
         else:
             usage = paths["DAGSTER_MEMORY_USAGE_PATH_V1"]
             beside = usage.rpartition("/")[0]
@@ -75,11 +78,29 @@ class Cgroup:
                 "memory.oom_control",
                 paths["DAGSTER_MEMORY_STAT_PATH_V1"],
             )
+            limit = "memory.limit_in_bytes"
         self._usage, self._stat = usage, stat
         self._peak, self._events = f"{beside}/{peak}", f"{beside}/{events}"
+        self._limit, self._group = f"{beside}/{limit}", f"{beside}/memory.oom.group"
         self._cpu_v2 = paths["DAGSTER_CPU_STAT_PATH"]
         self._cpu_v1 = paths["DAGSTER_CPU_USAGE_PATH"]
         self._throttling_v1 = f"{paths['DAGSTER_CPU_CFS_QUOTA_US_PATH'].rpartition('/')[0]}/cpu.stat"
+
+    @property
+    def memory_limit(self) -> int | None:
+        """Bytes of memory that the container may use; ``None`` without a limit, or when it is not known."""
+        limit = _number(content_of(self._limit))
+        return limit if limit is not None and limit < _NO_LIMIT else None
+
+    @property
+    def dies_as_one(self) -> bool:
+        """Whether an OOM ends every process of the container, as the kubelet has it with cgroup v2."""
+        return _number(content_of(self._group)) == 1
+
+    @property
+    def oom_kills(self) -> int | None:
+        """Processes that the kernel killed for memory; ``None`` when it is not known."""
+        return _numbers(content_of(self._events)).get(b"oom_kill")
 
     def read(self) -> Reading:
         """Look at them; takes about a tenth of a millisecond."""
@@ -102,7 +123,7 @@ class Cgroup:
             cpu_seconds=cpu_seconds,
             periods=cpu.get(b"nr_periods"),
             throttled=cpu.get(b"nr_throttled"),
-            oom_kills=_numbers(content_of(self._events)).get(b"oom_kill"),
+            oom_kills=self.oom_kills,
         )
 
 

@@ -10,7 +10,8 @@ from dagster_plus_k8s_helpers._dagster.planning import reason
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.capacity.totals import amounts_of
 from dagster_plus_k8s_helpers.deployment import Deployment
-from dagster_plus_k8s_helpers.errors import K8sConfigError, PlanError
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, K8sConfigError, PlanError
+from dagster_plus_k8s_helpers.executor.settings import RUNS_IN_TAG
 from dagster_plus_k8s_helpers.plan.merge import unknown
 from dagster_plus_k8s_helpers.plan.merge.executor_keys import settings_problem
 from dagster_plus_k8s_helpers.plan.merge.from_files import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import dagster as dg
     from dagster_k8s.executor import K8sStepHandler
 
+    from dagster_plus_k8s_helpers.executor.beside.placement import Placement
     from dagster_plus_k8s_helpers.plan.merge.from_files import Settings
     from dagster_plus_k8s_helpers.plan.merge.jobs import DefinitionsOrLoader
     from dagster_plus_k8s_helpers.plan.merge.layers import LayerName
@@ -137,9 +139,10 @@ def plan_of_job(
         layers = _Layers(job, renderer, has_agent=agent is not None, has_location=location is not None)
         run = Pod(Template(f"run of {job.name!r}", layers.of_run(), renderer.run_job))
         sizes = _Sizes(executor, PartitionsOfJob(job, run_tags), run_tags)
-        planner = _Steps(renderer, layers, _runs_in(executor), _ladders(executor), sizes)
+        planner = _Steps(renderer, layers, _placement(executor), _ladders(executor), sizes)
         planned = planner.planned(steps_of_job(job, run_tags) if steps is None else steps)
-    return RunPlan(job.name, job.executor_def.name, max_concurrent, run, planned)
+    concurrency = getattr(executor, "run_pod_concurrency", None)
+    return RunPlan(job.name, job.executor_def.name, max_concurrent, run, planned, concurrency)
 
 
 def steps_of_job(job: dg.JobDefinition, run_tags: Mapping[str, str]) -> list[planning.Step]:
@@ -212,11 +215,32 @@ def _ladders(executor: dg.Executor) -> Callable[[Mapping[str, str]], MemoryLadde
     return getattr(executor, "ladder_of", lambda _tags: None)
 
 
+def _placement(executor: dg.Executor) -> Callable[[planning.Step], RunsIn]:
+    """Tells where a step runs; only the executor of this package has some of them in the run's pod."""
+    placement: Placement | None = getattr(executor, "placement", None)
+    if placement is not None:
+        return lambda step: _placed(step, placement)
+    runs_in = _runs_in(executor)
+    return lambda _step: runs_in
+
+
 def _runs_in(executor: dg.Executor) -> RunsIn:
     if _step_handler(executor) is not None:
         return "own pod"
     in_run = (planning.InProcessExecutor, planning.MultiprocessExecutor)
     return "run pod" if isinstance(executor, in_run) else "elsewhere"
+
+
+def _placed_by(step: planning.Step) -> str:
+    return f"the op tag {RUNS_IN_TAG}" if RUNS_IN_TAG in step.tags else "in_run_pod of the executor"
+
+
+def _placed(step: planning.Step, placement: Placement) -> RunsIn:
+    try:
+        inside = placement.is_in_run_pod(step.op_name, step.tags, step.node_handle.path[0])
+    except DagsterPlusK8sError as error:
+        raise PlanError(f"step {step.key!r}: {error}") from None
+    return "run pod" if inside else "own pod"
 
 
 class _Layers:
@@ -269,7 +293,7 @@ class _Steps:
         self,
         renderer: JobRenderer,
         layers: _Layers,
-        runs_in: RunsIn,
+        runs_in: Callable[[planning.Step], RunsIn],
         ladder_of: Callable[[Mapping[str, str]], MemoryLadder | None],
         sizes: _Sizes,
     ) -> None:
@@ -288,12 +312,14 @@ class _Steps:
         settings = _settings(step)
         if settings not in self._asked:
             self._asked[settings] = self._container_asked(step)
-        size = self._sizes.of(step) if self._renderer.handler else None
-        smallest, pod = self._pods(step, size) if self._renderer.handler else (None, None)
+        runs_in = self._runs_in(step)
+        has_pod = self._renderer.handler is not None and runs_in == "own pod"
+        size = self._sizes.of(step) if has_pod else None
+        smallest, pod = self._pods(step, size) if has_pod else (None, None)
         return StepPlan(
             step.key,
             step.op_name,
-            self._runs_in,
+            runs_in,
             step.depends_on,
             step.is_mapped,
             step.max_retries,
@@ -302,6 +328,7 @@ class _Steps:
             None if pod is None else self._last_memory(step, pod),
             size,
             None if smallest is pod else smallest,
+            _placed_by(step) if self._renderer.handler is not None and runs_in == "run pod" else "",
         )
 
     def _pods(self, step: planning.Step, size: StepSize | None) -> tuple[Pod, Pod]:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["RunPlan", "RunPodShare", "RunsIn", "StepPlan", "Steps"]
 
 RunsIn: TypeAlias = Literal["own pod", "run pod", "elsewhere"]
-"""``run pod`` with the in-process and multiprocess executors; ``elsewhere`` with one this package does not
-know, such as that of Celery or Docker."""
+"""``run pod`` with the in-process and multiprocess executors, and by ``in_run_pod`` of `k8s_executor`;
+``elsewhere`` with one this package does not know, such as that of Celery or Docker."""
 
 
 @answering
@@ -48,6 +48,7 @@ class StepPlan:
         last_memory: Memory of its last attempt, when a ``MemoryLadder`` raises it.
         size: What decides its size at launch, if anything does, and what it may come to.
         smallest: Its pod at the smallest of its sizes, when it has more than one: ``pod`` is at the largest.
+        placed_by: What of ``k8s_executor`` has it in the run's pod.
     """
 
     key: str
@@ -61,6 +62,7 @@ class StepPlan:
     last_memory: Memory | None = None
     size: StepSize | None = None
     smallest: Pod | None = field(default=None, repr=False)
+    placed_by: str = ""
 
     @property
     def own_pod(self) -> Pod:
@@ -71,7 +73,8 @@ class StepPlan:
         """
         if self.pod is None:
             place = "in the run's pod" if self.runs_in == "run pod" else "where its executor puts it"
-            raise PlanError(f"the step {self.key!r} has no pod of its own: it runs {place}")
+            by = f", by {self.placed_by}" if self.placed_by else ""
+            raise PlanError(f"the step {self.key!r} has no pod of its own: it runs {place}{by}")
         return self.pod
 
     @property
@@ -122,12 +125,14 @@ class RunPodShare:
         largest: The most that one of its ops asks for.
         total: What all of its ops ask for together.
         ignored: Keys of the steps whose op tags ask for something: their executor does not read them.
+        at_once: The most that those of them ask for that can run at one time.
     """
 
     limits: Mapping[str, str]
     largest: Amounts
     total: Amounts
     ignored: tuple[str, ...]
+    at_once: Amounts
 
 
 @answering
@@ -141,6 +146,7 @@ class RunPlan:
         max_concurrent: How many steps may run at once, as far as it is configured.
         run: The pod of the run itself.
         steps: Its steps by key, in an order they can run in.
+        run_pod_concurrency: How many steps run in the run's pod at once, where its executor says so.
     """
 
     job: str
@@ -148,6 +154,7 @@ class RunPlan:
     max_concurrent: int | None
     run: Pod
     steps: Steps = field(repr=False)
+    run_pod_concurrency: int | None = None
 
     @cached_property
     def peak(self) -> Peak:
@@ -231,14 +238,22 @@ class RunPlan:
         inside = [step for step in self.steps.values() if step.runs_in == "run pod"]
         if not inside:
             return None
-        asked = [
-            Amounts.of(step.asked.limits, step.asked.requests, f"op tags of {step.key!r}") for step in inside
+        by_key = {
+            step.key: Amounts.of(step.asked.limits, step.asked.requests, f"op tags of {step.key!r}")
+            for step in inside
+        }
+        asked = list(by_key.values())
+        tasks = [
+            Task(step.key, by_key.get(step.key, Amounts()), step.depends_on, step.is_mapped)
+            for step in self.steps.values()
         ]
+        at_once = peak_of(tasks, self.run_pod_concurrency or self.max_concurrent)
         return RunPodShare(
             self.run.container.limits,
             Amounts.largest(asked),
             Amounts.total(asked),
             tuple(step.key for step, amounts in zip(inside, asked, strict=True) if amounts != Amounts()),
+            at_once.at_least if at_once.at_most is None else at_once.at_most,
         )
 
 

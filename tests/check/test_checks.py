@@ -34,6 +34,7 @@ SHORT = k8s_tags(ttl_seconds_after_finished=1)
 SMALL = K8sConfig(ttl_seconds_after_finished=3600)
 LADDER = MemoryLadder().tags
 IN_RUN = {"executor": dg.in_process_executor}
+IN_RUN_POD = k8s_executor(max_concurrent=4, in_run_pod=["train"])
 FOUR = {"executor": dg.multiprocess_executor.configured({"max_concurrent": 4}), "assets": 6}
 
 # Code; what fires, and with what; its message; the near miss, and with what.
@@ -367,6 +368,31 @@ CASES: list[Case] = [
         f"'2' by {SHOP}",
         definitions(**FOUR),
         {"location": location(container_config={"resources": {"limits": {"cpu": "4"}}})},
+    ),
+    (
+        "DPK595",
+        definitions(k8s_tags(memory="2Gi"), executor=IN_RUN_POD),
+        {"location": location(container_config={"resources": {"limits": {"memory": "2Gi"}}})},
+        "the run's pod: steps in the run's pod ask for 2Gi of memory at one time, and a run worker takes about "
+        f"300Mi; limits.memory is '2Gi' by {SHOP}",
+        definitions(k8s_tags(memory="1Gi"), executor=IN_RUN_POD),
+        {"location": location(container_config={"resources": {"limits": {"memory": "2Gi"}}})},
+    ),
+    (
+        "DPK596",
+        definitions(k8s_tags(gpu=1), executor=IN_RUN_POD),
+        {},
+        "step 'train': the step runs in the run's pod, and op tags ask for nvidia.com/gpu of its own",
+        definitions({**k8s_tags(gpu=1), "dagster-plus-k8s/runs-in": "own-pod"}, executor=IN_RUN_POD),
+        {},
+    ),
+    (
+        "DPK597",
+        definitions(container(env=[{"name": "A", "value": "b"}]), executor=IN_RUN_POD),
+        {},
+        "step 'train': the step runs in the run's pod, where nothing reads container_config.env of op tags",
+        definitions(k8s_tags(cpu=1), executor=IN_RUN_POD),
+        {},
     ),
     (
         "DPK527",

@@ -184,6 +184,7 @@ def test_json_says_what_is_asked_of_the_runs_pod() -> None:
         "largest": {"cpu": "2", "memory": str(2**34), "gpu": "1"},
         "total": {"cpu": "2.5", "memory": str(18 * 2**30), "gpu": "1"},
         "ignored": ["orders", "churn_model"],
+        "at_once": {"cpu": "2", "memory": str(2**34), "gpu": "1"},
     }
 
 

@@ -149,11 +149,17 @@ def test_what_it_does_beyond_the_stock_executor_can_be_set_at_launch_too() -> No
         "log_lines": 0,
         "record_usage": "asset",
         "size": "sizes:by_partition",
+        "in_run_pod": ("a", "ml__train"),
+        "run_pod_concurrency": 2,
     }
     assert sorted(settings) == sorted(BEYOND)
 
     here = ExecutorSettings.from_config(resolved(k8s_executor(**settings)))  # type: ignore[arg-type]
-    launch = {**settings, "memory_ladder": {"factor": 1.5, "maximum": "8Gi", "learn": True}}
+    launch = {
+        **settings,
+        "in_run_pod": ["a", "ml/train"],
+        "memory_ladder": {"factor": 1.5, "maximum": "8Gi", "learn": True},
+    }
     at_launch = ExecutorSettings.from_config(resolved(k8s_executor(), launch))
 
     assert here == at_launch == ExecutorSettings(**settings)  # type: ignore[arg-type]
@@ -191,6 +197,10 @@ def test_it_asks_of_a_run_what_the_stock_executor_asks() -> None:
         ({"launch_burst": 1.5}, "launch_burst: must be a whole number, not 1.5"),
         ({"log_lines": -1}, "log_lines: -1 is below 0"),
         ({"record_usage": "assets"}, "record_usage: must be True, False or 'asset', not 'assets'"),
+        ({"in_run_pod": ["a", 5]}, "in_run_pod: the key 5 must be an op name or asset key, not int"),
+        ({"in_run_pod": ""}, "in_run_pod: must be 'small', an asset selection, or a list of ops and asset keys, not ''"),
+        ({"in_run_pod": 5}, "in_run_pod: must be 'small', an asset selection, or a list of ops and asset keys, not 5"),
+        ({"run_pod_concurrency": 0}, "run_pod_concurrency: 0 is below 1"),
         ({"record_usage": 1}, "record_usage: must be True, False or 'asset', not 1"),
         ({"retries": "deferred"}, "retries: 'deferred' is none of enabled, disabled"),
         ({"autoscaler": "no"}, "autoscaler: must be True or False, not 'no'"),

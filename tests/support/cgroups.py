@@ -90,6 +90,10 @@ class Tree:
             "cpu.stat", _table({"nr_periods": periods, "nr_throttled": throttled, "throttled_time": 7})
         )
 
+    def limit(self, amount: int) -> None:
+        """Show a memory limit of this many bytes."""
+        self._write("memory.max" if self.version == V2 else "memory.limit_in_bytes", f"{amount}\n")
+
     def break_all(self, content: bytes) -> None:
         """Show something else in every file."""
         for path in self.folder.iterdir():

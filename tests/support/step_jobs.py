@@ -7,6 +7,9 @@ import atexit
 import functools
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,7 @@ STEPS = "TEST_STEPS"
 What a step does: ``wait`` until it is released, ``wait, exit`` and the like, or see `_do`.
 """
 EXECUTOR = "TEST_EXECUTOR"
-"""JSON: keyword arguments of `k8s_executor`; or ``"stock"``."""
+"""JSON: keyword arguments of `k8s_executor`; ``"stock"`` or ``"multiprocess"``."""
 FOLDER = "TEST_FOLDER"
 
 
@@ -67,12 +70,22 @@ def _op(name: str, step: dict[str, Any]) -> dg.OpDefinition:
     )
     def op(context: dg.OpExecutionContext) -> None:
         what = step.get("does", "succeed")
+        _say_which_process(name, os.getpid())
         if what.startswith("wait"):
             _wait(context, name)
             what = what.removeprefix("wait").removeprefix(", ")
         _do(name, what)
 
     return op
+
+
+def _say_which_process(name: str, pid: int) -> None:
+    folder = Path(os.environ.get(FOLDER, "/nowhere"))
+    if folder.exists():
+        path = folder / f"{name}.pid.{len(list(folder.glob(f'{name}.pid.*')))}"
+        new = path.with_name(f".{path.name}")
+        new.write_text(str(pid))
+        new.rename(path)
 
 
 def release_key(run_id: str, step: str) -> str:
@@ -107,8 +120,21 @@ def _do(name: str, what: str) -> None:
         time.sleep(float(what.split()[1]))
     elif what == "exit":
         os._exit(3)
+    elif what in {"fork", "ignore"}:
+        _outlive(name, what)
     else:
         _use_memory(name, what, folder)
+
+
+def _outlive(name: str, what: str) -> None:
+    """Have a process that nobody waits for, or be one that a signal does not end."""
+    pid = os.getpid()
+    if what == "fork":
+        pid = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid
+    else:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _say_which_process(name, pid)
+    time.sleep(600)
 
 
 def _use_memory(name: str, what: str, folder: Path) -> None:
@@ -116,6 +142,10 @@ def _use_memory(name: str, what: str, folder: Path) -> None:
         held = bytearray(os.urandom(2**20)) * int(what.split()[1])
         _wait_for_a_sample()
         held.clear()
+    elif what.startswith("overuse "):
+        for procs in os.environ["TEST_CGROUP_PROCS"].split(os.pathsep):
+            Path(procs).write_text(str(os.getpid()))
+        held = bytearray(b"x") * (int(what.split()[1]) * 2**20)
     elif what.startswith("allocate "):
         held = bytearray(int(what.split()[1]) * 2**20)
         held[:: 2**12] = b"x" * len(held[:: 2**12])
@@ -145,6 +175,8 @@ def _executor() -> dg.ExecutorDefinition:
     settings = json.loads(os.environ[EXECUTOR])
     if settings == "stock":
         return _stock_executor()
+    if settings == "multiprocess":
+        return dg.multiprocess_executor.configured({"max_concurrent": 4})
     # A process of the test's own inherits these; a pod gets them from its Job.
     env = {name: os.environ[name] for name in (STEPS, EXECUTOR, FOLDER) if name in os.environ}
     settings["step_config"] = K8sConfig(env=env)

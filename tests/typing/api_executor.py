@@ -22,4 +22,6 @@ assert_type(ladder.tags, dict[str, str])
 assert_type(MemoryLadder.from_dict(ladder.to_dict()), MemoryLadder)
 assert_type(k8s_executor(memory_ladder=ladder, start_timeout=None), dg.ExecutorDefinition)
 assert_type(k8s_executor(record_usage="asset"), dg.ExecutorDefinition)
+assert_type(k8s_executor(in_run_pod=[dg.AssetKey("a"), "b"], run_pod_concurrency=2), dg.ExecutorDefinition)
+k8s_executor(in_run_pod=5)  # type: ignore[arg-type]
 k8s_executor(record_usage="op")  # type: ignore[arg-type]

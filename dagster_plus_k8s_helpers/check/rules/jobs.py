@@ -60,7 +60,8 @@ OP_TAGS_IGNORED = Rule(
 @of_plans(OP_TAGS_IGNORED)
 def op_tags_ignored(job: Planned) -> Iterator[Hit]:
     """Op tags that ask for something of a pod that there is none of."""
-    if reads_op_tags(job.asked.job.executor_def):
+    # What of them reaches no step in the run's pod is DPK596's and DPK597's to say.
+    if reads_op_tags(job.asked.job.executor_def) or job.plan.run_pod_concurrency is not None:
         return
     by_asked: dict[tuple[str, RunsIn], list[str]] = {}
     for step in job.asked.steps:
@@ -179,7 +180,8 @@ TOO_MANY_PROCESSES = Rule(
     "DPK526",
     Severity.WARNING,
     "More processes than the run's pod has CPUs slow each other down, and share its memory.",
-    "set max_concurrent of the executor to the CPU limit, or raise the limit",
+    "set max_concurrent of the executor, or run_pod_concurrency of k8s_executor(), to the CPU limit, or "
+    "raise the limit",
 )
 
 
@@ -190,13 +192,17 @@ def too_many_processes(job: Planned) -> Iterator[Hit]:
     inside = [step for step in job.plan.steps.values() if step.runs_in == "run pod"]
     if limit is None or not inside:
         return
-    most = job.plan.max_concurrent
+    own = job.plan.run_pod_concurrency
+    most = job.plan.max_concurrent if own is None else own
     # How many steps there are of a mapped one, only a run knows.
-    width = math.inf if any(step.is_mapped for step in inside) else _width(job.plan)
+    beside = {step.key for step in job.plan.steps.values()} - {step.key for step in inside}
+    width = math.inf if any(step.is_mapped for step in inside) else _width(job.plan, without=beside)
     at_once = width if most is None else min(most, width)
     if at_once > max(Decimal(1), limit.value):
         count = (
-            f"max_concurrent {most}" if most else "no max_concurrent, so one process for each CPU of the node"
+            f"{'max_concurrent' if own is None else 'run_pod_concurrency'} {most}"
+            if most
+            else "no max_concurrent, so one process for each CPU of the node"
         )
         number = (
             "as many steps as there are outputs of a dynamic one"

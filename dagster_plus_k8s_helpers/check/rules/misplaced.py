@@ -10,7 +10,7 @@ import dagster as dg
 from dagster_plus_k8s_helpers.check.subjects.registry import of_tags
 from dagster_plus_k8s_helpers.check.subjects.subjects import OLD_TAG, Hit
 from dagster_plus_k8s_helpers.check.subjects.waivers import OF_DEFINITIONS, specs_by_step
-from dagster_plus_k8s_helpers.executor.settings import START_TIMEOUT_TAG
+from dagster_plus_k8s_helpers.executor.settings import RUNS_IN_TAG, START_TIMEOUT_TAG
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.memory_ladder import MEMORY_LADDER_TAG
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.subjects.subjects import Asked
 
 
-_TAGS = (K8sConfig.TAG, OLD_TAG, MEMORY_LADDER_TAG, SIZE_TAG, START_TIMEOUT_TAG)
+_TAGS = (K8sConfig.TAG, OLD_TAG, MEMORY_LADDER_TAG, SIZE_TAG, START_TIMEOUT_TAG, RUNS_IN_TAG)
 
 
 MISPLACED_CONFIG = Rule(

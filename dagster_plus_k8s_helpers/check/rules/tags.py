@@ -16,7 +16,12 @@ from dagster_plus_k8s_helpers.check.subjects.registry import of_tags
 from dagster_plus_k8s_helpers.check.subjects.subjects import OLD_TAG, Hit
 from dagster_plus_k8s_helpers.check.subjects.waivers import WAIVER_TAG
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
-from dagster_plus_k8s_helpers.executor.settings import START_TIMEOUT_TAG, start_timeout_of_step
+from dagster_plus_k8s_helpers.executor.settings import (
+    RUNS_IN_TAG,
+    START_TIMEOUT_TAG,
+    runs_in_of_step,
+    start_timeout_of_step,
+)
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.memory_ladder import MEMORY_LADDER_TAG, ladder_of_step
@@ -105,6 +110,7 @@ _OWN_TAGS: dict[str, Callable[[Mapping[str, str], None], object]] = {
     MEMORY_LADDER_TAG: ladder_of_step,
     START_TIMEOUT_TAG: start_timeout_of_step,
     SIZE_TAG: size_of_step,
+    RUNS_IN_TAG: lambda tags, _default: runs_in_of_step(tags),
 }
 _RUN_TAGS = (K8sConfig.TAG, OLD_TAG, WAIVER_TAG)
 _OP_TAGS = (*_RUN_TAGS, *_OWN_TAGS)

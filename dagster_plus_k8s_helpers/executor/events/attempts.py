@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.diagnosis.kinds import DiagnosisKind
 from dagster_plus_k8s_helpers.sizing.memory_ladder import listed
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis
     from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory, MemoryLadder
 
-__all__ = ["Attempts", "Counts", "Decision", "Rules", "decide"]
+__all__ = ["IN_RUN_POD", "Attempts", "Counts", "Decision", "Rules", "decide"]
+
+
+IN_RUN_POD = "runs_in"
+"""Detail of a diagnosis of a step in the run's pod."""
 
 
 class Counts(Enum):
@@ -24,6 +29,7 @@ class Counts(Enum):
 
     DISRUPTION = "disruption"
     MEMORY = "memory"
+    PLACE = "place"
     POLICY = "policy"
 
 
@@ -35,6 +41,8 @@ class Attempts:
         made: Retries of any cause.
         disruptions: Those that were free because the cluster took the pod away.
         out_of_memory: Those that the ladder gave on its own, without a RetryPolicy.
+        moves: Those that took it out of the run's pod, into one of its own.
+        own_pod: Whether it has been taken out of the run's pod.
         sizes: Memory limits that were tried, oldest first.
         memory: What the current attempt gets instead of its config's, if anything.
     """
@@ -42,6 +50,8 @@ class Attempts:
     made: int = 0
     disruptions: int = 0
     out_of_memory: int = 0
+    moves: int = 0
+    own_pod: bool = False
     sizes: list[str] = field(default_factory=list)
     memory: Memory | None = None
 
@@ -52,11 +62,13 @@ class Attempts:
             self.out_of_memory += 1
         elif counts is Counts.DISRUPTION:
             self.disruptions += 1
+        elif counts is Counts.PLACE:
+            self.moves += 1
 
     @property
     def free(self) -> int:
         """Retries that do not count against the RetryPolicy."""
-        return self.disruptions + self.out_of_memory
+        return self.disruptions + self.out_of_memory + self.moves
 
 
 @dataclass(frozen=True)
@@ -68,12 +80,14 @@ class Rules:
         ladder: The step's memory ladder.
         disruption_retries: How often a disruption is forgiven.
         allowed: Whether anything is retried at all.
+        may_move: Whether it may be taken out of the run's pod, should that be too small for it.
     """
 
     policy: dg.RetryPolicy | None
     ladder: MemoryLadder | None
     disruption_retries: int
     allowed: bool = True
+    may_move: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,7 @@ class Decision:
         delay: Seconds to wait before.
         memory: What the next attempt gets instead of what its config says.
         counts: What the retry counts against.
+        own_pod: Whether the next attempt is in a pod of its own, where this one was in the run's.
     """
 
     retry: bool
@@ -93,6 +108,7 @@ class Decision:
     delay: float | None = None
     memory: Memory | None = None
     counts: Counts = Counts.POLICY
+    own_pod: bool = False
 
 
 def decide(
@@ -110,25 +126,48 @@ def decide(
     if not rules.allowed:
         return Decision(retry=False, said="Retries are disabled.")
     if diagnosis.is_disruption and attempts.disruptions < rules.disruption_retries:
-        count = f"{attempts.disruptions + 1} of {rules.disruption_retries}"
-        return Decision(
-            retry=True,
-            said=f"It was not the step's fault: it starts again (disruption retry {count}).",
-            memory=attempts.memory,
-            counts=Counts.DISRUPTION,
-        )
+        return _disrupted(diagnosis, attempts, rules)
     if not diagnosis.retryable:
         return Decision(retry=False, said="Another attempt would end the same way.")
+    if _moves(diagnosis, rules):
+        said = "It starts again in a pod of its own, at no cost to its RetryPolicy."
+        return Decision(retry=True, said=said, counts=Counts.PLACE, own_pod=True)
     if _climbs(diagnosis, rules.ladder):
         return _climb(rules.ladder, attempts, rules, memory, largest_node)
+    return _follow_policy(attempts, rules)
+
+
+def _follow_policy(attempts: Attempts, rules: Rules) -> Decision:
     delay = _by_policy(attempts, rules)
     if delay is None:
         return Decision(retry=False, said=_policy_is_over(rules))
     return Decision(retry=True, said=_by_policy_said(attempts, rules), delay=delay, memory=attempts.memory)
 
 
+def _disrupted(diagnosis: Diagnosis, attempts: Attempts, rules: Rules) -> Decision:
+    # What takes the run worker twice may be the step: its memory, where the kernel ends them as one.
+    moves = IN_RUN_POD in diagnosis.details and rules.may_move and attempts.disruptions > 0
+    where = " in a pod of its own" if moves else ""
+    count = f"{attempts.disruptions + 1} of {rules.disruption_retries}"
+    return Decision(
+        retry=True,
+        said=f"It was not the step's fault: it starts again{where} (disruption retry {count}).",
+        memory=attempts.memory,
+        counts=Counts.DISRUPTION,
+        own_pod=moves,
+    )
+
+
+def _moves(diagnosis: Diagnosis, rules: Rules) -> bool:
+    """Whether a step is to have a pod of its own, since the run's is too small for it."""
+    is_oom = diagnosis.kind is DiagnosisKind.OOM_KILLED
+    return is_oom and IN_RUN_POD in diagnosis.details and rules.may_move
+
+
 def _climbs(diagnosis: Diagnosis, ladder: MemoryLadder | None) -> bool:
-    return ladder is not None and diagnosis.kind.value in ladder.on and "beside" not in diagnosis.details
+    # A container beside the step's has other memory, and so has the run's pod.
+    is_elsewhere = not {"beside", IN_RUN_POD}.isdisjoint(diagnosis.details)
+    return ladder is not None and diagnosis.kind.value in ladder.on and not is_elsewhere
 
 
 def _climb(

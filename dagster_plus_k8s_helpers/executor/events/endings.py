@@ -107,6 +107,19 @@ class Endings:
         self._reports.interrupted(step.context, diagnosis, step.place)
         self._history.release(key)
 
+    def end_lost(self, key: str, step: TrackedStep, diagnosis: Diagnosis) -> None:
+        """Settle the end of a step whose process went with a run worker.
+
+        Args:
+            key: Whose attempt it is.
+            step: The attempt.
+            diagnosis: What became of it.
+        """
+        if key not in self._history.interrupted:
+            self.end(key, step, diagnosis)
+        elif not self._retry_for_free(key, step, diagnosis):
+            self._history.release(key)
+
     def _with_what_is_known(self, key: str, step: TrackedStep, diagnosis: Diagnosis) -> Diagnosis:
         """The diagnosis, with what the run knows of a deletion and the cluster does not say."""
         begun = step.started or key in self._history.begun

@@ -19,6 +19,7 @@ from dagster_plus_k8s_helpers.executor.events.reports import (
     MEMORY_TRIED,
     MEMORY_WORKED,
     RETRY_COUNTS,
+    RETRY_IN,
     RETRY_OF_JOB,
     WAIT_CAUSE,
 )
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers._dagster.step_facts import StepOutputHandle
 
-__all__ = ["History", "ends_step", "memory_from"]
+__all__ = ["RUNS_IN", "RUN_POD", "History", "ends_step", "memory_from"]
 
 _ENDS = frozenset(
     {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY}
@@ -47,6 +48,8 @@ _BEGINNINGS = frozenset(
 )
 # Metadata of the event that dagster_k8s writes before it creates a Job.
 _JOB_NAME = "Kubernetes Job name"
+RUNS_IN, RUN_POD = "Runs in", "run pod"
+"""Metadata of the event of a launch, and what it says of a step in the run's pod."""
 _BEGUN = frozenset({DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED})
 
 # A Job gives a pod that was evicted before it began another one, and another attempt may be on its way. What
@@ -61,6 +64,7 @@ class History:
         attempts: By step key.
         announced: The Job whose failure was last answered with a retry, by step key.
         begun: Steps whose current attempt reported that it began.
+        in_run_pod: Steps whose current attempt was launched in the run's pod.
         told: The cause of waiting that was reported last and is not over, by step key.
         attempt_of: By the name of a Job, the step and which attempt of it that is, from 1.
         measured: The Jobs whose usage has been written.
@@ -76,6 +80,7 @@ class History:
         self.attempts: defaultdict[str, Attempts] = defaultdict(Attempts)
         self.announced: dict[str, str] = {}
         self.begun: set[str] = set()
+        self.in_run_pod: set[str] = set()
         self.told: dict[str, str] = {}
         self.usage = UsageLog()
         self.outputs: dict[StepOutputHandle, Mapping[str, Any]] = {}
@@ -190,6 +195,8 @@ class History:
             self.told[key] = cause
         if isinstance(tried := said.get(MEMORY_TRIED), str):
             self.attempts[key].sizes = tried.split(", ")
+        if RETRY_IN in said:
+            self.attempts[key].own_pod = True
         if (memory := memory_from(said, MEMORY_NEXT)) is not None:
             self.attempts[key].memory = memory
         self.usage.note(key, said)
@@ -205,6 +212,8 @@ class History:
             self._hand_on_at_once(key)
         self._open.add(key)
         self.told.pop(key, None)
+        said = event.engine_event_data.metadata.get(RUNS_IN)
+        (self.in_run_pod.add if said is not None and said.value == RUN_POD else self.in_run_pod.discard)(key)
         if (job := event.engine_event_data.metadata.get(_JOB_NAME)) is not None:
             self._jobs[key] = str(job.value)
             self.attempt_of[self._jobs[key]] = (key, self.attempts[key].made + 1)

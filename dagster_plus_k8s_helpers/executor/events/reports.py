@@ -31,6 +31,7 @@ __all__ = [
     "MEMORY_TRIED",
     "MEMORY_WORKED",
     "RETRY_COUNTS",
+    "RETRY_IN",
     "RETRY_OF_JOB",
     "WAIT_CAUSE",
     "Place",
@@ -47,6 +48,8 @@ RETRY_OF_JOB = "retry_of_job"
 """Metadata: the Job whose failure a retry answers; it tells a retry that was announced already."""
 RETRY_COUNTS = "retry_counts"
 """Metadata: what the retry counts against, as `Counts` has it."""
+RETRY_IN = "retry_in"
+"""Metadata: ``own pod`` for a step that is taken out of the run's pod."""
 WAIT_CAUSE = "wait_cause"
 """Metadata: the cause of a wait that was told; empty when the wait is over."""
 
@@ -59,11 +62,13 @@ class Place:
         namespace: Of the Job.
         job: Its name.
         pod: Its pod's name, when there is one.
+        in_run_pod: Whether it is the run's pod, and the Job just what the attempt goes by: there is none.
     """
 
     namespace: str
     job: str
     pod: str = ""
+    in_run_pod: bool = False
 
     @property
     def kubectl(self) -> str:
@@ -124,6 +129,18 @@ class Reports:
             "before the run worker was replaced.",
         )
 
+    def launched_again_in_run_pod(self, step: IStepContext) -> None:
+        """A step in the run's pod that a run worker before this one did not come to."""
+        _tell(
+            step,
+            f'Step "{step.step.key}" starts in the run\'s pod again: it had not begun when the run worker '
+            "was replaced.",
+        )
+
+    def ending_process(self, step: IStepContext) -> None:
+        """The process of a step in the run's pod is told to end."""
+        _tell(step, f'Ending the process of step "{step.step.key}"')
+
     def waiting(self, step: IStepContext, diagnosis: Diagnosis, place: Place, cause: str) -> None:
         """A pod waits, or a container beside the step is in trouble."""
         _tell(
@@ -182,6 +199,8 @@ class Reports:
             RETRY_OF_JOB: dg.MetadataValue.text(place.job),
             RETRY_COUNTS: dg.MetadataValue.text(decision.counts.value),
         }
+        if decision.own_pod:
+            metadata[RETRY_IN] = dg.MetadataValue.text("own pod")
         if decision.memory is not None:
             metadata[MEMORY_NEXT] = _memory(decision.memory)
         _tell(step, f'Step "{step.step.key}" failed: {_said(diagnosis, decision)}', metadata)
@@ -286,10 +305,12 @@ def _metadata(diagnosis: Diagnosis, place: Place, log: str = "") -> dict[str, dg
         )
     if diagnosis.hint:
         metadata["hint"] = dg.MetadataValue.text(diagnosis.hint)
-    metadata["job"] = dg.MetadataValue.text(place.job)
+    if not place.in_run_pod:
+        metadata["job"] = dg.MetadataValue.text(place.job)
     if place.pod:
         metadata["pod"] = dg.MetadataValue.text(place.pod)
-    metadata["kubectl"] = dg.MetadataValue.text(place.kubectl)
+    if place.pod or not place.in_run_pod:
+        metadata["kubectl"] = dg.MetadataValue.text(place.kubectl)
     if log.strip():
         metadata["log"] = dg.MetadataValue.text(_masked(log))
     return metadata

@@ -81,6 +81,19 @@ class UsageEvents:
             if (step := self._step_of(key)) is not None:
                 self._write(step, replace(usage, attempt=attempt, partition=self._partition))
 
+    def write(self, step_key: str, usage: Usage) -> None:
+        """Write what an attempt took that has no pod of its own to look at.
+
+        Args:
+            step_key: Of the step.
+            usage: What it took.
+        """
+        if not self._record or usage.job in self._history.measured:
+            return
+        self._history.measured.add(usage.job)
+        if (step := self._step_of(step_key)) is not None:
+            self._write(step, replace(usage, partition=self._partition))
+
     def settle(
         self, look: Callable[[], object], is_interrupted: Callable[[], bool], seconds: float = LAST_SECONDS
     ) -> None:

@@ -50,7 +50,7 @@ def _of_pods() -> Mapping[str, str]:
     }
     ours = "only k8s_executor() of dagster-plus-k8s-helpers has it"
     return {
-        **dict.fromkeys(("memory_ladder", "start_timeout", "disruption_retries"), ours),
+        **dict.fromkeys(("memory_ladder", "start_timeout", "disruption_retries", "in_run_pod"), ours),
         **fields,
         **sections,
         "queue": f"write {_STEP_SETTINGS}: {{{{job_metadata: {{{{labels: {{{{{KUEUE_QUEUE}: ...}}}}}}}}}}}}",

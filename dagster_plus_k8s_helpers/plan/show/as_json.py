@@ -168,6 +168,7 @@ def _share(share: RunPodShare | None) -> Mapping[str, Any] | None:
         "largest": _amounts(share.largest),
         "total": _amounts(share.total),
         "ignored": list(share.ignored),
+        "at_once": _amounts(share.at_once),
     }
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.capacity.quotas import Quotas
     from dagster_plus_k8s_helpers.capacity.totals import Amounts, Peak
     from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod
-    from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, StepPlan
+    from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunPodShare, StepPlan
 
 __all__ = ["fit_lines", "plan_table", "queue_lines", "summary_lines"]
 
@@ -40,7 +40,8 @@ def plan_table(plan: RunPlan) -> Table:
     table.add_row(f"run of {plan.job}", *_amounts(plan.run.container), _nodes(plan.run))
     for step in plan.steps.values():
         if step.pod is None:
-            table.add_row(f"  {step.key}", *_amounts(step.asked), _elsewhere(step), style="dim")
+            where = _elsewhere(step, shares=plan.run_pod_concurrency is not None)
+            table.add_row(f"  {step.key}", *_amounts(step.asked), where, style="dim")
         else:
             cpu, memory, gpu = _range(step)
             up_to = f", up to {step.last_memory.limit}" if step.last_memory else ""
@@ -64,7 +65,9 @@ def summary_lines(plan: RunPlan) -> Iterator[str]:
         if silent:
             yield f"not in this, since they request neither CPU nor memory: {silent}"
     share = plan.in_run_pod
-    if share is not None:
+    if share is not None and plan.run_pod_concurrency is not None:
+        yield _share_said(plan, share)
+    elif share is not None:
         limits = ", ".join(f"{name} {amount}" for name, amount in share.limits.items()) or "no limits"
         asked = f"{_together(share.largest)} at most and {_together(share.total)} in all"
         yield (
@@ -73,6 +76,16 @@ def summary_lines(plan: RunPlan) -> Iterator[str]:
         )
         if share.ignored:
             yield f"nobody reads the op tags of {', '.join(share.ignored)}"
+
+
+def _share_said(plan: RunPlan, share: RunPodShare) -> str:
+    """What the run's pod holds beside the run worker, where other steps have pods of their own."""
+    inside = _named([step.key for step in plan.steps.values() if step.runs_in == "run pod"])
+    limits = ", ".join(f"{name} {amount}" for name, amount in share.limits.items()) or "no limits"
+    asked = (
+        f"they ask for {_together(share.at_once)} at one time" if share.ignored else "they ask for nothing"
+    )
+    return f"in the run's pod ({limits}), {plan.run_pod_concurrency} at once: {inside}; {asked}"
 
 
 def fit_lines(plan: RunPlan, pools: Sequence[NodePool]) -> Iterator[str]:
@@ -154,7 +167,9 @@ def _nodes(pod: Pod) -> Text:
     return Text("\n".join(lines))
 
 
-def _elsewhere(step: StepPlan) -> str:
+def _elsewhere(step: StepPlan, *, shares: bool) -> str:
+    if shares and step.runs_in == "run pod":
+        return "in the run's pod"
     return "in the run's pod; what it asks for is not read" if step.runs_in == "run pod" else "elsewhere"
 
 
