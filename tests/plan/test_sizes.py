@@ -124,6 +124,48 @@ def test_what_only_a_run_knows_is_said(tags: Mapping[str, str], fact: str) -> No
     assert f"decides it at launch, from {fact}, which only a run knows" in said(found)
 
 
+def guarded(facts: StepFacts) -> K8sConfig:
+    try:
+        rows = len(facts.upstream)
+    except Exception:  # noqa: BLE001 - as users write it
+        rows = 0
+    return of_memory(f"{1 + rows}Gi")
+
+
+def in_its_own_words(facts: StepFacts) -> K8sConfig:
+    try:
+        return of_memory(f"{len(facts.usage)}Gi")
+    except Exception:  # noqa: BLE001 - as users write it
+        raise RuntimeError("no usage") from None
+
+
+@pytest.mark.parametrize("function", [guarded, in_its_own_words])
+def test_what_only_a_run_knows_is_said_of_a_function_that_catches_errors_too(function: Any) -> None:
+    found = planned({**k8s_tags(memory="2Gi"), **sized_by(function)})
+
+    assert found.steps["orders"].container.limits["memory"] == "2Gi"
+    assert "decides it at launch, from" in said(found)
+
+
+def by_tag(facts: StepFacts) -> K8sConfig:
+    return of_memory("8Gi" if facts.run_tags["dagster/partition"] == "us" else "1Gi")
+
+
+def by_range(facts: StepFacts) -> K8sConfig:
+    return of_memory("8Gi" if facts.partition_range else "1Gi")
+
+
+def test_run_tags_have_the_partition_and_a_range_is_known() -> None:
+    assert planned(sized_by(by_tag)).steps["orders"].container.limits["memory"] == "8Gi"
+    tags = {
+        "dagster/asset_partition_range_start": "us",
+        "dagster/asset_partition_range_end": "eu-2",
+    }
+    found = planned(sized_by(by_range), tags=tags)
+    assert found.steps["orders"].container.limits["memory"] == "8Gi"
+    assert planned(sized_by(by_range)).steps["orders"].container.limits["memory"] == "1Gi"
+
+
 def test_a_mapping_key_is_known_at_launch_only() -> None:
     @dg.op(out=dg.DynamicOut())
     def files() -> Any: ...

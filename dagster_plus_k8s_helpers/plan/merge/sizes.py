@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dagster_plus_k8s_helpers._dagster.partitions import dimensions_of, partition_keys, partitions_by_node
 from dagster_plus_k8s_helpers._dagster.planning import PARTITION_NAME_TAG
+from dagster_plus_k8s_helpers._dagster.step_facts import partitions_of
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, PlanError
 from dagster_plus_k8s_helpers.sizing.facts import StepFacts
-from dagster_plus_k8s_helpers.sizing.lazy import LazyMapping, LazySequence, OnlyAtLaunch, only_at_launch
+from dagster_plus_k8s_helpers.sizing.lazy import LazyMapping, LazySequence, OnlyAtLaunch
 from dagster_plus_k8s_helpers.sizing.strategy import Sized, decided, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import dagster as dg
 
@@ -73,14 +74,14 @@ class PartitionsOfJob:
     def __init__(self, job: dg.JobDefinition, run_tags: Mapping[str, str]) -> None:
         self._of_job = job.partitions_def
         self._by_node = partitions_by_node(job)
-        self._key = run_tags.get(PARTITION_NAME_TAG)
+        self._of_run = partitions_of(run_tags)
 
     def keys_of(self, step: Step) -> Sequence[tuple[str | None, Mapping[str, str]]] | None:
         """The keys a run may have, each with its dimensions; ``None`` where only a launch knows them."""
         partitions = self._by_node.get(_node_of(step), self._of_job)
-        if self._key is not None:
-            return [(self._key, _dimensions(partitions, self._key))]
-        if partitions is None:
+        if self._of_run.key is not None:
+            return [(self._of_run.key, _dimensions(partitions, self._of_run.key))]
+        if partitions is None or self._of_run.range is not None:
             return [(None, {})]
         return _keys(partitions)
 
@@ -144,29 +145,60 @@ def _decisions(
     if keys is None:
         unknown |= {"partition_key", "partition_dimensions"}
     for key, dimensions in keys or [(None, {})]:
+        asked: list[str] = []
         facts = _PlannedFacts(
             step_key=step.key,
             op_name=step.op_name,
             asset_keys=step.asset_keys,
             partition_key=key,
+            partition_range=partitions_of(run_tags).range,
             partition_dimensions=dimensions,
-            run_tags=run_tags,
-            usage=LazySequence(only_at_launch("usage")),
-            usage_of_other_partitions=LazySequence(only_at_launch("usage")),
-            upstream=LazyMapping(only_at_launch("upstream")),
-            inputs=LazyMapping(only_at_launch("inputs")),
+            run_tags={**run_tags, **_tags_of(key, dimensions)},
+            usage=LazySequence(_only_at_launch("usage", asked)),
+            usage_of_other_partitions=LazySequence(_only_at_launch("usage", asked)),
+            upstream=LazyMapping(_only_at_launch("upstream", asked)),
+            inputs=LazyMapping(_only_at_launch("inputs", asked)),
         )
         object.__setattr__(facts, "unknown", frozenset(unknown))
-        yield decided(strategy, facts)
+        object.__setattr__(facts, "asked", asked)
+        try:
+            decision = decided(strategy, facts)
+        except K8sConfigError:
+            if not asked:
+                raise
+        # A function may catch whatever comes up while it looks, and decide without.
+        if asked:
+            raise OnlyAtLaunch(asked[0])
+        yield decision
+
+
+def _tags_of(key: str | None, dimensions: Mapping[str, str]) -> Mapping[str, str]:
+    """The tags that a run of a partition has."""
+    if key is None:
+        return {}
+    of_dimensions = {f"{PARTITION_NAME_TAG}/{name}": value for name, value in dimensions.items()}
+    return {PARTITION_NAME_TAG: key, **of_dimensions}
+
+
+def _only_at_launch(fact: str, asked: list[str]) -> Callable[[], NoReturn]:
+    """What a plan reads a fact with that it does not know; it is noted that somebody wanted it."""
+
+    def read() -> NoReturn:
+        asked.append(fact)
+        raise OnlyAtLaunch(fact)
+
+    return read
 
 
 class _PlannedFacts(StepFacts):
     """What a plan knows of a step; asking for a plain fact that it does not know ends the strategy."""
 
     unknown: frozenset[str] = frozenset()
+    asked: list[str]
 
     def __getattribute__(self, name: str) -> Any:
-        if not name.startswith("_") and name != "unknown" and name in self.unknown:
+        if not name.startswith("_") and name not in {"unknown", "asked"} and name in self.unknown:
+            self.asked.append(name)
             raise OnlyAtLaunch(name)
         return super().__getattribute__(name)
 
