@@ -112,6 +112,16 @@ class SupervisedStepHandler(K8sStepHandler):
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Build the Job with the stock code, and leave it to the supervisor."""
         key = self._get_step_key(step_handler_context)
+
+        def later() -> None:
+            list(self._launch_step(step_handler_context))
+
+        if self.sizes.decides(step_handler_context.step_tags[key]) and self.supervisor.hold(key, later):
+            return
+        yield from self._launch_step(step_handler_context)
+
+    def _launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
+        key = self._get_step_key(step_handler_context)
         self.supervisor.history.launched(key)
         name = self._get_k8s_step_job_name(step_handler_context)
         step = self._track(step_handler_context, name, "")

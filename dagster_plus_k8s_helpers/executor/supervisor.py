@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["Supervisor"]
 
 _LOOKS_WITHOUT_RESULT = 2
+# While a launch waits for what a look brings.
+_BETWEEN_LOOKS = 1.0
 # What a deletion says in the end has to be taken in before its time is up.
 _LAST_SECONDS = 1.0
 
@@ -101,6 +103,7 @@ class Supervisor:
             concurrency=settings.run_pod_concurrency,
             log_lines=settings.log_lines,
         )
+        self._held: dict[str, tuple[float, Callable[[], None]]] = {}
         self._hurries = False
         self._nodes = Nodes()
         self._said: set[str] = set()
@@ -110,6 +113,33 @@ class Supervisor:
         """Create the Job of a step as soon as may be."""
         self._steps[launch.step_key] = step
         self._launches.submit(launch)
+
+    def hold(self, step_key: str, launch: Callable[[], None]) -> bool:
+        """Launch a step once it is known what its last attempt took, or after a few seconds without.
+
+        A step that fails by itself, since a process of it was killed for memory, is retried before anybody
+        has looked at its pod.
+
+        Args:
+            step_key: Whose.
+            launch: Launches it.
+
+        Returns:
+            Whether it is launched later; not when nothing is waited for.
+        """
+        if self._usage.awaited_of(step_key) is None:
+            return False
+        self._held[step_key] = time.monotonic() + LAST_SECONDS, launch
+        self._looks.soon()
+        return True
+
+    def _let_go(self, *, looked: bool) -> None:
+        for key, (until, launch) in list(self._held.items()):
+            if self._usage.awaited_of(key) is None or time.monotonic() > until:
+                del self._held[key]
+                launch()
+            elif looked:
+                self._looks.within(_BETWEEN_LOOKS)
 
     def adopt(self, step_key: str, step: TrackedStep, relaunch: Callable[[], None]) -> None:
         """Watch over a step that a run worker before this one has launched, or was about to.
@@ -145,6 +175,8 @@ class Supervisor:
         self._steps = {key: step for key, step in self._steps.items() if self.history.is_open(key)}
         for result in launched:
             self._take_launch(result)
+        # What the look before this one has written has come back from the event log by now.
+        self._safely(partial(self._let_go, looked=look is not None))
         if look is not None:
             self._nodes = look.nodes if look.nodes.known else self._nodes
             for what, said in look.refused.items():
@@ -180,6 +212,7 @@ class Supervisor:
             seconds: How long to wait for all of them together.
         """
         self._hurries = True
+        self._held.clear()
         never = self._launches.withdraw(step.job_name for step in self._steps.values())
         deletions = {
             key: self._deletions.submit(

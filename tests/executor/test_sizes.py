@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 import sized_jobs
+from cgroups import V2, Tree
 from plays import Play
 from read_logs import logs_that_are_read
 from sizes import BIG, SMALL
@@ -23,6 +24,7 @@ from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from step_runs import StepRun
 
@@ -220,6 +222,20 @@ def test_an_oom_of_this_run_raises_the_next_attempt(
     assert run.said("gets 375Mi") == [
         'Step "load" gets 375Mi of memory: 1.25 times the 300Mi with which it was OOMKilled.'
     ]
+
+
+def test_an_oom_of_a_child_is_known_to_the_next_attempt(
+    run: StepRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step fails by itself, and is retried before anybody has looked at its pod."""
+    tree = Tree(tmp_path / "cgroup", V2)
+    for name, path in tree.environment.items():
+        monkeypatch.setenv(name, path)
+    step = {"memory": "900Mi", "max_retries": 2, "does": "lose a child", "tags": sized_by_usage()}
+
+    assert not run.start({"load": step}, {}).finish()
+
+    assert memory(run, "load") == ["900Mi", "1125Mi", "1407Mi"]
 
 
 def test_the_ladder_climbs_from_the_size_that_was_decided(run: StepRun) -> None:

@@ -126,6 +126,15 @@ def _do(name: str, what: str) -> None:
         _use_memory(name, what, folder)
 
 
+def _lose_a_child() -> None:
+    """As the kernel counts it that has killed a process of the container for memory."""
+    events = Path(os.environ["DAGSTER_MEMORY_USAGE_PATH_V2"]).parent / "memory.events"
+    kills = int(events.read_text().split()[-1]) if events.exists() else 0
+    events.write_text(f"oom_kill {kills + 1}\n")
+    _wait_for_a_sample()
+    raise ValueError("a child of the step is gone")
+
+
 def _outlive(name: str, what: str) -> None:
     """Have a process that nobody waits for, or be one that a signal does not end."""
     pid = os.getpid()
@@ -150,6 +159,8 @@ def _use_memory(name: str, what: str, folder: Path) -> None:
         held = bytearray(int(what.split()[1]) * 2**20)
         held[:: 2**12] = b"x" * len(held[:: 2**12])
         _wait_for_the_kill(name, folder)
+    elif what == "lose a child":
+        _lose_a_child()
 
 
 def _wait_for_a_sample() -> None:

@@ -63,6 +63,13 @@ class UsageEvents:
         if self._record and job_name not in self._history.measured:
             self._awaited[job_name] = namespace
 
+    def awaited_of(self, step_key: str) -> str | None:
+        """The Job of a step's last attempt, while its usage is waited for."""
+        return next(
+            (name for name in self._awaited if self._history.attempt_of.get(name, ("", 0))[0] == step_key),
+            None,
+        )
+
     def see(self, look: Look) -> None:
         """Write what a look has found out."""
         if not self._record:

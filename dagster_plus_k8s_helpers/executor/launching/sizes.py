@@ -75,6 +75,13 @@ class Sizes:
         except K8sConfigError as error:
             raise K8sConfigError(_masked(str(error))) from error
 
+    def decides(self, tags: Mapping[str, str]) -> bool:
+        """Whether anything decides the size of a step with these tags; what is wrong in them shows later."""
+        try:
+            return size_of_step(tags, self._default) is not None
+        except K8sConfigError:
+            return False
+
     def facts(self, step: ExecutionStep) -> StepFacts:
         """What is known of a step now."""
         key, history = step.key, self._history
