@@ -37,7 +37,7 @@ MALFORMED_WAIVER = Rule(
 
 # Bounded, so that no line takes longer than its length.
 _START = re.compile(r"(?:^|\s)#\s{0,20}dagster-plus-k8s\s{0,20}(:?)\s{0,20}ignore\b")
-_REST = re.compile(r"\[([^\]]{0,500})\](.*)")
+_REST = re.compile(r"\[([^\]]{0,2000})\](.*)")
 
 
 class Waiver(NamedTuple):
