@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -14,6 +15,8 @@ from dagster_plus_k8s_helpers.rightsizing.asked import asked_of
 from dagster_plus_k8s_helpers.rightsizing.history import Measured
 from dagster_plus_k8s_helpers.rightsizing.rows import Row, rows_of
 from dagster_plus_k8s_helpers.rightsizing.show.written import written_lines
+from dagster_plus_k8s_helpers.sizing.by_partition import ByPartition
+from dagster_plus_k8s_helpers.sizing.facts import StepFacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,6 +182,20 @@ def test_what_to_write_for_partitions_is_python() -> None:
         """    'us': K8sConfig(resources=Resources(memory="9421Mi", cpu=("290m", None))),""",
         "})",
     ]
+
+
+def test_a_key_that_would_be_a_pattern_is_written_to_fit_itself_alone() -> None:
+    usages = {"*": 8 * GI, "a?": 4 * GI, "[ab]": GI}
+    taken = [took(used, cores=0.25, partition=key) for key, used in usages.items() for _ in range(3)]
+
+    _, *sizes, _ = written_lines(rows(history("wasteful", taken)))
+    patterns = [ast.literal_eval(line.partition(": ")[0].strip()) for line in sizes]
+
+    strategy = ByPartition(tuple((name, K8sConfig(resources=Resources(cpu=1))) for name in patterns))
+    fitting = {key: strategy(StepFacts(step_key="a", partition_key=key)).config for key in usages}
+    assert all(config is not None for config in fitting.values())
+    others = ("us", "ab", "a")
+    assert [strategy(StepFacts(step_key="a", partition_key=key)).config for key in others] == [None] * 3
 
 
 def test_a_size_that_another_layer_says_is_named_by_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,8 @@ def _changes(row: Row) -> Iterator[str]:
 def _by_partition(step: str, rows: Sequence[Row]) -> Iterator[str]:
     """The groups of partitions as `sized_by_partition` takes them; the rest keep the size that they have."""
     known = [(row, row.group) for row in rows if row.group is not None and row.memory.new_request is not None]
-    sizes = {key: _size(row) for row, group in known for key in group.keys}
+    # As it is, a key such as "*" would be a pattern that others fit too.
+    sizes = {glob.escape(key): _size(row) for row, group in known for key in group.keys}
     if not sizes:
         return
     yield f"{_place(rows[0])}: {step}: memory {_now(rows[0].memory, 'memory')} -> sized_by_partition({{"
