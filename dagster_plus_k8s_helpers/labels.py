@@ -22,6 +22,10 @@ __all__ = ["GROUP_LABEL", "cost_labels", "label_value", "with_group_labels"]
 GROUP_LABEL = "dagster-plus-k8s/asset-group"
 """Label with the group of the asset that a step computes."""
 
+# What Dagster and the Job controller look for: with another value a Job is refused, or its pod not found.
+_DAGSTERS = "dagster/"
+_TAKEN_PREFIXES = (_DAGSTERS, "batch.kubernetes.io/")
+_TAKEN = {"job-name", "controller-uid"}
 _LONGEST = 63
 _DIGEST = 8
 
@@ -37,15 +41,25 @@ def cost_labels(**labels: str) -> K8sConfig:
         **labels: Their keys and values; ``**{"example.com/team": "ml"}`` for a key with a prefix.
 
     Raises:
-        K8sConfigError: No label, or a key or value that Kubernetes refuses.
+        K8sConfigError: No label, a key or value that Kubernetes refuses, or a key by which Dagster or
+            Kubernetes find a pod: ``dagster/...``, ``batch.kubernetes.io/...``, ``job-name`` and
+            ``controller-uid``.
 
-    Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
+    Sources: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ and
+    https://kubernetes.io/docs/reference/labels-annotations-taints/#batch-kubernetes-io-job-name
     """
     if not labels:
         raise K8sConfigError('there is no label in it; write cost_labels(team="ml")', where="cost_labels")
     for key, value in labels.items():
         if not isinstance(value, str):
             raise K8sConfigError(f"the value of {key!r} must be text, not {value!r}", where="cost_labels")
+        if key in _TAKEN or key.startswith(_TAKEN_PREFIXES):
+            whose = "Dagster" if key.startswith(_DAGSTERS) else "Kubernetes"
+            raise K8sConfigError(
+                f"{key!r} is a label by which {whose} finds the pods of a Job; write a key of your own, "
+                f'such as "team" or "example.com/team"',
+                where="cost_labels",
+            )
     try:
         check_labels(labels)
     except K8sConfigError as error:

@@ -96,6 +96,13 @@ def test_a_function_may_label_the_partition_at_launch(
         ({"team": 3}, "cost_labels: the value of 'team' must be text, not 3"),
         ({"team": "a b"}, "cost_labels"),
         ({"a/b/c": "a"}, "cost_labels"),
+        ({"dagster/run-id": "a"}, "cost_labels: 'dagster/run-id' is a label by which Dagster finds"),
+        ({"job-name": "a"}, "cost_labels: 'job-name' is a label by which Kubernetes finds"),
+        ({"controller-uid": "a"}, "cost_labels: 'controller-uid' is a label by which Kubernetes finds"),
+        (
+            {"batch.kubernetes.io/job-name": "a"},
+            "cost_labels: 'batch.kubernetes.io/job-name' is a label by which",
+        ),
     ],
 )
 def test_what_is_no_label_is_refused(labels: dict[str, str], told: str) -> None:

@@ -19,10 +19,12 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._serdes import deserialize_value
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
-__all__ = ["EngineEvent", "engine_event_pages", "newest_runs"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+__all__ = ["EngineEvent", "UnreadableRunError", "engine_event_pages", "newest_runs"]
 
 _MEASURED = [
     dg.DagsterRunStatus.STARTED,
@@ -32,6 +34,10 @@ _MEASURED = [
     dg.DagsterRunStatus.CANCELED,
 ]
 """A run that has not begun says nothing yet, and must not take the place of one that does."""
+
+
+class UnreadableRunError(DagsterPlusK8sError):
+    """The events of one run are kept in what is no database, or not any more."""
 
 
 class EngineEvent(NamedTuple):
@@ -61,7 +67,11 @@ def newest_runs(instance: dg.DagsterInstance, job: str, most: int) -> list[str]:
 
 
 def engine_event_pages(
-    instance: dg.DagsterInstance, run_id: str, size: int, naming: Collection[str]
+    instance: dg.DagsterInstance,
+    run_id: str,
+    size: int,
+    naming: Collection[str],
+    passed: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[int, Sequence[EngineEvent]]]:
     """The engine events of a run, oldest first: of each page how many it had, and those of steps that matter.
 
@@ -70,6 +80,12 @@ def engine_event_pages(
         run_id: Id of the run.
         size: Events in a page.
         naming: Names of metadata; an event that has none of them does not matter.
+        passed: Is called for each row that matters and holds no event, half-written or foreign. It is passed
+            by.
+
+    Raises:
+        UnreadableRunError: The run's database is none. That of a server that does not answer raises what its
+            client does.
     """
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):
@@ -84,13 +100,35 @@ def engine_event_pages(
             .order_by(_Events.c.id.asc())
             .limit(size)
         )
-        with storage.run_connection(run_id) as connection:
-            rows = connection.execute(query).fetchall()
-        matter = [text for _, text in rows if any(name in text for name in wanted)]
-        yield len(rows), [event for text in matter if (event := _read(text)) is not None]
+        rows = _rows(storage, run_id, query)
+        matter = (text for _, text in rows if any(name in str(text) for name in wanted))
+        yield len(rows), list(_events_in(matter, passed))
         if len(rows) < size:
             return
         last = rows[-1][0]
+
+
+def _rows(storage: SqlEventLogStorage, run_id: str, query: sqlalchemy.Select[Any]) -> Sequence[Any]:
+    try:
+        with storage.run_connection(run_id) as connection:
+            return connection.execute(query).fetchall()
+    # It is locked, or its server is away: that is not of this run.
+    except sqlalchemy.exc.OperationalError:
+        raise
+    except sqlalchemy.exc.DatabaseError as error:
+        raise UnreadableRunError(f"the events of run {run_id} cannot be read: {error.orig}") from None
+
+
+def _events_in(rows: Iterable[str], passed: Callable[[], object]) -> Iterator[EngineEvent]:
+    for text in rows:
+        try:
+            event = _read(text)
+        # What is no event fails in as many ways as there are texts; nesting, and numbers of too many digits.
+        except Exception:  # noqa: BLE001
+            passed()
+            continue
+        if event is not None:
+            yield event
 
 
 _Events = SqlEventLogStorageTable
@@ -118,6 +156,8 @@ def _read(text: str) -> EngineEvent | None:
         key, at = event["step_key"], float(entry["timestamp"])
     except (KeyError, TypeError, ValueError):
         return _of_step(deserialize_value(text, EventLogEntry))
+    if key is not None and not isinstance(key, str):
+        raise TypeError(f"no key of a step: {key!r}")
     return EngineEvent(key, at, metadata) if key is not None else None
 
 

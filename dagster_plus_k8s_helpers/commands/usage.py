@@ -13,6 +13,7 @@ import click
 
 from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.terminal import echo, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,12 +61,17 @@ class UsageSource(NamedTuple):
             CannotAnswerError: It cannot be read.
         """
         from dagster import DagsterError
+        from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
         try:
             with _progress() as progress:
                 return self._from_url(jobs, progress) if self.url else self._from_instance(jobs, progress)
         except (DagsterPlusK8sError, DagsterError) as error:
             raise CannotAnswerError(str(error)) from None
+        except SQLAlchemyError as error:
+            # Its own text goes on with the query, over many lines.
+            said = one_line(str(error.orig if isinstance(error, DBAPIError) else error).strip())
+            raise CannotAnswerError(f"the event log cannot be read: {said}") from None
 
     def _from_url(self, jobs: Sequence[str], progress: Progress) -> list[Measured]:
         from dagster_plus_k8s_helpers.rightsizing.remote import read_remote_history
@@ -79,7 +85,7 @@ class UsageSource(NamedTuple):
         from dagster_plus_k8s_helpers.rightsizing.history import read_history
 
         with _opened(self.instance) as instance:
-            return read_history(instance, jobs, runs=self.runs, progress=progress)
+            return read_history(instance, jobs, runs=self.runs, progress=progress, passed=_tell_passed)
 
 
 def by_step(measured: Sequence[Measured], partition: str | None) -> dict[str, list[Usage]]:
@@ -131,6 +137,10 @@ def usage_options(command: Callable[..., R]) -> Callable[..., R]:
         return command(*arguments, source=UsageSource(instance, url, token_env, runs), **options)
 
     return with_options
+
+
+def _tell_passed(rows: int) -> None:
+    echo(f"rows of the event log that hold no event, and were passed by: {rows}", err=True)
 
 
 @contextmanager

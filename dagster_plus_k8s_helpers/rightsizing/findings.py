@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from dagster_plus_k8s_helpers.findings.finding import Need, Rule, Severity, Where
+from dagster_plus_k8s_helpers.rightsizing.given import least_wasteful
 from dagster_plus_k8s_helpers.rightsizing.show import words
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ def findings_of(rows: Sequence[Row]) -> list[Finding]:
 def said_of(row: Row) -> Iterator[Said]:
     """What is to be said of a row."""
     whose = "" if row.group is None else f" of {row.group}"
+    if row.asks.sized_by:
+        yield from _of_sized(row, whose)
+        return
     if row.is_near_limit:
         yield Said(NEAR_LIMIT, f"{row.risk}{whose}", _fix("memory", row.memory))
         return
@@ -66,6 +70,25 @@ def said_of(row: Row) -> Iterator[Said]:
                 f"{len(row.measured)} attempts{whose} used, {text(figures.most)}"
             )
             yield Said(ASKS_TOO_MUCH, text_of, _fix(name, figures))
+
+
+def _of_sized(row: Row, whose: str) -> Iterator[Said]:
+    """The same of a step that is sized at launch, each attempt beside what it was given."""
+    fix = f"change what {row.asks.sized_by} gives it, which stands above the op tags"
+    if row.is_near_limit:
+        yield Said(NEAR_LIMIT, f"{row.risk}{whose}", fix)
+        return
+    for name, text in (("memory", words.memory), ("cpu", words.cores)):
+        least = least_wasteful(row.measured, name)
+        enough = row.advice.memory_bytes if name == "memory" else row.advice.cpu_cores
+        if least is None or enough is None or least.requested - least.used <= _LEAST[name]:
+            continue
+        if (times := least.requested / least.used) > _TIMES:
+            text_of = (
+                f"{text(least.requested)} of {name} were requested, {times:.2g} times what was used, "
+                f"{text(least.used)}, by the attempt of {len(row.measured)}{whose} that used the most of it"
+            )
+            yield Said(ASKS_TOO_MUCH, text_of, fix)
 
 
 def _fix(name: str, figures: Figures) -> str:

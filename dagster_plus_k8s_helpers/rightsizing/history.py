@@ -48,6 +48,7 @@ def read_history(
     runs: int = 30,
     progress: Progress | None = None,
     page: int = _PAGE,
+    passed: Callable[[int], object] | None = None,
 ) -> list[Measured]:
     """What steps took in the newest runs of some jobs, the newest run of each job first.
 
@@ -59,17 +60,29 @@ def read_history(
         runs: How many runs of each.
         progress: Is told how far it is.
         page: Events that are read at once.
+        passed: Is told how many rows hold no event, half-written or foreign, if any do.
+
+    Raises:
+        DagsterPlusK8sError: The database of a run is none. That of a server that does not answer raises what
+            its client does.
     """
     wanted = [(job, run_id) for job in jobs for run_id in newest_runs(instance, job, runs)]
     found: list[Measured] = []
-    events = 0
+    events, unread = 0, 0
+
+    def pass_by() -> None:
+        nonlocal unread
+        unread += 1
+
     for done, (job, run_id) in enumerate(wanted, 1):
-        for count, of_steps in engine_event_pages(instance, run_id, page, (USAGE_OF,)):
+        for count, of_steps in engine_event_pages(instance, run_id, page, (USAGE_OF,), pass_by):
             events += count
             for event in of_steps:
                 found += measured(job, run_id, event.step_key, event.at, event.metadata)
         if progress is not None:
             progress(done, len(wanted), events)
+    if unread and passed is not None:
+        passed(unread)
     return found
 
 

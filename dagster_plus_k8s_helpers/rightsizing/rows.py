@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.capacity.prices import hourly_cost
-from dagster_plus_k8s_helpers.rightsizing.asked import with_amounts
+from dagster_plus_k8s_helpers.rightsizing.asked import BY_USAGE, with_amounts
+from dagster_plus_k8s_helpers.rightsizing.given import NEAR, near_their_limit
 from dagster_plus_k8s_helpers.rightsizing.groups import groups_of
 from dagster_plus_k8s_helpers.rightsizing.recommend import quantile, recommended
 
@@ -30,7 +31,6 @@ _HOUR = 3_600.0
 _GIB = 2.0**30
 # A core is sold with about 4 GiB of memory; without prices the two have to be added up by something.
 _GIB_OF_A_CORE = 4.0
-_NEAR = 0.9
 _BAND = 0.1
 
 
@@ -140,12 +140,15 @@ class Row:
     def is_near_limit(self) -> bool:
         """Whether it used over nine tenths of the memory limit that it has now, or was OOMKilled with it.
 
-        An OOM with a limit that was raised since is over.
+        An OOM with a limit that was raised since is over. Of a step that is sized at launch each attempt
+        counts beside its own limit; one that is sized by its usage follows it already.
         """
+        if self.asks.sized_by:
+            return bool(self._near)
         memory = self.memory
         if memory.limit is None or memory.most is None:
             return self.ooms > 0
-        return memory.most > _NEAR * memory.limit
+        return memory.most > NEAR * memory.limit
 
     @cached_property
     def attempts_a_month(self) -> float | None:
@@ -190,10 +193,20 @@ class Row:
         """What may go wrong as it is; empty for nothing."""
         if not self.is_near_limit:
             return ""
-        if self.ooms:
-            return f"{self.ooms} of {len(self.measured)} attempts were OOMKilled"
+        near = [item.usage for item in self._near]
+        ooms = sum(usage.oom_killed for usage in near) if self.asks.sized_by else self.ooms
+        if ooms:
+            return f"{ooms} of {len(self.measured)} attempts were OOMKilled"
+        if self.asks.sized_by:
+            share = max((usage.memory_needed_bytes or 0) / (usage.memory_limit_bytes or 1) for usage in near)
+            return f"used {share:.0%} of the memory limit that it was given"
         most, limit = self.memory.most or 0.0, self.memory.limit or 1.0
         return f"used {most / limit:.0%} of its memory limit"
+
+    @cached_property
+    def _near(self) -> Sequence[Measured]:
+        """Of a step that a function or its partition sizes, the attempts that were given too little."""
+        return near_their_limit(self.measured) if self.asks.sized_by not in {"", BY_USAGE} else ()
 
     @property
     def _hours_an_attempt(self) -> float:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
-from measured_runs import BEGAN, DAY, GI, add_run, took
+from measured_runs import BEGAN, DAY, GI, add_run, damage_a_row, damage_a_run, took
 from pages import ROOT, blocks
+from sqlalchemy.exc import OperationalError
 
 from dagster_plus_k8s_helpers.cli import main
 from dagster_plus_k8s_helpers.commands.usage import UsageSource
@@ -240,6 +241,45 @@ def test_without_a_measured_run_it_says_so() -> None:
     )
     assert nothing.exit_code == 0
     assert "what it used is known of 1 run, and 3 are needed" in nothing.output
+
+
+def test_rows_that_hold_no_event_are_told_once_and_the_others_read(folder: Path) -> None:
+    with dg.DagsterInstance.from_config(str(folder / "home")) as instance:
+        for _ in range(2):
+            run_id = add_run(instance, "__ASSET_JOB", {"orders": [took(2 * GI)] * 2})
+            damage_a_row(instance, run_id, '"usage_of_job"')
+
+    result = call()
+
+    assert result.exit_code == 0, result.output
+    assert result.stderr == "rows of the event log that hold no event, and were passed by: 2\n"
+    assert rows_of(result.stdout)["orders"][0] == "6"
+
+
+def test_a_run_whose_database_is_none_is_told_in_one_line(folder: Path) -> None:
+    with dg.DagsterInstance.from_config(str(folder / "home")) as instance:
+        run_id = add_run(instance, "__ASSET_JOB", {"orders": [took(2 * GI)]})
+    damage_a_run(folder / "home", run_id)
+
+    result = call()
+
+    assert result.exit_code == 2
+    assert result.output == f"Error: the events of run {run_id} cannot be read: file is not a database\n"
+
+
+def test_an_event_log_that_cannot_be_asked_is_told_in_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **_more: object) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("server closed\nthe connection"))
+
+    monkeypatch.setattr(dg.DagsterInstance, "get_runs", away)
+
+    result = call()
+
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: the event log cannot be read: server closed")
+    assert result.output.count("\n") == 1
 
 
 @pytest.mark.usefixtures("folder")

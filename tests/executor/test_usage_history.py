@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 from dagster._core.execution.api import create_execution_plan
+from dagster._core.test_utils import instance_for_test
+from measured_runs import damage_a_row, damage_a_run
 from read_logs import logs_that_are_read
 
 from dagster_plus_k8s_helpers._dagster.execution import EngineEventData
@@ -18,6 +20,7 @@ from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 MI = 2**20
 RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "c"}
@@ -160,3 +163,17 @@ def test_an_asset_that_is_in_no_late_ad_hoc_run_is_found_by_its_materializations
 
         assert runs.known({"dagster/partition": "us"}) == ([7], [])
         assert runs.known({"dagster/partition": "eu"}) == ([], [7])
+
+
+def test_a_run_that_cannot_be_read_and_a_row_that_holds_no_event_do_not_hide_the_others(
+    tmp_path: Path,
+) -> None:
+    with instance_for_test(temp_dir=str(tmp_path)) as instance:
+        runs = Runs(instance, nightly, "nightly")
+        for peak in (1, 2, 3):
+            runs.add({}, peak, peak)
+        third, second, _first = (run.run_id for run in instance.get_runs())
+        damage_a_run(tmp_path, third)
+        damage_a_row(instance, second, '"usage_of_job"')
+
+        assert runs.known({}) == ([2, 1, 1], [])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 from dagster._core.test_utils import instance_for_test
-from measured_runs import BEGAN, GI, add_run, took
+from measured_runs import BEGAN, GI, add_run, damage_a_row, took
 from postgres import postgres
 
 from dagster_plus_k8s_helpers._dagster import event_pages
@@ -104,6 +104,28 @@ def test_rows_say_what_dagster_reads_in_them(
     assert by_rows == by_dagster == by_storage
 
 
-def test_a_row_that_is_no_event_is_no_silence() -> None:
-    with pytest.raises(ValueError, match="Expecting value"):
-        event_pages._read("not JSON")
+DAMAGED = {
+    "text": '"usage_of_job"',
+    "half": '{"__class__": "EventLogEntry", "usage_of_job"',
+    "foreign": '{"__class__": "NoSuchClass", "label": "usage_of_job"}',
+    "deep": "[" * 100_000 + '"usage_of_job"',
+    "digits": '{"usage_of_job": ["usage_of_job", ' + "9" * 5_000 + "]}",
+    "key": (
+        '{"dagster_event": {"step_key": ["usage_of_job"], "event_specific_data": {"metadata_entries": []}},'
+        ' "timestamp": 1, "label": "usage_of_job"}'
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_row_that_is_no_event_is_passed_by_and_told(
+    instance: dg.DagsterInstance, job: str, kind: str
+) -> None:
+    damaged, _whole = (add_run(instance, job, {"a": [took(GI), took(2 * GI)]}) for _ in range(2))
+    damage_a_row(instance, damaged, DAMAGED[kind])
+    told: list[int] = []
+
+    found = read_history(instance, [job], passed=told.append)
+
+    assert sorted(item.usage.memory_peak_bytes or 0 for item in found) == [GI, GI, 2 * GI]
+    assert told == [1]

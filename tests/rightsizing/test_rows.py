@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
 from measured_runs import BEGAN, DAY, GI, MI, took
 
-from dagster_plus_k8s_helpers import K8sConfig, Resources, k8s_executor, k8s_tags, sized_by_usage
+from dagster_plus_k8s_helpers import (
+    K8sConfig,
+    Resources,
+    k8s_executor,
+    k8s_tags,
+    sized_by,
+    sized_by_partition,
+    sized_by_usage,
+)
 from dagster_plus_k8s_helpers.capacity.nodes import read_nodes
 from dagster_plus_k8s_helpers.rightsizing.asked import asked_of
+from dagster_plus_k8s_helpers.rightsizing.findings import findings_of
 from dagster_plus_k8s_helpers.rightsizing.history import Measured
 from dagster_plus_k8s_helpers.rightsizing.rows import Row, rows_of
 from dagster_plus_k8s_helpers.rightsizing.show.written import written_lines
+from dagster_plus_k8s_helpers.sizing.by_partition import ByPartition
+from dagster_plus_k8s_helpers.sizing.facts import StepFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from dagster_plus_k8s_helpers.rightsizing.asked import Asks
     from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 JOB = "__ASSET_JOB"
@@ -127,6 +141,118 @@ def test_of_a_step_that_is_sized_at_launch_what_it_was_given_counts() -> None:
     assert list(written_lines([row])) == []
 
 
+def sized_asks(sizing: Mapping[str, str]) -> list[Asks]:
+    @dg.asset(op_tags={**k8s_tags(memory="2Gi"), **sizing})
+    def sized() -> None: ...
+
+    return asked_of(dg.Definitions(assets=[sized], executor=k8s_executor()))
+
+
+def size_of_file(_facts: StepFacts) -> K8sConfig:
+    return K8sConfig(resources=Resources(memory="40Gi"))
+
+
+BY_PARTITION = sized_by_partition({"*-01": K8sConfig(resources=Resources(memory="64Gi"))})
+BY_FUNCTION = sized_by(size_of_file)
+OF_PARTITION = "change what sized_by_partition gives it, which stands above the op tags"
+
+
+def killed(limit: float, *, attempt: int = 1, partition: str | None = None) -> Usage:
+    return replace(took(limit, limit=limit, oom=True, partition=partition), attempt=attempt)
+
+
+@pytest.mark.parametrize("sizing", [BY_PARTITION, BY_FUNCTION])
+def test_of_a_step_that_is_sized_each_attempt_counts_beside_what_it_was_given(
+    sizing: Mapping[str, str],
+) -> None:
+    """The newest is small, and another used more than its limit; one that is large used a quarter of it."""
+    taken = [took(60 * GI, limit=100 * GI), took(1.5 * GI, limit=2 * GI), took(1.5 * GI, limit=2 * GI)]
+    large_last = [took(GI, limit=2 * GI), took(GI, limit=2 * GI), took(12 * GI, limit=64 * GI)]
+
+    for usages in (taken, large_last):
+        # Of the CPU nothing is said: that is not what this is about.
+        of_memory = [replace(usage, cpu_request_cores=None) for usage in usages]
+        [row] = rows_of(sized_asks(sizing), history("sized", of_memory))
+        assert (row.risk, findings_of([row]), list(written_lines([row]))) == ("", [], [])
+
+
+@pytest.mark.parametrize(
+    ("usages", "told"),
+    [
+        (
+            [took(GI, limit=64 * GI), killed(2 * GI), took(GI, limit=2 * GI)],
+            "1 of 3 attempts were OOMKilled",
+        ),
+        ([took(1.9 * GI, limit=2 * GI)] * 3, "used 95% of the memory limit that it was given"),
+    ],
+)
+def test_what_is_near_the_limit_that_it_was_given_names_what_is_to_change(
+    usages: Sequence[Usage], told: str
+) -> None:
+    [row] = rows_of(sized_asks(BY_PARTITION), history("sized", usages))
+
+    [found] = findings_of([row])
+    assert (found.code, found.message, found.fix) == ("DPK591", f"step 'sized': {told}", OF_PARTITION)
+    [line] = written_lines([row])
+    assert line.endswith(f": sized: {told}; change what sized_by_partition gives it")
+
+
+def test_what_asks_for_too_much_at_each_launch_names_what_is_to_change() -> None:
+    usages = [took(2 * GI, limit=64 * GI, cores=1), took(2 * GI, limit=16 * GI, cores=1)] * 2
+    [row] = rows_of(sized_asks(BY_PARTITION), history("sized", usages))
+
+    [found] = findings_of([row])
+    assert (found.code, found.fix) == ("DPK590", OF_PARTITION)
+    assert "16Gi of memory were requested, 8 times what was used, 2Gi, by the attempt of 4" in found.message
+    assert list(written_lines([row])) == []
+
+
+@pytest.mark.parametrize(
+    ("later", "is_over"),
+    [
+        ([took(3 * GI, limit=4 * GI, partition="a")], True),
+        ([took(3 * GI, limit=4 * GI, partition="b")], False),
+        ([took(GI, limit=2 * GI, partition="a")], False),
+        ([took(3.9 * GI, limit=4 * GI, partition="a")], False),
+    ],
+)
+def test_an_oom_is_over_once_a_later_run_gave_that_partition_enough(
+    later: Sequence[Usage], *, is_over: bool
+) -> None:
+    measured = history("sized", [killed(2 * GI, partition="a"), *later])
+
+    [row] = rows_of(sized_asks(BY_PARTITION), measured)
+
+    assert (row.risk == "") is is_over
+
+
+def test_a_retry_with_more_is_no_end_of_ooms_for_the_next_run_begins_as_small() -> None:
+    attempts = [killed(2 * GI), replace(took(3 * GI, limit=4 * GI), attempt=2)]
+    measured = [
+        Measured(JOB, "sized", f"run-{run}", BEGAN + run, item) for run in (1, 2) for item in attempts
+    ]
+
+    [row] = rows_of(sized_asks(BY_PARTITION), measured)
+
+    assert row.risk == "1 of 4 attempts were OOMKilled"
+
+
+def test_a_step_that_follows_its_usage_is_at_no_risk() -> None:
+    usages = [killed(4 * GI), *[took(4 * GI, limit=4.2 * GI)] * 3]
+    [row] = rows_of(sized_asks(sized_by_usage(headroom=1.05)), history("sized", usages))
+
+    assert (row.risk, [found.code for found in findings_of([row])]) == ("", [])
+
+
+def test_partitions_that_are_sized_apart_are_written_as_what_sizes_them() -> None:
+    usages = {"us": 8 * GI, "de": GI}
+    taken = [took(used, partition=key) for key, used in usages.items() for _ in range(3)]
+
+    place, *_ = written_lines(rows_of(sized_asks(BY_PARTITION), history("sized", taken)))
+    assert place.endswith(": sized: sized_by_partition -> sized_by_partition({")
+    assert list(written_lines(rows_of(sized_asks(BY_FUNCTION), history("sized", taken)))) == []
+
+
 def test_partitions_that_differ_get_rows_of_their_own() -> None:
     usages = {"us": 8 * GI, "eu": 6 * GI, "de": GI}
     taken = [took(used, partition=key) for key, used in usages.items() for _ in range(3)]
@@ -179,6 +305,20 @@ def test_what_to_write_for_partitions_is_python() -> None:
         """    'us': K8sConfig(resources=Resources(memory="9421Mi", cpu=("290m", None))),""",
         "})",
     ]
+
+
+def test_a_key_that_would_be_a_pattern_is_written_to_fit_itself_alone() -> None:
+    usages = {"*": 8 * GI, "a?": 4 * GI, "[ab]": GI}
+    taken = [took(used, cores=0.25, partition=key) for key, used in usages.items() for _ in range(3)]
+
+    _, *sizes, _ = written_lines(rows(history("wasteful", taken)))
+    patterns = [ast.literal_eval(line.partition(": ")[0].strip()) for line in sizes]
+
+    strategy = ByPartition(tuple((name, K8sConfig(resources=Resources(cpu=1))) for name in patterns))
+    fitting = {key: strategy(StepFacts(step_key="a", partition_key=key)).config for key in usages}
+    assert all(config is not None for config in fitting.values())
+    others = ("us", "ab", "a")
+    assert [strategy(StepFacts(step_key="a", partition_key=key)).config for key in others] == [None] * 3
 
 
 def test_a_size_that_another_layer_says_is_named_by_it() -> None:

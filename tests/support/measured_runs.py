@@ -6,13 +6,17 @@ import uuid
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import sqlalchemy
 from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
 from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
 from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 GI = 2**30
 MI = 2**20
@@ -74,6 +78,23 @@ def _store(
             dagster_event=event,
         )
     )
+
+
+def damage_a_row(instance: dg.DagsterInstance, run_id: str, text: str) -> None:
+    """Put a text where the last event of a run was."""
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage)
+    rows = SqlEventLogStorageTable
+    with storage.run_connection(run_id) as connection:
+        last = sqlalchemy.select(sqlalchemy.func.max(rows.c.id)).where(rows.c.run_id == run_id)
+        number = connection.execute(last).scalar_one()
+        connection.execute(rows.update().where(rows.c.id == number).values(event=text))
+
+
+def damage_a_run(home: Path, run_id: str) -> None:
+    """Make the database of a run in a home no database."""
+    [file] = home.rglob(f"{run_id}.db")
+    file.write_bytes(b"no database at all " * 1_000)
 
 
 def took(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from dagster_plus_k8s_helpers._dagster.event_pages import engine_event_pages
+from dagster_plus_k8s_helpers._dagster.event_pages import UnreadableRunError, engine_event_pages
 from dagster_plus_k8s_helpers._dagster.execution import asset_keys_of
 from dagster_plus_k8s_helpers._dagster.step_facts import ASSET_JOB, partitions_of
 from dagster_plus_k8s_helpers.executor.events.history import memory_from
@@ -97,10 +98,12 @@ class UsageHistory:
         if run_id not in self._logs:
             log = _Log()
             pages = engine_event_pages(self._instance, run_id, _PAGE, _NAMES)
-            for event in (event for _, page in pages for event in page):
-                log.usage.note(event.step_key, event.metadata)
-                if (memory := memory_from(event.metadata, MEMORY_WORKED)) is not None:
-                    log.worked[event.step_key] = memory
+            # A run whose file is damaged must not keep the others from being of use.
+            with suppress(UnreadableRunError):
+                for event in (event for _, page in pages for event in page):
+                    log.usage.note(event.step_key, event.metadata)
+                    if (memory := memory_from(event.metadata, MEMORY_WORKED)) is not None:
+                        log.worked[event.step_key] = memory
             self._logs[run_id] = log
         return self._logs[run_id]
 

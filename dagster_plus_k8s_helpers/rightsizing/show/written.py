@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.rightsizing.asked import BY_USAGE
 from dagster_plus_k8s_helpers.rightsizing.show import words
+from dagster_plus_k8s_helpers.sizing.by_partition import ByPartition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,12 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["written_lines"]
 
+_BY_PARTITION = ByPartition(()).written
+
 
 def written_lines(rows: Sequence[Row]) -> Iterator[str]:
     """For each row that is to change, what becomes what; nothing is edited.
 
     What the op tags say is shown at the line that says ``op_tags``, or where the function is decorated; what
-    another layer says is named by that layer. A step that is sized by its usage follows it already.
+    another layer says is named by that layer. A step that is sized by its usage follows it already; of one
+    that a function or its partition sizes, that is what is to change, for it stands above the op tags.
     """
     by_step: dict[str, list[Row]] = {}
     for row in rows:
@@ -30,7 +35,12 @@ def written_lines(rows: Sequence[Row]) -> Iterator[str]:
         if any(row.asks.sized_by == BY_USAGE for row in of_step):
             continue
         changed = [row for row in of_step if row.memory.changes or row.cpu.changes]
-        if len(of_step) > 1:
+        by = of_step[0].asks.sized_by
+        if by and not (changed and len(of_step) > 1 and by == _BY_PARTITION):
+            yield from (
+                f"{_place(row)}: {step}: {row.risk}; change what {by} gives it" for row in of_step if row.risk
+            )
+        elif len(of_step) > 1:
             yield from _by_partition(step, of_step)
         elif changed:
             yield f"{_place(changed[0])}: {step}: {'; '.join(_changes(changed[0]))}"
@@ -45,10 +55,12 @@ def _changes(row: Row) -> Iterator[str]:
 def _by_partition(step: str, rows: Sequence[Row]) -> Iterator[str]:
     """The groups of partitions as `sized_by_partition` takes them; the rest keep the size that they have."""
     known = [(row, row.group) for row in rows if row.group is not None and row.memory.new_request is not None]
-    sizes = {key: _size(row) for row, group in known for key in group.keys}
+    # As it is, a key such as "*" would be a pattern that others fit too.
+    sizes = {glob.escape(key): _size(row) for row, group in known for key in group.keys}
     if not sizes:
         return
-    yield f"{_place(rows[0])}: {step}: memory {_now(rows[0].memory, 'memory')} -> sized_by_partition({{"
+    now = rows[0].asks.sized_by or f"memory {_now(rows[0].memory, 'memory')}"
+    yield f"{_place(rows[0])}: {step}: {now} -> {_BY_PARTITION}({{"
     for key in sorted(sizes):
         yield f"    {key!r}: {sizes[key]},"
     rest = next((f", otherwise={_size(row)}" for row, group in known if not group.keys), "")
