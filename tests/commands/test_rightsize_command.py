@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -49,11 +50,10 @@ pools:
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    (tmp_path / "rightsize_defs.py").write_text(MODULE)
-    (tmp_path / "nodes.yaml").write_text(NODES)
-    home = tmp_path / "home"
+@pytest.fixture(scope="module")
+def measured_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with four measured runs, for tests to copy."""
+    home = tmp_path_factory.mktemp("measured") / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     with dg.DagsterInstance.from_config(str(home)) as instance:
@@ -67,6 +67,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
                 ],
             }
             add_run(instance, "__ASSET_JOB", usages, at=BEGAN + index * DAY)
+    return home
+
+
+@pytest.fixture
+def folder(tmp_path: Path, measured_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    (tmp_path / "rightsize_defs.py").write_text(MODULE)
+    (tmp_path / "nodes.yaml").write_text(NODES)
+    shutil.copytree(measured_home, tmp_path / "home")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     yield tmp_path
