@@ -312,6 +312,24 @@ def test_an_amount_of_memory_that_is_none_is_refused(amount: str) -> None:
         sized_by_usage(maximum=amount)
 
 
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        Usage(memory_peak_bytes=0),
+        Usage(memory_peak_bytes=2**63 - 1, memory_limit_bytes=2**30),
+        Usage(memory_limit_bytes=2**63 - 1, oom_killed=True),
+        Usage(cpu_seconds=1e18, wall_seconds=1e-300),
+        Usage(memory_peak_bytes=100 * MI, cpu_seconds=1e18, wall_seconds=1.0),
+    ],
+)
+def test_a_measurement_that_no_node_can_give_decides_nothing(absurd: Usage) -> None:
+    strategy, sane = ByUsage(cpu=True, at_least=1), cpu(1)
+
+    assert strategy(facts(absurd, sane)).config == strategy(facts(sane)).config
+    assert strategy(facts(sane, absurd, attempt=2)).config == strategy(facts(sane)).config
+    assert strategy(facts(absurd)).config in {None, K8sConfig(resources=Resources(memory="115Mi"))}
+
+
 AMOUNTS = st.integers(1, 2**40)
 MEASURED = st.builds(
     Usage,
