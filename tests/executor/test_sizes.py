@@ -89,11 +89,13 @@ def test_a_size_is_decided_once_for_each_attempt(run: StepRun) -> None:
     ("tags", "failure"),
     [
         (sized_by("sizes:broken"), "size: sizes:broken raised KeyError: 'load' ("),
+        (sized_by("sizes:cancelled"), "size: sizes:cancelled raised CancelledError"),
+        (sized_by("sizes:interrupting"), "size: sizes:interrupting raised KeyboardInterrupt"),
         (sized_by("sizes:by_dictionary"), "size: sizes:by_dictionary returned dict; return a K8sConfig, a Sized(config, why), or None"),
         (sized_by("sizes:missing"), "size: the module 'sizes' has no 'missing' at its top"),
         ({SIZE_TAG: "often"}, "tag dagster-plus-k8s/size: 'often' must be what sized_by_partition(...)"),
     ],
-    ids=["raises", "returns another thing", "is missing", "a tag"],
+    ids=["raises", "is cancelled", "interrupts itself", "returns another thing", "is missing", "a tag"],
 )  # fmt: skip
 def test_an_error_fails_its_step_alone_and_says_where(
     run: StepRun, tags: dict[str, str], failure: str
