@@ -13,7 +13,7 @@ from read_logs import logs_that_are_read
 from sizes import BIG, SMALL
 from step_runs import eventually, kinds, memory
 
-from dagster_plus_k8s_helpers import sized_by, sized_by_partition, sized_by_usage
+from dagster_plus_k8s_helpers import K8sConfig, Resources, sized_by, sized_by_partition, sized_by_usage
 from dagster_plus_k8s_helpers._dagster.execution import DagsterEvent, EngineEventData
 from dagster_plus_k8s_helpers._dagster.step_facts import StepOutputHandle
 from dagster_plus_k8s_helpers.executor.events.history import History
@@ -54,6 +54,17 @@ def test_the_partition_of_the_run_sizes_the_step(run: StepRun) -> None:
     (event,) = [event for event in run.events("ENGINE_EVENT", "load") if "gets" in (event.message or "")]
     assert event.message == "Step \"load\" gets 8Gi of memory: partition 'us'."
     assert run.metadata(event) == {SIZED_BY: "sized_by_partition", "size_limit_memory": 8.0 * 2**30}
+
+
+def test_a_request_of_the_size_stays_within_the_limit_of_another_layer(run: StepRun) -> None:
+    sizes = sized_by_partition({"us": K8sConfig(resources=Resources(cpu=("4", None)))})
+    limit = K8sConfig(resources=Resources(cpu=("1", "2"))).tags
+
+    assert run.start({"load": {"tags": {**limit, **sizes}}}, {}, US).finish(), run.messages()
+
+    (job,) = run.server.of_step("load")
+    resources = job.body["spec"]["template"]["spec"]["containers"][0]["resources"]
+    assert (resources["limits"]["cpu"], resources["requests"]["cpu"]) == ("2", "2")
 
 
 def test_the_executor_sizes_every_step_and_a_tag_says_otherwise(run: StepRun) -> None:
