@@ -75,10 +75,12 @@ def a_job(steps: int) -> tuple[dg.JobDefinition, list[Any]]:
 
 def earlier_run(instance: dg.DagsterInstance, job: dg.JobDefinition, planned: list[Any]) -> None:
     """A run in which each step was measured."""
+    import dagster as dg
+
     from dagster_plus_k8s_helpers import Usage
     from dagster_plus_k8s_helpers._dagster.execution import EngineEventData
 
-    run = instance.create_run_for_job(job, tags=PARTITION)
+    run = instance.create_run_for_job(job, tags=PARTITION, status=dg.DagsterRunStatus.SUCCESS)
     for step in planned:
         usage = Usage(
             job=f"dagster-step-{step.key}", memory_peak_bytes=900 * MI, memory_limit_bytes=4096 * MI

@@ -103,6 +103,16 @@ def test_the_tags_of_a_partition_hold_its_size(key: str, size: K8sConfig) -> Non
     assert all(isinstance(value, str) for value in RUN_SIZES(key).values())
 
 
+def test_a_key_with_bars_names_its_dimensions_to_a_run() -> None:
+    assert RUN_SIZES("2026-01-01|us") == BIG.run_tags
+
+
+@pytest.mark.parametrize("key", [None, 5, b"us"])
+def test_what_is_no_key_of_a_partition_is_refused(key: Any) -> None:
+    with pytest.raises(K8sConfigError, match=r"^partition_key: must be text, not "):
+        RUN_SIZES(key)
+
+
 def test_a_partition_without_a_size_has_no_tags() -> None:
     assert run_size_by_partition({"us": BIG})("eu") == {}
 

@@ -24,9 +24,9 @@ from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["EngineEvent", "UnreadableRunError", "engine_event_pages", "newest_runs"]
+__all__ = ["BEGUN", "EngineEvent", "UnreadableRunError", "engine_event_pages", "newest_runs"]
 
-_MEASURED = [
+BEGUN = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.SUCCESS,
     dg.DagsterRunStatus.FAILURE,
@@ -62,7 +62,7 @@ def newest_runs(instance: dg.DagsterInstance, job: str, most: int) -> list[str]:
         job: Name of the job.
         most: How many at most.
     """
-    found = instance.get_runs(dg.RunsFilter(job_name=job, statuses=_MEASURED), limit=most)
+    found = instance.get_runs(dg.RunsFilter(job_name=job, statuses=BEGUN), limit=most)
     return [run.run_id for run in found]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MEASURED", "Measured", "MessageFile", "taken_apart"]
+__all__ = ["MEASURED", "MOST_CORES", "MOST_MEASURED", "Measured", "MessageFile", "taken_apart"]
 
 Measured: TypeAlias = dict[str, int | float | bool]
 """What was measured, by the names of `MEASURED`."""
@@ -30,13 +30,28 @@ MEASURED: Mapping[str, type] = {
 }
 """What a message may say, as ``sizing.Usage`` names it, with its type."""
 
+_PEBIBYTE = 2**50
+_DECADES = 10**9
+MOST_CORES = 10_000
+"""More CPUs than a node has."""
+
+MOST_MEASURED: Mapping[str, float] = {
+    "memory_peak_bytes": _PEBIBYTE,
+    "memory_max_bytes": _PEBIBYTE,
+    "memory_anonymous_bytes": _PEBIBYTE,
+    "cpu_seconds": MOST_CORES * _DECADES,
+    "cpu_throttled_share": 1,
+    "wall_seconds": _DECADES,
+    "gpu_memory_peak_bytes": _PEBIBYTE,
+}
+"""The most of each that any node can have measured: more than that is a mistake, and would size steps."""
+
 _VERSION = 1
 _BEGINNING = '{"dagster-plus-k8s-usage":'
 # As long each time, so that none is cut off within a number: the file cannot be replaced, only written over.
 _LENGTH = 512
 # What Kubernetes takes of it.
 _MOST = 4096
-_LARGEST = 2**63
 
 
 def taken_apart(message: str) -> tuple[Measured, str]:
@@ -61,18 +76,19 @@ def taken_apart(message: str) -> tuple[Measured, str]:
     if not isinstance(said, dict) or said.pop(_BEGINNING[2:-2], None) != _VERSION:
         return {}, message[end:].strip()
     measured = {name: said[name] for name in MEASURED if name in said}
-    if not all(_is_a(value, MEASURED[name]) for name, value in measured.items()):
+    if not all(_is_of(name, value) for name, value in measured.items()):
         measured = {}
     return measured, message[end:].strip()
 
 
-def _is_a(value: object, kind: type) -> bool:
+def _is_of(name: str, value: object) -> bool:
+    kind = MEASURED[name]
     if kind is bool:
         return isinstance(value, bool)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     # Comparing is exact, and takes numbers that no float can hold; it says no to what is not a number.
-    return 0 <= value < _LARGEST and (kind is float or isinstance(value, int))
+    return 0 <= value <= MOST_MEASURED[name] and (kind is float or isinstance(value, int))
 
 
 class MessageFile:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ByName", "is_name", "sized_by", "written_of"]
 
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+_MISSING = object()
 _HOW = "write it as a function at the top of a module: def size(facts): ..."
 
 
@@ -47,14 +48,15 @@ class ByName:
         """
         module, _, name = self.written.partition(":")
         try:
-            found = getattr(import_module(module), name)
-        except AttributeError:
-            raise _UnusableError(f"the module {module!r} has no {name!r} at its top") from None
+            imported = import_module(module)
+            found = getattr(imported, name, _MISSING)
         # A module may raise anything while it is imported.
         except Exception as error:
             raise _UnusableError(
                 f"{self.written}: cannot be imported: {type(error).__name__}: {error}"
             ) from error
+        if found is _MISSING:
+            raise _UnusableError(f"the module {module!r} has no {name!r} at its top")
         if isinstance(found, type) or not callable(found):
             what = "a class; name an object of it" if isinstance(found, type) else f"{type(found).__name__}"
             raise _UnusableError(f"{self.written} is no function, but {what}")

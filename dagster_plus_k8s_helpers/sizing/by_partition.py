@@ -50,14 +50,17 @@ class ByPartition:
         largest = max((size for size in self.all_sizes if size), key=_amounts, default=None)
         return Sized(largest, f"the largest, for the partitions {start!r} to {end!r}")
 
-    def of(self, partition: str, dimensions: Sequence[str] = ()) -> Sized:
+    def of(self, partition: str, dimensions: Sequence[str] | None = None) -> Sized:
         """The size for one partition.
 
         Args:
             partition: Its key.
-            dimensions: Its key in each dimension, when it has several.
+            dimensions: Its key in each dimension, when it has several; ``None`` when that is not known: then
+                a bar in the key is taken for what stands between them.
         """
-        keys = (partition, *(dimensions or (partition.split("|") if "|" in partition else ())))
+        if dimensions is None:
+            dimensions = partition.split("|") if "|" in partition else ()
+        keys = (partition, *dimensions)
         for key in keys:
             for name, size in self.sizes:
                 if name == key:

@@ -32,6 +32,9 @@ _LEAST_MEMORY = 4 * _MI
 _AFTER_OOM = Fraction(5, 4)
 _CPU_STEP = Fraction(1, 100)
 _CPU_QUANTILE = 0.95
+# So many times what a node can have is still an amount that Kubernetes can read.
+_MOST_TIMES = 1000
+_SHOWN = 10**9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +51,9 @@ class ByUsage:
     cpu: bool = False
 
     def __post_init__(self) -> None:
-        _check_number("headroom", self.headroom, 1, math.inf)
+        _check_number("headroom", self.headroom, 1, _MOST_TIMES)
         _check_number("quantile", self.quantile, 0, 1, above=True)
-        _check_number("band", self.band, 0, math.inf)
+        _check_number("band", self.band, 0, _MOST_TIMES)
         for name in ("runs", "at_least"):
             _check_count(name, getattr(self, name))
         if self.at_least > self.runs:
@@ -142,16 +145,16 @@ class ByUsage:
         return self._capped(wanted, why)
 
     def _capped(self, wanted: int, why: str) -> tuple[int, str]:
-        cap = _bytes(self.maximum) // _MI * _MI if self.maximum else None
+        cap = max(_bytes(self.maximum) // _MI * _MI, _LEAST_MEMORY) if self.maximum else None
         return (cap, f"its maximum, below {why}") if cap is not None and cap < wanted else (wanted, why)
 
     def _after_oom(self, facts: StepFacts) -> Sized | None:
         """The size after an OOM in this very run, whose size is known not to be enough."""
-        last = facts.usage[0] if facts.attempt > 1 and facts.usage else None
-        if last is None or not last.oom_killed or not last.memory_limit_bytes:
+        earlier = [usage for usage in _of_this_run(facts) if usage.memory_limit_bytes]
+        if not (killed_at := _killed_at(earlier)):
             return None
-        why = f"{_AFTER_OOM_SAID} {_said(last.memory_limit_bytes)} with which it was OOMKilled"
-        amount, why = self._capped(_least_after_oom([last]), why)
+        why = f"{_AFTER_OOM_SAID} {_said(killed_at)} with which it was OOMKilled"
+        amount, why = self._capped(_least_after_oom(earlier), why)
         return Sized(K8sConfig(resources=Resources(memory=f"{amount // _MI}Mi")), why)
 
     def _cores(self, known: Sequence[Usage]) -> Fraction | None:
@@ -245,8 +248,22 @@ def _lately(usages: Sequence[Usage], runs: int) -> list[Usage]:
     return found
 
 
+def _of_this_run(facts: StepFacts) -> list[Usage]:
+    """The earlier attempts of this run: the numbers of attempts count down to the first of them."""
+    found: list[Usage] = []
+    before = facts.attempt
+    # The first attempt has none before it, and asks no storage.
+    for usage in facts.usage if before > 1 else ():
+        if usage.attempt >= before:
+            break
+        found.append(usage)
+        before = usage.attempt
+    return found
+
+
 def _is_own(known: Sequence[Usage], facts: StepFacts) -> bool:
-    return all(any(usage is own for own in facts.usage) for usage in known)
+    # Those of other partitions come last.
+    return any(known[-1] is own for own in facts.usage)
 
 
 def _killed_at(known: Sequence[Usage]) -> int:
@@ -283,11 +300,16 @@ def _amount(where: str, amount: QuantityLike) -> str:
 
 
 def _check_number(where: str, number: object, least: float, most: float, *, above: bool = False) -> None:
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+    # Comparing takes integers that no float can hold, and says no to what is not a number.
+    if isinstance(number, bool) or not isinstance(number, int | float) or not -math.inf < number < math.inf:
         raise K8sConfigError(f"must be a number, not {number!r}", where=where)
     if number < least or number > most or (above and number == least):
-        span = f"above {least:g}, up to {most:g}" if above else f"{least:g} or more"
-        raise K8sConfigError(f"{number!r} must be {span}", where=where)
+        span = f"{least:g} or more" if number < least else f"{most:g} or less"
+        span = f"above {least:g}, up to {most:g}" if above else span
+        # Python writes no number of more digits than it likes.
+        raise K8sConfigError(
+            f"{number!r} must be {span}" if abs(number) <= _SHOWN else f"must be {span}", where=where
+        )
 
 
 def _check_count(where: str, count: object) -> None:

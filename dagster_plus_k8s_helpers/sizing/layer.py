@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dagster_k8s.container_context import K8sContainerContext
+
     from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
-__all__ = ["above_op_tags", "with_size"]
+__all__ = ["above_op_tags", "with_size", "within_limits"]
 
 
 def with_size(per_step: dict[str, Any], op_name: str, size: K8sConfig | None) -> dict[str, Any]:
@@ -49,6 +53,36 @@ def above_op_tags(size: K8sConfig, per_step: Mapping[str, Any]) -> Mapping[str, 
         beneath.merge(above).run_k8s_config.to_dict() if per_step else beneath.run_k8s_config.to_dict()
     )
     return {name: said for name, said in merged.items() if said}
+
+
+def within_limits(merged: K8sContainerContext, size: K8sConfig) -> K8sContainerContext:
+    """The merged layers of a step, in which no request of its size is above a limit of another layer.
+
+    Kubernetes would refuse the pod: a size that only requests, as ``sized_by_usage(cpu=True)`` does for CPU,
+    gets what the limit allows.
+
+    Args:
+        merged: All layers, that of the size among them.
+        size: What was decided.
+    """
+    from dagster_k8s.container_context import K8sContainerContext
+    from dagster_k8s.job import UserDefinedDagsterK8sConfig
+
+    if size.resources is None:
+        return merged
+    said = merged.run_k8s_config.container_config.get("resources") or {}
+    limits, requests = said.get("limits") or {}, said.get("requests") or {}
+    above = {
+        name: limits[name]
+        for name, request in size.resources.requests.items()
+        if name in limits
+        and requests.get(name) == str(request)
+        and Quantity(str(request)) > Quantity(str(limits[name]))
+    }
+    if not above:
+        return merged
+    config = {"container_config": {"resources": {"requests": above}}}
+    return merged.merge(K8sContainerContext(run_k8s_config=UserDefinedDagsterK8sConfig.from_dict(config)))
 
 
 def _with_requests(size: K8sConfig, per_step: Mapping[str, Any]) -> dict[str, Any]:

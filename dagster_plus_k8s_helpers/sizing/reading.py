@@ -64,7 +64,7 @@ def strategy_from(written: str) -> Strategy:
             "'module:name', or 'off'"
         )
     by = fields.pop("by", None)
-    if by not in _BY:
+    if not isinstance(by, str) or by not in _BY:
         near = did_you_mean(by, _BY) if isinstance(by, str) else ""
         raise K8sConfigError(f"there is no size by {by!r}{near or '; there is partition and usage'}")
     strategy: Strategy = _BY[by].from_fields(fields)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dagster_plus_k8s_helpers.arguments import answering
+from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.sizing.by_partition import ByPartition, sized_by_partition
 
 if TYPE_CHECKING:
@@ -31,7 +32,12 @@ class RunSizes:
 
         Args:
             partition_key: Its key.
+
+        Raises:
+            K8sConfigError: It is no text, such as the key of a run that has no partition.
         """
+        if not isinstance(partition_key, str):
+            raise K8sConfigError(f"must be text, not {partition_key!r:.60}", where="partition_key")
         size = self.sizes.of(partition_key).config
         return dict(size.run_tags) if size is not None else {}
 

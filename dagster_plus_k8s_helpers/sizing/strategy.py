@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import dagster as dg
 from yaml.representer import Representer, SafeRepresenter
 
 from dagster_plus_k8s_helpers.arguments import answering
@@ -84,12 +85,14 @@ for representer in (SafeRepresenter, Representer):
     representer.add_representer(SizeTags, SafeRepresenter.represent_dict)
 
 
-def decided(strategy: Strategy, facts: StepFacts) -> Sized:
+def decided(strategy: Strategy, facts: StepFacts, is_interrupted: Callable[[], bool] = lambda: True) -> Sized:
     """What a strategy decides for a step, with the reason that it gives.
 
     Args:
         strategy: Is called once.
         facts: What is known of the step.
+        is_interrupted: Whether somebody interrupts this process: else a ``KeyboardInterrupt`` is the
+            strategy's own.
 
     Raises:
         OnlyAtLaunch: It asked for what is known at launch only, in a plan.
@@ -98,10 +101,13 @@ def decided(strategy: Strategy, facts: StepFacts) -> Sized:
     """
     try:
         found = strategy(facts)
-    except (OnlyAtLaunch, UnreadableFact):
+    except (OnlyAtLaunch, UnreadableFact, GeneratorExit, dg.DagsterExecutionInterruptedError):
         raise
-    # Whatever it raises is about this step alone, and no reason to end the run worker.
-    except (Exception, SystemExit) as error:
+    # Whatever it raises is about this step alone, and no reason to end the run worker: a task's cancellation
+    # of asyncio too, which is no Exception.
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and is_interrupted():
+            raise
         raise K8sConfigError(_raised(strategy, error), where="size") from error
     if found is None or isinstance(found, K8sConfig):
         try:

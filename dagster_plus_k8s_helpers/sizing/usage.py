@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.arguments import answering
+from dagster_plus_k8s_helpers.measuring.message import MOST_CORES, MOST_MEASURED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,18 +65,22 @@ class Usage:
 
     @property
     def memory_needed_bytes(self) -> int | None:
-        """The least that is known to be needed: what it used, or for an OOM the limit that was too small."""
+        """The least that is known to be needed: what it used, or for an OOM the limit that was too small.
+
+        No container runs in 0 bytes, and no node has a pebibyte: such amounts are not known.
+        """
         known = [self.memory_peak_bytes]
         if self.oom_killed:
             known.append(self.memory_limit_bytes)
-        return max((amount for amount in known if amount is not None), default=None)
+        return max((amount for amount in known if amount and amount <= _MOST_MEMORY), default=None)
 
     @property
     def cpu_cores(self) -> float | None:
-        """CPUs in use on average; ``None`` when it is not known."""
+        """CPUs in use on average; ``None`` when it is not known, or more than any node has."""
         if self.cpu_seconds is None or not self.wall_seconds:
             return None
-        return self.cpu_seconds / self.wall_seconds
+        cores = self.cpu_seconds / self.wall_seconds
+        return cores if 0 <= cores <= MOST_CORES else None
 
     def to_metadata(self) -> dict[str, int | float | str | bool]:
         """What an event holds of it: `from_metadata` reads it back. Numbers stay numbers, for plots."""
@@ -93,7 +98,7 @@ class Usage:
         if not isinstance(job, str):
             return None
         known: dict[str, Any] = {name: metadata[name] for name in _TYPES if name in metadata}
-        if not all(_is_a(value, _TYPES[name]) for name, value in known.items()):
+        if not all(_is_of(name, value) for name, value in known.items()):
             return None
         return cls(job=job, **{name: _TYPES[name](value) for name, value in known.items()})
 
@@ -126,13 +131,16 @@ _TYPES: dict[str, type] = {
 }
 
 
-def _is_a(value: object, kind: type) -> bool:
+def _is_of(name: str, value: object) -> bool:
+    kind = _TYPES[name]
     if kind in {bool, str}:
         return isinstance(value, kind)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     # Comparing is exact, takes integers that no float can hold, and says no to what is not a number.
-    return 0 <= value < _MOST and (kind is float or value == int(value))
+    return 0 <= value <= MOST_MEASURED.get(name, _MOST_GIVEN) and (kind is float or value == int(value))
 
 
-_MOST = 2**63
+# The largest quantity of Kubernetes: what a container is given may be more than any node has.
+_MOST_GIVEN = 2**63 - 1
+_MOST_MEMORY = MOST_MEASURED["memory_peak_bytes"]

@@ -13,7 +13,7 @@ from read_logs import logs_that_are_read
 from sizes import BIG, SMALL
 from step_runs import eventually, kinds, memory
 
-from dagster_plus_k8s_helpers import sized_by, sized_by_partition, sized_by_usage
+from dagster_plus_k8s_helpers import K8sConfig, Resources, sized_by, sized_by_partition, sized_by_usage
 from dagster_plus_k8s_helpers._dagster.execution import DagsterEvent, EngineEventData
 from dagster_plus_k8s_helpers._dagster.step_facts import StepOutputHandle
 from dagster_plus_k8s_helpers.executor.events.history import History
@@ -56,6 +56,17 @@ def test_the_partition_of_the_run_sizes_the_step(run: StepRun) -> None:
     assert run.metadata(event) == {SIZED_BY: "sized_by_partition", "size_limit_memory": 8.0 * 2**30}
 
 
+def test_a_request_of_the_size_stays_within_the_limit_of_another_layer(run: StepRun) -> None:
+    sizes = sized_by_partition({"us": K8sConfig(resources=Resources(cpu=("4", None)))})
+    limit = K8sConfig(resources=Resources(cpu=("1", "2"))).tags
+
+    assert run.start({"load": {"tags": {**limit, **sizes}}}, {}, US).finish(), run.messages()
+
+    (job,) = run.server.of_step("load")
+    resources = job.body["spec"]["template"]["spec"]["containers"][0]["resources"]
+    assert (resources["limits"]["cpu"], resources["requests"]["cpu"]) == ("2", "2")
+
+
 def test_the_executor_sizes_every_step_and_a_tag_says_otherwise(run: StepRun) -> None:
     steps = {
         "by_executor": {},
@@ -89,11 +100,13 @@ def test_a_size_is_decided_once_for_each_attempt(run: StepRun) -> None:
     ("tags", "failure"),
     [
         (sized_by("sizes:broken"), "size: sizes:broken raised KeyError: 'load' ("),
+        (sized_by("sizes:cancelled"), "size: sizes:cancelled raised CancelledError"),
+        (sized_by("sizes:interrupting"), "size: sizes:interrupting raised KeyboardInterrupt"),
         (sized_by("sizes:by_dictionary"), "size: sizes:by_dictionary returned dict; return a K8sConfig, a Sized(config, why), or None"),
         (sized_by("sizes:missing"), "size: the module 'sizes' has no 'missing' at its top"),
         ({SIZE_TAG: "often"}, "tag dagster-plus-k8s/size: 'often' must be what sized_by_partition(...)"),
     ],
-    ids=["raises", "returns another thing", "is missing", "a tag"],
+    ids=["raises", "is cancelled", "interrupts itself", "returns another thing", "is missing", "a tag"],
 )  # fmt: skip
 def test_an_error_fails_its_step_alone_and_says_where(
     run: StepRun, tags: dict[str, str], failure: str

@@ -14,6 +14,7 @@ from read_logs import logs_that_are_read
 
 from dagster_plus_k8s_helpers._dagster.execution import EngineEventData
 from dagster_plus_k8s_helpers._dagster.step_facts import ASSET_JOB, partitions_of
+from dagster_plus_k8s_helpers.executor.events import usage_history
 from dagster_plus_k8s_helpers.executor.events.usage_history import UsageHistory
 from dagster_plus_k8s_helpers.executor.events.usage_log import UsageLog
 from dagster_plus_k8s_helpers.sizing.usage import Usage
@@ -108,7 +109,7 @@ class Runs:
         self._numbers = itertools.count()
 
     def add(self, tags: Mapping[str, str], *peaks: int) -> None:
-        run = self.instance.create_run_for_job(self.job, tags=dict(tags))
+        run = self.instance.create_run_for_job(self.job, tags=dict(tags), status=dg.DagsterRunStatus.FAILURE)
         for peak in peaks:
             usage = Usage(job=f"job-{next(self._numbers)}", memory_peak_bytes=peak)
             data = EngineEventData(metadata=usage.to_metadata())
@@ -139,6 +140,30 @@ def test_the_runs_of_the_same_partition_come_first_and_the_newest_of_them(runs: 
     assert runs.known({}) == ([5], [6, 4, 3, 2, 1])
     assert runs.known(RANGE) == ([6], [5, 4, 3, 2, 1])
     assert runs.known({"dagster/partition": "jp"}) == ([], [6, 5, 4, 3, 2, 1])
+
+
+def test_runs_that_have_not_begun_hide_no_other(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage_history, "MOST_RUNS", 2)
+    runs.add({"dagster/partition": "us"}, 1)
+    for status in (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING):
+        runs.instance.create_run_for_job(runs.job, tags={"dagster/partition": "eu"}, status=status)
+
+    assert runs.known({"dagster/partition": "new"}) == ([], [1])
+
+
+def test_what_failed_stays_known_of_an_asset_that_is_in_no_late_ad_hoc_run() -> None:
+    job = dg.Definitions(assets=[orders]).resolve_implicit_global_asset_job_def()
+    us = {"dagster/partition": "us"}
+    with dg.DagsterInstance.ephemeral() as instance:
+        runs = Runs(instance, job, ASSET_JOB)
+        made = job.execute_in_process(partition_key="us", instance=instance)
+        usage = EngineEventData(metadata=Usage(job="made", memory_peak_bytes=7).to_metadata())
+        instance.report_engine_event("used", made.dagster_run, usage, step_key="orders")
+        runs.add(us, 9)
+        for _ in range(10):
+            runs.add(us)
+
+        assert runs.known(us) == ([9, 7], [])
 
 
 def test_a_step_is_read_of_no_further_than_it_is_used(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:

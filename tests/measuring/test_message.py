@@ -9,18 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_plus_k8s_helpers.measuring.message import MEASURED, Measured, MessageFile, taken_apart
+from dagster_plus_k8s_helpers.measuring.message import (
+    MEASURED,
+    MOST_MEASURED,
+    Measured,
+    MessageFile,
+    taken_apart,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MARK = '{"dagster-plus-k8s-usage":'
-OF_KIND: dict[type, st.SearchStrategy[Any]] = {
-    int: st.integers(0, 2**62),
-    float: st.floats(0, 1e9, allow_nan=False) | st.integers(0, 10),
-    bool: st.booleans(),
-}
-MEASUREMENTS = st.fixed_dictionaries({}, optional={name: OF_KIND[kind] for name, kind in MEASURED.items()})
+
+
+def measurements(name: str) -> st.SearchStrategy[Any]:
+    if MEASURED[name] is bool:
+        return st.booleans()
+    whole = st.integers(0, int(MOST_MEASURED[name]))
+    return whole if MEASURED[name] is int else whole | st.floats(0, MOST_MEASURED[name])
+
+
+MEASUREMENTS = st.fixed_dictionaries({}, optional={name: measurements(name) for name in MEASURED})
 
 
 @pytest.fixture
@@ -41,8 +51,9 @@ def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, 
 
 
 def test_it_stays_far_below_what_kubernetes_takes(path: Path) -> None:
-    amounts = {int: 2**62, float: 123456789.123, bool: False}
-    largest: Measured = {name: amounts[kind] for name, kind in MEASURED.items()}
+    largest: Measured = {
+        name: False if kind is bool else kind(MOST_MEASURED[name]) for name, kind in MEASURED.items()
+    }
 
     MessageFile(str(path)).write(largest)
 
@@ -79,8 +90,12 @@ def test_any_message_is_taken_apart(message: str) -> None:
         "[" * 100_000,
         '1,"x":' + "[" * 4000 + "]" * 4000 + "}",
         "{}}",
+        f'1,"memory_peak_bytes":{2**50 + 1}}}',
+        f'1,"gpu_memory_peak_bytes":{2**63 - 1}}}',
+        '1,"cpu_seconds":1e18,"wall_seconds":1.0}',
+        '1,"cpu_throttled_share":900}',
     ],
-    ids=range(16),
+    ids=range(20),
 )
 def test_what_is_hostile_half_written_or_of_another_version_is_no_usage_and_no_message(said: str) -> None:
     assert taken_apart(MARK + said) == ({}, "")

@@ -322,3 +322,20 @@ def test_the_commands_take_a_partition(tmp_path: Path) -> None:
     assert "orders in __ASSET_JOB, at its largest (size: sized_by_partition, 2 sizes over 2" in shown.output
     refused = CliRunner().invoke(main, ["plan", *made, "--partition", "mars"])
     assert refused.exit_code == 2
+
+
+def test_a_request_of_the_size_stays_within_the_limit_of_another_layer() -> None:
+    sizes = sized_by_partition({"us": K8sConfig(resources=Resources(cpu=("4", None)))})
+
+    @dg.asset(
+        partitions_def=REGIONS,
+        op_tags={**K8sConfig(resources=Resources(cpu=("1", "2"))).tags, **sizes},
+    )
+    def capped() -> None: ...
+
+    found = plan(
+        dg.Definitions(assets=[capped], executor=k8s_executor()), tags={"dagster/partition": "us"}
+    ).steps["capped"]
+
+    (container,) = found.manifest["spec"]["template"]["spec"]["containers"]
+    assert container["resources"] == {"limits": {"cpu": "2"}, "requests": {"cpu": "2"}}

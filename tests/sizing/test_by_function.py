@@ -110,6 +110,10 @@ def test_what_a_run_worker_could_not_find_is_refused_where_it_is_written(functio
             "no_such_module:size",
             "size: no_such_module:size: cannot be imported: ModuleNotFoundError: No module named 'no_such_module'",
         ),
+        (
+            "unimportable_sizes:size",
+            "size: unimportable_sizes:size: cannot be imported: AttributeError: no such thing",
+        ),
         ("sizes:NUMBER", "size: sizes:NUMBER is no function, but int"),
         ("sizes:PerAttempt", "size: sizes:PerAttempt is no function, but a class; name an object of it"),
         (
@@ -129,6 +133,7 @@ def test_a_name_that_decides_nothing_says_why_when_it_is_called(name: str, messa
     ("function", "said"),
     [
         (sizes.broken, r"size: sizes:broken raised KeyError: 'load' \(.*sizes\.py, line \d+\)"),
+        (sizes.cancelled, r"size: sizes:cancelled raised CancelledError \(.*sizes\.py, line \d+\)"),
         (sizes.leaving, r"size: sizes:leaving raised SystemExit: 1 \(.*sizes\.py, line \d+\)"),
         (
             sizes.with_arguments,
@@ -147,6 +152,15 @@ def test_an_error_in_a_function_says_what_it_is_and_the_line_of_the_function(
         decided(function, US)
 
     assert re.fullmatch(said, str(refused.value))
+
+
+def test_an_interrupt_is_the_strategys_own_unless_somebody_interrupts() -> None:
+    with pytest.raises(K8sConfigError, match="size: sizes:interrupting raised KeyboardInterrupt"):
+        decided(sizes.interrupting, US, lambda: False)
+    with pytest.raises(KeyboardInterrupt):
+        decided(sizes.interrupting, US, lambda: True)
+    with pytest.raises(KeyboardInterrupt):
+        decided(sizes.interrupting, US)
 
 
 def test_what_only_a_launch_knows_comes_through_from_a_plan() -> None:
@@ -188,6 +202,7 @@ def test_the_tag_comes_before_the_executor_and_off_takes_it_away() -> None:
             '{"by": "partitions"}',
             "tag dagster-plus-k8s/size: there is no size by 'partitions'; did you mean 'partition'?",
         ),
+        ('{"by": []}', "tag dagster-plus-k8s/size: there is no size by []; there is partition and usage"),
         ('{"by": 3}', "tag dagster-plus-k8s/size: there is no size by 3; there is partition and usage"),
         (
             '{"by": "partition"}',

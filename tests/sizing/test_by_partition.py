@@ -32,7 +32,7 @@ SIZES = sized_by_partition({"us": BIG, "eu-*": MID, "eu-w*": BIG}, otherwise=SMA
             {"partition_key": "2026-01-01|us", "partition_dimensions": {"day": "2026-01-01", "where": "us"}},
             BIG,
         ),
-        ({"partition_key": "2026-01-01|us"}, BIG),
+        ({"partition_key": "2026-01-01|us"}, SMALL),
         ({"partition_range": dg.PartitionKeyRange("au", "jp")}, BIG),
         ({"partition_range": dg.PartitionKeyRange("eu-east", "eu-east")}, MID),
     ],
@@ -45,9 +45,23 @@ def test_the_partition_decides_the_size(facts: dict[str, Any], size: K8sConfig) 
 def test_the_whole_key_of_several_dimensions_comes_before_one_of_them_and_names_before_patterns() -> None:
     sizes = sized_by_partition({"*|us": SMALL, "us": MID, "2026-01-01|us": BIG}).strategy
 
-    assert decided(sizes, StepFacts(step_key="a", partition_key="2026-01-01|us")).config == BIG
-    assert decided(sizes, StepFacts(step_key="a", partition_key="2026-01-02|us")).config == MID
-    assert decided(sizes, StepFacts(step_key="a", partition_key="2026-01-02|eu")).config is None
+    def size_of(day: str, where: str) -> K8sConfig | None:
+        facts = StepFacts(
+            step_key="a",
+            partition_key=f"{day}|{where}",
+            partition_dimensions={"day": day, "where": where},
+        )
+        return decided(sizes, facts).config
+
+    assert size_of("2026-01-01", "us") == BIG
+    assert size_of("2026-01-02", "us") == MID
+    assert size_of("2026-01-02", "eu") is None
+
+
+def test_a_bar_in_the_key_of_one_dimension_stands_between_nothing() -> None:
+    sizes = sized_by_partition({"us": BIG, "*|us": SMALL}).strategy
+
+    assert decided(sizes, StepFacts(step_key="a", partition_key="a|us")).config == SMALL
 
 
 def test_a_range_gets_the_largest_size_by_memory_first() -> None:

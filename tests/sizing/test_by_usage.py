@@ -172,6 +172,34 @@ CASES: list[tuple[str, dict[str, Any], StepFacts, int | None, str]] = [
         "1.25 times the 512Mi with which it was OOMKilled",
     ),
     (
+        "killed in this run before it failed of something else",
+        {},
+        facts(used(300, 640, attempt=2), used(None, 512, oom=True), attempt=3),
+        640,
+        "1.25 times the 512Mi with which it was OOMKilled",
+    ),
+    (
+        "killed in this run for what the node lacked",
+        {},
+        facts(used(300, oom=True), attempt=2),
+        None,
+        "what it used is known of 1 run, and 3 are needed",
+    ),
+    (
+        "killed in this run more than once",
+        {},
+        facts(used(None, 512, oom=True, attempt=2), used(None, 1024, oom=True), attempt=3),
+        1280,
+        "1.25 times the 1024Mi with which it was OOMKilled",
+    ),
+    (
+        "killed in the run before, and not in this",
+        {},
+        facts(used(300, 640, attempt=2), used(300, 640), used(None, 512, oom=True, attempt=1), attempt=3),
+        None,
+        "what it used is known of 2 runs, and 3 are needed",
+    ),
+    (
         "killed in this run at the cap",
         {"maximum": "600Mi"},
         facts(used(None, 512, oom=True), attempt=2),
@@ -254,6 +282,12 @@ def test_the_tag_says_the_same_as_the_value() -> None:
         ({"headroom": 0.9}, "headroom: 0.9 must be 1 or more"),
         ({"headroom": "1.2"}, "headroom: must be a number, not '1.2'"),
         ({"headroom": float("nan")}, "headroom: must be a number, not nan"),
+        ({"headroom": 10**400}, "headroom: must be 1000 or less"),
+        ({"headroom": 10**5000}, "headroom: must be 1000 or less"),
+        ({"headroom": 1001}, "headroom: 1001 must be 1000 or less"),
+        ({"band": 10**400}, "band: must be 1000 or less"),
+        ({"band": -(10**5000)}, "band: must be 0 or more"),
+        ({"quantile": 10**400}, "quantile: must be above 0, up to 1"),
         ({"quantile": 0}, "quantile: 0 must be above 0, up to 1"),
         ({"quantile": 95}, "quantile: 95 must be above 0, up to 1"),
         ({"band": -1}, "band: -1 must be 0 or more"),
@@ -276,6 +310,24 @@ def test_what_makes_no_sense_is_refused_where_it_is_written(given_: dict[str, An
 def test_an_amount_of_memory_that_is_none_is_refused(amount: str) -> None:
     with pytest.raises(K8sConfigError, match=r"^maximum: "):
         sized_by_usage(maximum=amount)
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        Usage(memory_peak_bytes=0),
+        Usage(memory_peak_bytes=2**63 - 1, memory_limit_bytes=2**30),
+        Usage(memory_limit_bytes=2**63 - 1, oom_killed=True),
+        Usage(cpu_seconds=1e18, wall_seconds=1e-300),
+        Usage(memory_peak_bytes=100 * MI, cpu_seconds=1e18, wall_seconds=1.0),
+    ],
+)
+def test_a_measurement_that_no_node_can_give_decides_nothing(absurd: Usage) -> None:
+    strategy, sane = ByUsage(cpu=True, at_least=1), cpu(1)
+
+    assert strategy(facts(absurd, sane)).config == strategy(facts(sane)).config
+    assert strategy(facts(sane, absurd, attempt=2)).config == strategy(facts(sane)).config
+    assert strategy(facts(absurd)).config in {None, K8sConfig(resources=Resources(memory="115Mi"))}
 
 
 AMOUNTS = st.integers(1, 2**40)

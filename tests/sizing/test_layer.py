@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from dagster_k8s.container_context import K8sContainerContext
+from dagster_k8s.job import UserDefinedDagsterK8sConfig
 
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.parts.resources import Resources
 from dagster_plus_k8s_helpers.pod.scheduling import gpu
-from dagster_plus_k8s_helpers.sizing.layer import with_size
+from dagster_plus_k8s_helpers.sizing.layer import with_size, within_limits
 
 
 def sized(size: K8sConfig | None, per_step: K8sConfig | None = None) -> dict[str, Any]:
@@ -46,3 +48,28 @@ def test_the_entry_of_the_op_wins_and_what_it_does_not_say_stays() -> None:
 
 def test_a_size_may_be_more_than_amounts() -> None:
     assert sized(gpu(1, platform="gke"))["load"]["pod_spec_config"]["tolerations"]
+
+
+def merged(**resources: dict[str, str]) -> K8sContainerContext:
+    config = UserDefinedDagsterK8sConfig.from_dict({"container_config": {"resources": resources}})
+    return K8sContainerContext(run_k8s_config=config)
+
+
+@pytest.mark.parametrize(
+    ("request_", "limits", "requests", "capped"),
+    [
+        ("2300m", {"cpu": "1"}, {"cpu": "2300m", "memory": "1Gi"}, {"cpu": "1", "memory": "1Gi"}),
+        ("900m", {"cpu": "1"}, {"cpu": "900m"}, {"cpu": "900m"}),
+        ("2300m", {"memory": "1Gi"}, {"cpu": "2300m"}, {"cpu": "2300m"}),
+        # Of another layer than the size: it is not for the size to say.
+        ("2300m", {"cpu": "1"}, {"cpu": "3"}, {"cpu": "3"}),
+    ],
+)
+def test_a_request_of_the_size_is_no_more_than_the_limit_of_another_layer(
+    request_: str, limits: dict[str, str], requests: dict[str, str], capped: dict[str, str]
+) -> None:
+    size = K8sConfig(resources=Resources(cpu=(request_, None)))
+
+    found = within_limits(merged(limits=limits, requests=requests), size)
+
+    assert found.run_k8s_config.container_config["resources"] == {"limits": limits, "requests": capped}

@@ -45,6 +45,11 @@ def test_what_an_event_holds_is_read_back(usage: Usage) -> None:
         {USAGE_OF: "a", "memory_peak_bytes": float("inf")},
         {USAGE_OF: "a", "oom_killed": 1},
         {USAGE_OF: "a", "attempt": True},
+        {USAGE_OF: "a", "memory_peak_bytes": 2**50 + 1},
+        {USAGE_OF: "a", "gpu_memory_peak_bytes": 2**63 - 1},
+        {USAGE_OF: "a", "memory_peak_bytes": 1, "cpu_seconds": 1e18, "wall_seconds": 1.0},
+        {USAGE_OF: "a", "cpu_throttled_share": 900},
+        {USAGE_OF: "a", "memory_limit_bytes": 2**63},
     ],
 )
 def test_other_events_hold_none(metadata: dict[str, Any]) -> None:
@@ -57,6 +62,15 @@ def test_of_an_oom_its_limit_is_needed_at_least() -> None:
     assert killed.memory_needed_bytes == 1000
     assert Usage(memory_peak_bytes=900, memory_limit_bytes=1000).memory_needed_bytes == 900
     assert Usage(memory_limit_bytes=1000).memory_needed_bytes is None
+
+
+def test_amounts_that_no_container_takes_are_not_known() -> None:
+    assert Usage(memory_peak_bytes=0).memory_needed_bytes is None
+    assert Usage(memory_peak_bytes=2**63 - 1).memory_needed_bytes is None
+    assert Usage(memory_peak_bytes=5, memory_limit_bytes=2**62, oom_killed=True).memory_needed_bytes == 5
+    assert Usage(cpu_seconds=1e18, wall_seconds=1.0).cpu_cores is None
+    assert Usage(cpu_seconds=1e9, wall_seconds=1e-300).cpu_cores is None
+    assert Usage(cpu_seconds=1e9, wall_seconds=5e-324).cpu_cores is None
 
 
 def test_cores_are_of_the_time_it_ran() -> None:

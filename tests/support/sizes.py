@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,14 @@ def by_partition(facts: StepFacts) -> K8sConfig | None:
 
 def broken(facts: StepFacts) -> K8sConfig:
     raise KeyError(facts.step_key)
+
+
+def cancelled(_facts: StepFacts) -> K8sConfig:
+    raise asyncio.CancelledError
+
+
+def interrupting(_facts: StepFacts) -> K8sConfig:
+    raise KeyboardInterrupt
 
 
 def leaving(_facts: StepFacts) -> K8sConfig:

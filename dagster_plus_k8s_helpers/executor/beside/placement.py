@@ -95,7 +95,7 @@ class Placement:
         taken = list(usage())
         if any(item.oom_killed for item in taken):
             return False
-        measured = [item.memory_peak_bytes for item in taken if item.memory_peak_bytes is not None]
+        measured = [item.memory_peak_bytes for item in taken if item.memory_peak_bytes]
         if len(measured) >= _FEWEST_MEASURED:
             cores = max((item.cpu_cores or 0.0 for item in taken), default=0.0)
             return max(measured) <= SMALL_MEMORY and Decimal(cores) <= SMALL_CPU

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from dagster_plus_k8s_helpers._dagster.event_pages import UnreadableRunError, engine_event_pages
+from dagster_plus_k8s_helpers._dagster.event_pages import BEGUN, UnreadableRunError, engine_event_pages
 from dagster_plus_k8s_helpers._dagster.execution import asset_keys_of
 from dagster_plus_k8s_helpers._dagster.step_facts import ASSET_JOB, partitions_of
 from dagster_plus_k8s_helpers.executor.events.history import memory_from
@@ -44,15 +45,15 @@ class _Log:
 
 @dataclass(frozen=True)
 class _Runs:
-    """Runs by their ids, the newest first.
+    """When runs were, in seconds since 1970, by their ids; the newest first.
 
     Args:
         own: Of the same partitions.
         others: Of others.
     """
 
-    own: list[str]
-    others: list[str]
+    own: dict[str, float]
+    others: dict[str, float]
 
 
 class UsageHistory:
@@ -112,7 +113,8 @@ class UsageHistory:
 
         Those of its job, for an asset the implicit asset job's too: a query for all steps of the run, where
         one for each asset would take long with a storage behind an API. Most runs of the implicit asset job
-        are of other assets, so there an asset that is in none of them is looked for by its materializations.
+        are of other assets, so there an asset that is in none of the newest is looked for by its
+        materializations too; the others stay, for a run that was OOMKilled has materialized nothing.
         """
         keys = asset_keys_of(step)
         names = tuple(dict.fromkeys((self._run.job_name, ASSET_JOB) if keys else (self._run.job_name,)))
@@ -122,12 +124,12 @@ class UsageHistory:
         if keys and self._run.job_name == ASSET_JOB and not self._is_in(step, found):
             by_asset = (str(keys[0]),)
             if by_asset not in self._runs_of:
-                self._runs_of[by_asset] = self._runs_of_asset(keys[0])
+                self._runs_of[by_asset] = _both(found, self._runs_of_asset(keys[0]))
             return self._runs_of[by_asset]
         return found
 
     def _is_in(self, step: ExecutionStep, runs: _Runs) -> bool:
-        return any(self._log(run_id).usage.of(step.key) for run_id in runs.own[:_RUNS])
+        return any(self._log(run_id).usage.of(step.key) for run_id in islice(runs.own, _RUNS))
 
     def _runs_named(self, names: tuple[str, ...]) -> _Runs:
         # One page of any partition, and one of this: its runs may all be older.
@@ -135,19 +137,23 @@ class UsageHistory:
         if self._partitions.tags:
             records += [record for name in names for record in self._records(name, self._partitions.tags)]
         newest = sorted(records, key=lambda record: record.create_timestamp, reverse=True)
-        runs = {record.dagster_run.run_id: record.dagster_run for record in newest}
-        runs.pop(self._run.run_id, None)
-        own = [run_id for run_id, run in runs.items() if partitions_of(run.tags) == self._partitions]
-        return _Runs(own, [run_id for run_id in runs if run_id not in set(own)])
+        found = _Runs({}, {})
+        for record in newest:
+            run = record.dagster_run
+            if run.run_id != self._run.run_id:
+                runs = found.own if partitions_of(run.tags) == self._partitions else found.others
+                runs[run.run_id] = record.create_timestamp.timestamp()
+        return found
 
     def _records(self, job_name: str, tags: dict[str, str]) -> list[dg.RunRecord]:
-        filters = dg.RunsFilter(job_name=job_name, tags=tags)
+        # Hundreds of a backfill may be queued, and would take the place of those that say something.
+        filters = dg.RunsFilter(job_name=job_name, tags=tags, statuses=BEGUN)
         return list(self._instance.get_run_records(filters, limit=MOST_RUNS))
 
     def _runs_of_asset(self, key: dg.AssetKey) -> _Runs:
         own = self._runs_that_materialized(key, self._partitions)
         anywhere = self._runs_that_materialized(key, partitions_of({}))
-        return _Runs(own, [run_id for run_id in anywhere if run_id not in own])
+        return _Runs(own, {run_id: at for run_id, at in anywhere.items() if run_id not in own})
 
     def _runs_before(self, step: ExecutionStep) -> Iterator[str]:
         """Runs in which the step may have succeeded, newest first."""
@@ -159,14 +165,26 @@ class UsageHistory:
             self._runs_of_job = [run.run_id for run in self._instance.get_runs(filters, limit=_RUNS)]
         return (run_id for run_id in self._runs_of_job if run_id != self._run.run_id)
 
-    def _runs_that_materialized(self, key: dg.AssetKey, partitions: Partitions) -> list[str]:
+    def _runs_that_materialized(self, key: dg.AssetKey, partitions: Partitions) -> dict[str, float]:
         # Every ad-hoc run of assets has the same job, so the asset is the way to the run.
         wanted = dg.AssetRecordsFilter(
             asset_key=key, asset_partitions=[partitions.key] if partitions.key else None
         )
         found = self._instance.fetch_materializations(wanted, limit=_RUNS).records
-        return [
-            run_id
-            for run_id in dict.fromkeys(record.run_id for record in found)
-            if run_id != self._run.run_id
-        ]
+        at: dict[str, float] = {}
+        for record in found:
+            if record.run_id != self._run.run_id:
+                at.setdefault(record.run_id, record.timestamp)
+        return at
+
+
+def _both(named: _Runs, by_asset: _Runs) -> _Runs:
+    """The runs of jobs and those that materialized an asset."""
+    own = _newest_first({**by_asset.own, **named.own})
+    # A materialization for any partition may be of a run of the same.
+    others = _newest_first({**by_asset.others, **named.others})
+    return _Runs(own, {run_id: at for run_id, at in others.items() if run_id not in own})
+
+
+def _newest_first(runs: dict[str, float]) -> dict[str, float]:
+    return dict(sorted(runs.items(), key=lambda item: item[1], reverse=True))

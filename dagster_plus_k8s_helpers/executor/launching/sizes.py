@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers._dagster.execution import asset_keys_of
+from dagster_plus_k8s_helpers._dagster.execution import asset_keys_of, is_interrupted
 from dagster_plus_k8s_helpers._dagster.step_facts import (
     inputs_of,
     latest_metadata,
@@ -69,7 +69,8 @@ class Sizes:
         if strategy is None:
             return None
         try:
-            return decided(strategy, self.facts(step)), name_of(strategy)
+            # While an executor runs, Dagster keeps signals for later: it is not raised for one of them.
+            return decided(strategy, self.facts(step), is_interrupted), name_of(strategy)
         except UnreadableFact as error:
             return Sized(None, str(error)), name_of(strategy)
         except K8sConfigError as error:

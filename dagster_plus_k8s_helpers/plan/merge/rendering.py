@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from dagster_plus_k8s_helpers._dagster import launching
 from dagster_plus_k8s_helpers.plan.merge import unknown
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
-from dagster_plus_k8s_helpers.sizing.layer import above_op_tags, with_size
+from dagster_plus_k8s_helpers.sizing.layer import above_op_tags, with_size, within_limits
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -86,6 +86,10 @@ class JobRenderer:
             size = K8sConfig.from_dict(step.size)
             own = handler._per_step_k8s_config  # noqa: SLF001 - see _handler
             handler._per_step_k8s_config = dict(with_size(own, step.op_name, size))  # noqa: SLF001
+            merge = handler._get_container_context  # noqa: SLF001
+            handler._get_container_context = lambda step_handler_context: within_limits(  # type: ignore[method-assign] # noqa: SLF001 - the handler is of this call alone
+                merge(step_handler_context), size
+            )
         run = self._run(layers)
         hash_of_step = get_k8s_job_name(run.run_id, step.key)
         with launching.quiet():
