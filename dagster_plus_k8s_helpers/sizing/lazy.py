@@ -40,10 +40,16 @@ class UnreadableFact(DagsterPlusK8sError):  # noqa: N818 - it is no fault of who
         self.fact = fact
 
 
-def only_at_launch(fact: str) -> Callable[[], NoReturn]:
-    """What a plan reads a fact with."""
+def only_at_launch(fact: str, asked: list[str]) -> Callable[[], NoReturn]:
+    """What a plan reads a fact with that it does not know.
+
+    Args:
+        fact: Its name.
+        asked: Gets the name, too: a function may catch whatever comes up while it looks, and decide without.
+    """
 
     def read() -> NoReturn:
+        asked.append(fact)
         raise OnlyAtLaunch(fact)
 
     return read

@@ -164,7 +164,7 @@ def test_an_interrupt_is_the_strategys_own_unless_somebody_interrupts() -> None:
 
 
 def test_what_only_a_launch_knows_comes_through_from_a_plan() -> None:
-    facts = StepFacts(step_key="a", usage=LazySequence(only_at_launch("usage")))
+    facts = StepFacts(step_key="a", usage=LazySequence(only_at_launch("usage", [])))
 
     with pytest.raises(OnlyAtLaunch, match="usage is known at launch only") as asked:
         decided(sized_by_usage().strategy, facts)

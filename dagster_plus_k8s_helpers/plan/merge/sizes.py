@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers._dagster.partitions import dimensions_of, partition_keys, partitions_by_node
 from dagster_plus_k8s_helpers._dagster.planning import PARTITION_NAME_TAG
@@ -16,11 +16,11 @@ from dagster_plus_k8s_helpers._dagster.step_facts import partitions_of
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, PlanError
 from dagster_plus_k8s_helpers.sizing.facts import StepFacts
-from dagster_plus_k8s_helpers.sizing.lazy import LazyMapping, LazySequence, OnlyAtLaunch
+from dagster_plus_k8s_helpers.sizing.lazy import LazyMapping, LazySequence, OnlyAtLaunch, only_at_launch
 from dagster_plus_k8s_helpers.sizing.strategy import Sized, decided, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import dagster as dg
 
@@ -154,10 +154,10 @@ def _decisions(
             partition_range=partitions_of(run_tags).range,
             partition_dimensions=dimensions,
             run_tags={**run_tags, **_tags_of(key, dimensions)},
-            usage=LazySequence(_only_at_launch("usage", asked)),
-            usage_of_other_partitions=LazySequence(_only_at_launch("usage", asked)),
-            upstream=LazyMapping(_only_at_launch("upstream", asked)),
-            inputs=LazyMapping(_only_at_launch("inputs", asked)),
+            usage=LazySequence(only_at_launch("usage", asked)),
+            usage_of_other_partitions=LazySequence(only_at_launch("usage", asked)),
+            upstream=LazyMapping(only_at_launch("upstream", asked)),
+            inputs=LazyMapping(only_at_launch("inputs", asked)),
         )
         object.__setattr__(facts, "unknown", frozenset(unknown))
         object.__setattr__(facts, "asked", asked)
@@ -178,16 +178,6 @@ def _tags_of(key: str | None, dimensions: Mapping[str, str]) -> Mapping[str, str
         return {}
     of_dimensions = {f"{PARTITION_NAME_TAG}/{name}": value for name, value in dimensions.items()}
     return {PARTITION_NAME_TAG: key, **of_dimensions}
-
-
-def _only_at_launch(fact: str, asked: list[str]) -> Callable[[], NoReturn]:
-    """What a plan reads a fact with that it does not know; it is noted that somebody wanted it."""
-
-    def read() -> NoReturn:
-        asked.append(fact)
-        raise OnlyAtLaunch(fact)
-
-    return read
 
 
 class _PlannedFacts(StepFacts):
