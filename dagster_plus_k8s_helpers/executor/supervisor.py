@@ -258,6 +258,7 @@ class Supervisor:
     def leave(self) -> None:
         """Create no more Jobs: the run worker ends, and waits for no call; steps in its pod end."""
         self._hurries = True
+        self._held.clear()
         self.run_pod.stop()
         self._launches.withdraw(step.job_name for step in self._steps.values())
         self.run_pod.finish()
