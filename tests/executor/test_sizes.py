@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 import sized_jobs
+from api_server import Fault
 from cgroups import V2, Tree
 from plays import Play
 from read_logs import logs_that_are_read
@@ -249,6 +250,19 @@ def test_an_oom_of_a_child_is_known_to_the_next_attempt(
     assert not run.start({"load": step}, {}).finish()
 
     assert memory(run, "load") == ["900Mi", "1125Mi", "1407Mi"]
+
+
+def test_a_retry_waits_for_a_look_no_longer_than_it_may(
+    run: StepRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.supervisor.LAST_SECONDS", 0.5)
+    run.server.faults += [Fault("GET", kind, 500) for kind in ("jobs", "pods")]
+    step = {"does": "fail", "max_retries": 1, "tags": sized_by("sizes:PER_ATTEMPT")}
+
+    assert not run.start({"load": step}, {}).finish()
+
+    assert memory(run, "load") == ["100Mi", "200Mi"]
+    assert run.said("cannot be reached"), "no look has come"
 
 
 def test_the_ladder_climbs_from_the_size_that_was_decided(run: StepRun) -> None:
