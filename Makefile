@@ -12,10 +12,12 @@ PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 PARALLEL := $(PYTEST) -n $(WORKERS)
 # Counting what is covered takes as long as the tests themselves, so CI does it: `make test COVER=1`.
 COVERAGE := $(if $(COVER),--cov --cov-report=term)
+# What Material says of a later MkDocs is nothing that a build is about.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 # Without bytecode every worker, and every process that a test starts, would compile Dagster anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-quick test-cluster lint format bench build constraints known-keys clean
+.PHONY: demo test test-quick test-cluster lint format bench docs docs-serve build constraints known-keys clean
 
 demo: $(READY)
 	$(BIN)/python example_project/demo.py
@@ -46,6 +48,13 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(PART) $(if $(FULL),--full)
 
+# Into site/. A link that leads nowhere, and a page that is in no menu, is an error.
+docs: $(READY)
+	$(MKDOCS) build
+
+docs-serve: $(READY)
+	$(MKDOCS) serve
+
 build: $(READY)
 	$(BIN)/python -m build
 
@@ -58,7 +67,7 @@ known-keys: $(READY)
 	$(BIN)/python scripts/generate_known_keys.py
 
 clean:
-	rm -rf $(VENV) dist build .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build site .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # Every package is pinned, so that nothing is left to resolve; what pyproject.toml wants besides, the check
 # names: make constraints.

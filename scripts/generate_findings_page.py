@@ -1,4 +1,4 @@
-"""Writes docs/findings.md: every rule of `dagster-plus-k8s check`, from the tables in the package.
+"""Writes docs/reference/findings.md: every rule of `dagster-plus-k8s check`, from the tables in the package.
 
 python scripts/generate_findings_page.py
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
 
-TARGET = Path(__file__).parent.parent / "docs" / "findings.md"
+TARGET = Path(__file__).parent.parent / "docs" / "reference" / "findings.md"
 
 HEAD = """\
 # What `dagster-plus-k8s check` finds

@@ -77,7 +77,7 @@ def has_option(words: str, option: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_the_calls_that_a_page_names_have_such_arguments(page: Path) -> None:
-    slips = (ROOT / "docs" / "slips.md").read_text("utf-8")
+    slips = (ROOT / "docs" / "reference" / "slips.md").read_text("utf-8")
     prose = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
     calls = [
         code for code in re.findall(r"`([A-Z_a-z]\w*[\w.]*\([^`\n]*=[^`\n]*\))`", prose) if code not in slips
@@ -166,7 +166,7 @@ def test_the_readme_quotes_events_of_the_guides() -> None:
     ]
     guides = {
         line
-        for name in ("executor.md", "sizing.md")
+        for name in ("explanation/executor.md", "reference/sizing.md")
         for line in (ROOT / "docs" / name).read_text("utf-8").splitlines()
     }
 
@@ -175,7 +175,7 @@ def test_the_readme_quotes_events_of_the_guides() -> None:
 
 
 def test_every_field_is_in_the_guide() -> None:
-    guide = (ROOT / "docs" / "pod-config.md").read_text("utf-8")
+    guide = (ROOT / "docs" / "reference" / "pod-config.md").read_text("utf-8")
 
     assert [field for field in EVERY_FIELD if f"`{field}`" not in guide] == []
 

@@ -1,4 +1,4 @@
-"""docs/findings.md says what the rules say."""
+"""docs/reference/findings.md says what the rules say."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_the_page_is_up_to_date() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
-    assert (ROOT / "docs" / "findings.md").read_text("utf-8") == module.page()
+    assert (ROOT / "docs" / "reference" / "findings.md").read_text("utf-8") == module.page()
 
 
 def test_no_code_is_given_twice() -> None:
@@ -29,6 +29,8 @@ def test_no_code_is_given_twice() -> None:
 
 
 def test_every_rule_has_a_heading_of_its_own() -> None:
-    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "findings.md").read_text("utf-8"), re.MULTILINE)
+    headings = re.findall(
+        r"^## (.+)$", (ROOT / "docs" / "reference" / "findings.md").read_text("utf-8"), re.MULTILINE
+    )
 
     assert headings == [rule.code for rule in ALL_RULES]

@@ -167,7 +167,7 @@ NOT_CALLED = {
 
 
 def page() -> str:
-    return (Path(__file__).parent.parent / "docs" / "slips.md").read_text("utf-8")
+    return (Path(__file__).parent.parent / "docs" / "reference" / "slips.md").read_text("utf-8")
 
 
 def is_called(module: Any, name: str) -> bool:

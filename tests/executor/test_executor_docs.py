@@ -1,4 +1,4 @@
-"""docs/executor.md quotes the events that are really written, and lists every setting."""
+"""docs/explanation/executor.md quotes the events that are really written, and lists every setting."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers import Diagnosis
 
-GUIDE = (Path(__file__).parent.parent.parent / "docs" / "executor.md").read_text()
+GUIDE = (Path(__file__).parent.parent.parent / "docs" / "explanation" / "executor.md").read_text()
 
 
 def told(diagnosis: Diagnosis, ladder: MemoryLadder | None = None) -> str:

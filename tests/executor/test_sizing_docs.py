@@ -1,4 +1,4 @@
-"""docs/sizing.md quotes the events that are really written, and lists every setting and fact."""
+"""docs/reference/sizing.md quotes the events that are really written, and lists every setting and fact."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dagster_plus_k8s_helpers import (
 from dagster_plus_k8s_helpers.executor.events.size_events import size_said
 from dagster_plus_k8s_helpers.sizing.strategy import decided
 
-GUIDE = (Path(__file__).parent.parent.parent / "docs" / "sizing.md").read_text("utf-8")
+GUIDE = (Path(__file__).parent.parent.parent / "docs" / "reference" / "sizing.md").read_text("utf-8")
 MI = 2**20
 BIG = K8sConfig(resources=Resources(cpu="4", memory="64Gi"))
 

@@ -350,7 +350,7 @@ def test_the_words(usage: Usage, words: str) -> None:
 
 @one_version
 def test_the_guide_quotes_events_that_are_really_written_and_names_each_number() -> None:
-    guide = (Path(__file__).parent.parent.parent / "docs" / "sizing.md").read_text()
+    guide = (Path(__file__).parent.parent.parent / "docs" / "reference" / "sizing.md").read_text()
     quoted = Usage(
         memory_peak_bytes=round(3.2 * GIBI),
         memory_limit_bytes=4 * GIBI,

@@ -708,7 +708,7 @@ def test_what_people_have_is_not_found() -> None:
 
 
 def test_every_rule_is_in_the_guide() -> None:
-    guide = (Path(__file__).parents[2] / "docs" / "agent.md").read_text()
+    guide = (Path(__file__).parents[2] / "docs" / "reference" / "agent.md").read_text()
 
     assert [rule.code for rule in RULES if f"| {rule.code} | {rule.reason} |" not in guide] == []
 

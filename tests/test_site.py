@@ -1,0 +1,67 @@
+"""The pages of docs/ make a site: links lead somewhere, every page is in the menu, nothing comes from another host."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pytest
+from pages import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DOCS = ROOT / "docs"
+
+
+class Assets(HTMLParser):
+    """What a browser loads with a page, unasked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        of = dict(attrs)
+        loaded = of.get("src") or (of.get("href") if tag == "link" and of.get("rel") != "canonical" else None)
+        self.found += [loaded] if loaded else []
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    built = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", built],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return built
+
+
+def test_every_page_is_in_the_site_and_in_its_menu(site: Path) -> None:
+    pages = {str(page.relative_to(DOCS).with_suffix(".html")) for page in DOCS.rglob("*.md")}
+    menu = set(re.findall(r'href="([\w/.-]+\.html)"', (site / "index.html").read_text("utf-8")))
+
+    assert pages <= menu
+    assert [page for page in sorted(pages) if not (site / page).exists()] == []
+
+
+def test_a_browser_loads_nothing_from_another_host(site: Path) -> None:
+    found = {page.name: assets_of(page) for page in site.rglob("*.html")}
+
+    assert all(found.values())
+    assert {name: away for name, assets in found.items() if (away := [a for a in assets if "//" in a])} == {}
+
+
+def assets_of(page: Path) -> list[str]:
+    parser = Assets()
+    parser.feed(page.read_text("utf-8"))
+    return parser.found
