@@ -4,6 +4,7 @@ OPEN = (
     "calls",
     "deletions",
     "errors",
+    "kueue",
     "nodes",
     "objects",
     "outage",

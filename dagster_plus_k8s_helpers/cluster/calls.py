@@ -34,10 +34,6 @@ _GOOD, _REDIRECTS = range(200, 300), range(300, 400)
 
 # What is good to know must not hold up what has to be known: a kubelet that is dead answers no log.
 _QUESTION_SECONDS = 5.0
-_NO_SUCH_API = "404 page not found"
-_NOT_FOUND = 404
-_KUEUE_VERSIONS = ("v1beta2", "v1beta1")
-_JOB_UID = "kueue.x-k8s.io/job-uid"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 Body: TypeAlias = dict[str, Any]
@@ -133,28 +129,17 @@ class Cluster:
         path = f"/api/v1/namespaces/{namespace}/events"
         return sorted(listed(self._json(path, query, self._hasty)), key=_time_of)
 
-    def workloads(self, namespace: str, uids: Sequence[str]) -> list[ApiObject]:
-        """What Kueue keeps of Jobs, in the newest version of its API that the cluster has.
+    def question(self, path: str, query: Sequence[tuple[str, str]] = ()) -> ApiObject:
+        """The object or list at a path, of what is good to know and holds nothing up.
 
         Args:
-            namespace: Where the Jobs are.
-            uids: Of the Jobs; their Workloads have them in a label.
+            path: Where it is.
+            query: Of the call.
 
         Raises:
-            CallError: They cannot be read; it ``is_absent`` where there is no Kueue.
-
-        Source: https://github.com/kubernetes-sigs/kueue/blob/main/pkg/controller/constants/constants.go
+            CallError: It cannot be read.
         """
-        query = [("labelSelector", f"{_JOB_UID} in ({','.join(uids)})"), ("limit", str(PAGE))]
-        for version in _KUEUE_VERSIONS:
-            path = f"/apis/kueue.x-k8s.io/{version}/namespaces/{namespace}/workloads"
-            try:
-                return list(listed(self._json(path, query, self._hasty)))
-            except CallError as error:
-                # Of a version that it does not have the server says so without an object.
-                if error.body.strip() != _NO_SUCH_API and not error.is_absent:
-                    raise
-        raise CallError(_NOT_FOUND, f"the cluster has no {' or '.join(_KUEUE_VERSIONS)} of kueue.x-k8s.io")
+        return self._json(path, list(query), self._hasty)
 
     def pod(self, namespace: str, name: str) -> ApiObject:
         """A pod."""
@@ -173,7 +158,7 @@ class Cluster:
             object_of(self._call("GET", path, accept=_METADATA_ONLY))
         except CallError as error:
             # Of an API that is not there at all the server says so without an object.
-            if error.is_absent or (path.startswith("/apis/") and error.body.strip() == _NO_SUCH_API):
+            if error.is_absent or (path.startswith("/apis/") and error.is_of_no_api):
                 return False
             raise
         return True

@@ -20,6 +20,7 @@ __all__ = ["CallError", "answered", "causes_of", "late", "not_built", "refusal",
 _PASSING = frozenset({401, 408, 410, 429})
 
 _FORBIDDEN, _NOT_FOUND = 403, 404
+_NO_SUCH_API = "404 page not found"
 _LONGEST_PAUSE = 60.0
 # urllib3 puts it in front: "HTTPConnection(host=..., port=...): Failed to ...".
 _CONNECTION = re.compile(r"^<?[\w.]*HTTPS?Connection\b.*?[)>]: ")
@@ -60,6 +61,11 @@ class CallError(Exception):
     def is_absent(self) -> bool:
         """Whether the API server itself says that there is no such object."""
         return self.status == _NOT_FOUND and not self.is_foreign
+
+    @property
+    def is_of_no_api(self) -> bool:
+        """Whether the cluster has no such API, or not in that version: it says so without an object."""
+        return self.status == _NOT_FOUND and self.body.strip() == _NO_SUCH_API
 
     @property
     def is_forbidden(self) -> bool:

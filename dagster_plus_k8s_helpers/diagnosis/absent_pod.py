@@ -23,6 +23,7 @@ def diagnose(
     failure: ApiObject | None,
     events: Sequence[ApiObject],
     workload: ApiObject | None = None,
+    pending: ApiObject | None = None,
 ) -> Diagnosis | None:
     """Why a Job has no pod.
 
@@ -31,6 +32,7 @@ def diagnose(
         failure: The condition that says that it failed.
         events: Events of the Job and of the pods it had.
         workload: What Kueue keeps of the Job, if that is known.
+        pending: Where it stands in its queue, if that is known.
     """
     if not job:
         return Diagnosis(
@@ -41,7 +43,7 @@ def diagnose(
     if failure is not None:
         return deletion(events) or _pod_is_gone(failure)
     if is_suspended(job):
-        return waits(job, workload)
+        return waits(job, workload, pending)
     message = event_message(events, "FailedCreate")
     return failed_create(message) if message else None
 

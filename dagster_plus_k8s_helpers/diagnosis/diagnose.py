@@ -30,6 +30,7 @@ def diagnose(
     events: Sequence[ApiObject] = (),
     *,
     workload: ApiObject | None = None,
+    pending: ApiObject | None = None,
 ) -> Diagnosis | None:
     """Why a Job failed, waits, or runs beside a container in trouble.
 
@@ -43,6 +44,8 @@ def diagnose(
             the objects themselves do not say: a pod that could not be created, a volume that does not mount.
         workload: What Kueue keeps of the Job (``kubectl get workloads.kueue.x-k8s.io``); it says why a
             suspended Job waits.
+        pending: Where it stands in its queue: its item of what Kueue's visibility API lists
+            (``kubectl get --raw .../localqueues/NAME/pendingworkloads``).
 
     Returns:
         ``None`` when nothing is wrong, or nothing yet.
@@ -59,7 +62,7 @@ def diagnose(
         return _past_deadline(job)
     # The pods of a Job that a queue has suspended are those it is about to lose.
     if pod is None or (failure is None and is_suspended(job) and queue_of(job)):
-        return absent_pod.diagnose(job, failure, events, workload)
+        return absent_pod.diagnose(job, failure, events, workload, pending)
     main = main_container(job, pod)
     return (
         failed_pod.diagnose(pod, events, main)

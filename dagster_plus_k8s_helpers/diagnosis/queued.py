@@ -17,7 +17,7 @@ from dagster_plus_k8s_helpers.pod.queues import KUEUE_QUEUE
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["evicted", "is_suspended", "queue_of", "waits", "was_evicted"]
+__all__ = ["evicted", "is_pending", "is_suspended", "queue_of", "waits", "was_evicted"]
 
 
 def queue_of(job: ApiObject | None) -> str:
@@ -30,12 +30,20 @@ def is_suspended(job: ApiObject | None) -> bool:
     return value(job, "spec", "suspend") is True
 
 
-def waits(job: ApiObject, workload: ApiObject | None) -> Diagnosis:
+def is_pending(workload: ApiObject) -> bool:
+    """Whether a Workload waits for quota: it has none, is not done, and nobody has deactivated it."""
+    has_quota, done = _condition(workload, "QuotaReserved"), _condition(workload, "Finished")
+    is_over = "True" in (text(has_quota, "status"), text(done, "status"))
+    return not is_over and value(workload, "spec", "active") is not False
+
+
+def waits(job: ApiObject, workload: ApiObject | None, pending: ApiObject | None = None) -> Diagnosis:
     """Why a suspended Job is not started.
 
     Args:
         job: The Job.
         workload: Its Workload; ``None`` when it is not known.
+        pending: Where it stands in its queue, as Kueue's visibility API says it.
     """
     queue, since = queue_of(job), _since(job)
     if not queue:
@@ -47,10 +55,11 @@ def waits(job: ApiObject, workload: ApiObject | None) -> Diagnosis:
         )
     why, details, hint = _why(workload, queue)
     waiting = f"The Job waits in the queue {queue!r}" + (f" since {since}" if since else "")
+    place, in_front = _place(pending)
     return Diagnosis(
         DiagnosisKind.JOB_SUSPENDED,
-        f"{waiting}: {why}.",
-        {"queue": queue, "since": since, **details},
+        f"{waiting}{place}: {why}.",
+        {"queue": queue, "since": since, **in_front, **details},
         hint=hint,
         failed=False,
     )
@@ -78,6 +87,32 @@ def was_evicted(workload: ApiObject | None) -> bool:
         integer(item, "count") or 0 for item in items(workload, "status", "schedulingStats", "evictions")
     )
     return counted > 0 or bool(_condition(workload, "Evicted"))
+
+
+def _place(pending: ApiObject | None) -> tuple[str, dict[str, str | int]]:
+    """How many are in front of a Job, in words and in numbers: positions are counted from 0.
+
+    Source: https://github.com/kubernetes-sigs/kueue/blob/main/apis/visibility/v1beta2/types.go
+    """
+    counts = {"in_front": "positionInClusterQueue", "in_front_of_queue": "positionInLocalQueue"}
+    known: dict[str, str | int] = {
+        name: count
+        for name, field in counts.items()
+        if (count := integer(pending, field)) is not None and count >= 0
+    }
+    of_all, of_queue = known.get("in_front"), known.get("in_front_of_queue")
+    if of_all is None:
+        others = "" if of_queue is None else _others(of_queue, "the first of this queue", " of this queue")
+    else:
+        of_these = f", {of_queue or 'none'} of them of this queue" if of_queue not in {None, of_all} else ""
+        others = _others(of_all, "the first in line", of_these)
+    return others, known
+
+
+def _others(count: str | int, first: str, which: str) -> str:
+    if not count:
+        return f", {first}"
+    return f", behind {count} other{'' if count == 1 else 's'}{which}"
 
 
 def _why(workload: ApiObject | None, queue: str) -> tuple[str, dict[str, str | int], str]:

@@ -27,6 +27,7 @@ from dagster_plus_k8s_helpers.plan.merge.layers import RUN_LAYERS, STEP_LAYERS, 
 from dagster_plus_k8s_helpers.plan.merge.pods import Container, Pod, Template
 from dagster_plus_k8s_helpers.plan.merge.rendering import JobRenderer, make_launcher, offline
 from dagster_plus_k8s_helpers.plan.merge.sizes import PartitionsOfJob, StepSize, size_of
+from dagster_plus_k8s_helpers.plan.merge.unread import unread_tags
 from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunsIn, StepPlan, Steps
 
 if TYPE_CHECKING:
@@ -316,6 +317,7 @@ class _Steps:
         has_pod = self._renderer.handler is not None and runs_in == "own pod"
         size = self._sizes.of(step) if has_pod else None
         smallest, pod = self._pods(step, size) if has_pod else (None, None)
+        shares = self._renderer.handler is not None and runs_in == "run pod"
         return StepPlan(
             step.key,
             step.op_name,
@@ -328,7 +330,8 @@ class _Steps:
             None if pod is None else self._last_memory(step, pod),
             size,
             None if smallest is pod else smallest,
-            _placed_by(step) if self._renderer.handler is not None and runs_in == "run pod" else "",
+            _placed_by(step) if shares else "",
+            unread_tags(step.tags) if shares else (),
         )
 
     def _pods(self, step: planning.Step, size: StepSize | None) -> tuple[Pod, Pod]:

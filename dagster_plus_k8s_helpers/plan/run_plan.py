@@ -49,6 +49,7 @@ class StepPlan:
         size: What decides its size at launch, if anything does, and what it may come to.
         smallest: Its pod at the smallest of its sizes, when it has more than one: ``pod`` is at the largest.
         placed_by: What of ``k8s_executor`` has it in the run's pod.
+        unread: Its op tags that say something of later or other sizes, which nothing reads there.
     """
 
     key: str
@@ -63,6 +64,7 @@ class StepPlan:
     size: StepSize | None = None
     smallest: Pod | None = field(default=None, repr=False)
     placed_by: str = ""
+    unread: tuple[str, ...] = ()
 
     @property
     def own_pod(self) -> Pod:
@@ -74,7 +76,8 @@ class StepPlan:
         if self.pod is None:
             place = "in the run's pod" if self.runs_in == "run pod" else "where its executor puts it"
             by = f", by {self.placed_by}" if self.placed_by else ""
-            raise PlanError(f"the step {self.key!r} has no pod of its own: it runs {place}{by}")
+            unread = f"; nothing reads its op tag {' and '.join(self.unread)} there" if self.unread else ""
+            raise PlanError(f"the step {self.key!r} has no pod of its own: it runs {place}{by}{unread}")
         return self.pod
 
     @property

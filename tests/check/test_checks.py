@@ -11,7 +11,15 @@ import pytest
 from checked import NODES, OP, SHOP, config, container, definitions, dynamic, found, location, resources
 from dagster_k8s import k8s_job_executor
 
-from dagster_plus_k8s_helpers import K8sConfig, MemoryLadder, PlanError, gpu, k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers import (
+    K8sConfig,
+    MemoryLadder,
+    PlanError,
+    gpu,
+    k8s_executor,
+    k8s_tags,
+    sized_by_partition,
+)
 from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
 from dagster_plus_k8s_helpers.plan import NodePool, check
 
@@ -392,6 +400,30 @@ CASES: list[Case] = [
         {},
         "step 'train': the step runs in the run's pod, where nothing reads container_config.env of op tags",
         definitions(k8s_tags(cpu=1), executor=IN_RUN_POD),
+        {},
+    ),
+    (
+        "DPK598",
+        definitions(
+            {**LADDER, "dagster-plus-k8s/runs-in": "run-pod"}, executor=k8s_executor(max_concurrent=4)
+        ),
+        {},
+        "step 'train': the step runs in the run's pod by the op tag dagster-plus-k8s/runs-in, where nothing reads its "
+        "op tag dagster-plus-k8s/memory-ladder",
+        # Its first OOM moves it into a pod of its own, which has the ladder.
+        definitions(LADDER, executor=IN_RUN_POD),
+        {},
+    ),
+    (
+        "DPK598",
+        definitions(sized_by_partition({"us": K8sConfig()}), executor=IN_RUN_POD),
+        {},
+        "step 'train': the step runs in the run's pod by in_run_pod of the executor, where nothing reads its op tag "
+        "dagster-plus-k8s/size",
+        definitions(
+            sized_by_partition({"us": K8sConfig()}),
+            executor=k8s_executor(max_concurrent=4, in_run_pod="small"),
+        ),
         {},
     ),
     (

@@ -21,7 +21,7 @@ from kueue import (
 )
 
 from dagster_plus_k8s_helpers import Diagnosis, DiagnosisKind, diagnose
-from dagster_plus_k8s_helpers.diagnosis.queued import evicted, was_evicted
+from dagster_plus_k8s_helpers.diagnosis.queued import evicted, is_pending, was_evicted
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
 
 SINCE = "2026-01-01T00:00:00Z"
@@ -63,6 +63,36 @@ def test_why_a_job_waits(status: dict[str, Any] | None, why: str) -> None:
     assert diagnosis is not None
     assert not diagnosis.failed
     assert diagnosis.retryable
+
+
+@pytest.mark.parametrize(
+    ("of_all", "of_queue", "said"),
+    [
+        (7, 3, "behind 7 others, 3 of them of this queue"),
+        (2, 2, "behind 2 others"),
+        (1, 0, "behind 1 other, none of them of this queue"),
+        (0, 0, "the first in line"),
+        (None, 0, "the first of this queue"),
+        (None, 1, "behind 1 other of this queue"),
+        (5, None, "behind 5 others"),
+    ],
+)
+def test_behind_how_many_a_job_waits(of_all: int | None, of_queue: int | None, said: str) -> None:
+    diagnosis = diagnose(
+        JOB, [], pending={"positionInClusterQueue": of_all, "positionInLocalQueue": of_queue}
+    )
+
+    assert diagnosis is not None
+    assert diagnosis.summary == (
+        f"The Job waits in the queue 'team-a' since {SINCE}, {said}: Kueue starts it when there is room."
+    )
+    counts = {"in_front": of_all, "in_front_of_queue": of_queue}
+    assert {name: diagnosis.details.get(name) for name in counts} == counts
+
+
+@pytest.mark.parametrize("pending", [{}, {"positionInClusterQueue": -1}, {"positionInLocalQueue": "2"}, None])
+def test_a_place_that_makes_no_sense_is_not_told(pending: dict[str, Any] | None) -> None:
+    assert diagnose(JOB, [], pending=pending) == diagnose(JOB, [])
 
 
 def test_a_workload_that_was_deactivated_says_so() -> None:
@@ -108,5 +138,6 @@ def test_what_changes_all_the_time_is_not_told_again() -> None:
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["status", "conditions", "type", "message", "reason", "spec", "active"]), inner)))  # fmt: skip
 def test_whatever_a_workload_is_it_raises_nothing(workload: Any) -> None:
-    assert diagnose(JOB, [], workload=workload) is not None
+    assert diagnose(JOB, [], workload=workload, pending=workload) is not None
+    is_pending(workload)
     was_evicted(workload)

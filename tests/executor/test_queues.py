@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from api_server import Fault
-from kueue import NO_CPU, NO_MEMORY, TAKEN, preempted, readmitted
+from kueue import NO_CPU, NO_MEMORY, TAKEN, preempted, readmitted, workload
 from permissions import allowed_by
 from plays import Play
 from scenarios import ends
@@ -52,7 +52,7 @@ def test_a_step_that_its_queue_holds_waits_for_as_long_as_it_takes_and_says_why(
     held.admit()
 
     assert run.finish(), run.messages()
-    since = f"JobSuspended: The Job waits in the queue 'team-a' since {held.created}: "
+    since = f"JobSuspended: The Job waits in the queue 'team-a' since {held.created}, the first in line: "
     todo = "Wait until other workloads of the queue end, raise its quota, or request less."
     assert causes(run) == [
         f"{since}the flavor 'spot' has 30 of cpu too little unused and the flavor 'on-demand' has 8 of cpu too little "
@@ -62,6 +62,24 @@ def test_a_step_that_its_queue_holds_waits_for_as_long_as_it_takes_and_says_why(
     assert ends(run, "train") == ["STEP_SUCCESS"]
     assert held.labels["kueue.x-k8s.io/queue-name"] == "team-a"
     assert allowed_by(READ_QUEUES) <= run.server.rights <= allowed_by([*START_STEPS, *READ_QUEUES])
+
+
+def test_a_step_that_waits_says_behind_how_many(run: StepRun) -> None:
+    run.server.workloads_of_others = [workload(name, f"team-{name[0]}") for name in ("a1", "b1", "b2", "a2")]
+    run.server.play("train", Play(held=NO_MEMORY))
+
+    run.start({"train": {}}, QUEUED)
+    eventually(lambda: causes(run), "it waits")
+    run.server.workloads_of_others = []
+    looks(run, 5)
+    job(run).admit()
+
+    assert run.finish(), run.messages()
+    (said,) = causes(run)
+    assert f"since {job(run).created}, behind 4 others, 2 of them of this queue: the flavor" in said
+    (event,) = [event for event in run.events() if "waits: JobSuspended" in (event.message or "")]
+    assert run.metadata(event)["in_front"] == 4
+    assert run.metadata(event)["in_front_of_queue"] == 2
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from instances import instance_in
 from kubernetes.client import V1Container, V1JobSpec, V1ObjectMeta, V1PodSpec
 from launched import Launched, launched
 
-from dagster_plus_k8s_helpers import Deployment, PlanError, k8s_executor
+from dagster_plus_k8s_helpers import Deployment, K8sConfig, PlanError, k8s_executor, kai, kueue
 from dagster_plus_k8s_helpers.plan import plan
 from dagster_plus_k8s_helpers.plan.merge.unknown import DAGSTER_HOME
 
@@ -368,3 +368,107 @@ def scalars(value: Any, path: str = "") -> dict[str, Any]:
     if isinstance(value, list):
         return scalars(value[0], f"{path}[0]") if path.endswith(".containers") else {}
     return {path: value}
+
+
+def in_queue(executor: dg.ExecutorDefinition) -> dg.JobDefinition:
+    """A job with a step for each level that names a queue, and queues of the run's own Job in its tags."""
+
+    @dg.op
+    def by_executor() -> None: ...
+
+    @dg.op(tags=kueue("of-op-tags", priority_class="nightly", topology="rack").tags)
+    def by_tags() -> None: ...
+
+    @dg.op(tags=K8sConfig(queue="of-op-tags").tags)
+    def by_step() -> None: ...
+
+    @dg.op(tags=kai("research").tags)
+    def by_scheduler() -> None: ...
+
+    @dg.job(executor_def=executor, tags=kueue("of-job-tags", priority_class="first").tags)
+    def job() -> None:
+        by_executor()
+        by_tags()
+        by_step()
+        by_scheduler()
+
+    return job
+
+
+OF_EXECUTOR = k8s_executor(
+    queue="of-executor", per_step_config={"by_step": K8sConfig(queue="of-step", priority_class="low")}
+)
+QUEUE, PRIORITY = "kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class"
+OF_LOCATION = K8sConfig(queue="of-location").container_context()
+OF_AGENT = K8sConfig(queue="of-agent", priority_class="last")
+
+
+@pytest.mark.parametrize(
+    ("agent", "location", "run_tags", "of_run"),
+    [
+        (None, {}, None, {QUEUE: "of-job-tags", PRIORITY: "first"}),
+        (None, OF_LOCATION, {}, {QUEUE: "of-location"}),
+        (OF_AGENT, {}, {}, {QUEUE: "of-agent", PRIORITY: "last"}),
+        # What it names for runs is not what the agent names for them, and a priority of another layer stays.
+        (OF_AGENT, OF_LOCATION, {}, {QUEUE: "of-location", PRIORITY: "last"}),
+        (OF_AGENT, OF_LOCATION, kueue("of-launch").run_tags, {QUEUE: "of-launch", PRIORITY: "last"}),
+    ],
+    ids=["job tags", "location", "agent", "agent and location", "launch"],
+)
+def test_jobs_in_queues_are_sent_as_they_are_planned(
+    instance: dg.DagsterInstance,
+    api_server: ApiServer,
+    agent: K8sConfig | None,
+    location: dict[str, Any],
+    run_tags: dict[str, str] | None,
+    of_run: dict[str, str],
+) -> None:
+    job = in_queue(OF_EXECUTOR)
+    launcher: dict[str, Any] = {"job_namespace": "a", "service_account_name": "b"}
+    if agent is not None:
+        launcher["run_k8s_config"] = agent.to_dict()
+    # The tags of a launch take the place of the job's own.
+    tags = None if run_tags is None else {"dagster-k8s/config": "{}", **run_tags}
+
+    sent = launched(
+        job,
+        instance,
+        api_server,
+        launcher={**launcher, "dagster_home": DAGSTER_HOME, "instance_config_map": "agent"},
+        image=LOCATION["image"],
+        container_context=location,
+        location_name=LOCATION["location_name"],
+        tags=tags,
+    )
+    planned = plan(
+        dg.Definitions(jobs=[job]),
+        job=job.name,
+        agent=helm_values(launcher),
+        location={**LOCATION, "container_context": location},
+        tags=tags,
+    )
+
+    assert without_launch(planned.run.manifest) == without_launch(sent.run[0])
+    assert queues(sent.run[0]) == of_run
+    for key, (manifest, _namespace) in sent.steps.items():
+        assert without_launch(planned.steps[key].manifest) == without_launch(manifest)
+    assert {key: queues(manifest) for key, (manifest, _namespace) in sent.steps.items()} == {
+        "by_executor": {QUEUE: "of-executor", **of_agent(agent)},
+        "by_tags": {QUEUE: "of-op-tags", PRIORITY: "nightly"},
+        "by_step": {QUEUE: "of-step", PRIORITY: "low"},
+        "by_scheduler": {QUEUE: "of-executor", **of_agent(agent)},
+    }
+    pod = sent.steps["by_scheduler"][0]["spec"]["template"]
+    assert pod["spec"]["schedulerName"] == "kai-scheduler"
+    assert pod["metadata"]["labels"]["kai.scheduler/queue"] == "research"
+
+
+def of_agent(agent: K8sConfig | None) -> dict[str, str]:
+    return {} if agent is None else {PRIORITY: "last"}
+
+
+def queues(manifest: dict[str, Any]) -> dict[str, str]:
+    """What a Job says of queues, and its pod does not."""
+    assert not {QUEUE, PRIORITY} & manifest["spec"]["template"]["metadata"]["labels"].keys()
+    labels = manifest["metadata"]["labels"]
+    return {key: labels[key] for key in (QUEUE, PRIORITY) if key in labels}

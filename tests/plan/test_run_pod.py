@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from rich.console import Console
 
-from dagster_plus_k8s_helpers import K8sConfig, k8s_executor, k8s_tags, sized_by_partition, spot
+from dagster_plus_k8s_helpers import K8sConfig, MemoryLadder, k8s_executor, k8s_tags, sized_by_partition, spot
 from dagster_plus_k8s_helpers.errors import PlanError
 from dagster_plus_k8s_helpers.executor.beside.placement import Placement
 from dagster_plus_k8s_helpers.plan import plan
@@ -179,3 +179,30 @@ def test_what_a_step_took_counts_for_whether_it_is_small(
 
 def test_a_step_whose_size_is_decided_at_launch_is_not_small() -> None:
     assert inside({"in_run_pod": "small", "size": sized_by_partition({"*": K8sConfig()})}, a=SMALL) == []
+
+
+def test_who_explains_a_step_says_which_of_its_tags_nothing_reads() -> None:
+    tags = {TAG: "run-pod", **MemoryLadder().tags, **sized_by_partition({"us": K8sConfig()})}
+
+    step = plan(definitions({}, a=tags), job="nightly").steps["a"]
+
+    with pytest.raises(PlanError) as refusal:
+        _ = step.own_pod
+    assert str(refusal.value) == (
+        f"the step 'a' has no pod of its own: it runs in the run's pod, by the op tag {TAG}; nothing reads its op tag "
+        "dagster-plus-k8s/memory-ladder and dagster-plus-k8s/size there"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tags", "unread"),
+    [
+        ({TAG: "run-pod", "dagster-plus-k8s/memory-ladder": "off", "dagster-plus-k8s/size": "off"}, ()),
+        ({TAG: "run-pod", "dagster-plus-k8s/memory-ladder": "on"}, ("dagster-plus-k8s/memory-ladder",)),
+        ({TAG: "own-pod", **MemoryLadder().tags}, ()),
+    ],
+)
+def test_tags_that_switch_sizes_off_need_no_reader(tags: dict[str, str], unread: tuple[str, ...]) -> None:
+    executor = {"memory_ladder": MemoryLadder(), "size": sized_by_partition({"us": K8sConfig()})}
+
+    assert plan(definitions(executor, a=tags), job="nightly").steps["a"].unread == unread

@@ -76,6 +76,8 @@ class ApiServer:
         self.gone: set[str] = set()
         self.forbidden: set[str] = set()
         self.held: dict[str, dict[str, Any]] = {}
+        self.workloads_of_others: list[dict[str, Any]] = []
+        self.queues: dict[str, list[dict[str, Any]]] = {"clusterqueues": [], "localqueues": []}
         self.page = 10**9
         self.delay = 0.0
         self._closing, self._folder = threading.Event(), folder
@@ -235,7 +237,11 @@ class ApiServer:
         if resource == "nodes":
             return {"items": self.nodes}
         if resource == "workloads":
-            return {"items": self._workloads(query["labelSelector"][0])}
+            items = self._workloads(query.get("labelSelector", [""])[0])
+            end = int(query["limit"][0])
+            return {"items": items[:end], "metadata": {"continue": str(end)} if items[end:] else {}}
+        if resource in _OF_KUEUE:
+            return {"items": self.queues[resource]}
         selector = dict(part.split("=") for part in query.get("labelSelector", [""])[0].split(",") if part)
         found = [item for item in found if selector.items() <= item["metadata"]["labels"].items()]
         if query.get("resourceVersion") == ["0"]:
@@ -248,7 +254,30 @@ class ApiServer:
     def _workloads(self, selector: str) -> list[dict[str, Any]]:
         uids = selector.removeprefix("kueue.x-k8s.io/job-uid in (").removesuffix(")").split(",")
         with self._lock:
-            return [found for job in self._live() if job.uid in uids and (found := job.workload())]
+            of_jobs = [(job.uid, found) for job in self._live() if (found := job.workload())]
+        if not selector:
+            return [*self.workloads_of_others, *(found for _, found in of_jobs)]
+        return [found for uid, found in of_jobs if uid in uids]
+
+    def _pending(self, namespace: str, queue: str) -> list[dict[str, Any]]:
+        """Who waits in a LocalQueue, in order, as Kueue's visibility API says it: behind the others' Workloads.
+
+        Source: https://github.com/kubernetes-sigs/kueue/blob/main/pkg/visibility/storage/pending_workloads_lq.go
+        """
+        with self._lock:
+            own = [found for job in self._live() if job.suspended and (found := job.workload())]
+        in_line = enumerate([*self.workloads_of_others, *own])
+        found = [(place, item) for place, item in in_line if item["spec"]["queueName"] == queue]
+        return [
+            {
+                "metadata": {**item["metadata"], "namespace": namespace},
+                "priority": 0,
+                "localQueueName": queue,
+                "positionInClusterQueue": place,
+                "positionInLocalQueue": number,
+            }
+            for number, (place, item) in enumerate(found)
+        ]
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         """Status and content for a call."""
@@ -285,8 +314,13 @@ class ApiServer:
                 "code": fault.status,
                 "details": details,
             }
-        if resource == "secrets" or (resource == "workloads" and any(map(split.path.startswith, self.gone))):
+        if resource == "secrets" or (resource in _OF_KUEUE and any(map(split.path.startswith, self.gone))):
             return self._object(split.path)
+        if parts[-1] == "pendingworkloads":
+            return 200, {
+                "kind": "PendingWorkloadsSummary",
+                "items": self._pending(query["namespace"][0], name),
+            }
         taken = self._taken(method, name, is_eviction=parts[-1] == "eviction")
         return taken or self._content(method, resource, name, query, body, wants_log=parts[-1] == "log")
 
@@ -409,4 +443,5 @@ class ApiServer:
         return Handler
 
 
-_RESOURCES = {"jobs", "pods", "events", "nodes", "secrets", "workloads"}
+_OF_KUEUE = {"workloads", "localqueues", "clusterqueues"}
+_RESOURCES = {"jobs", "pods", "events", "nodes", "secrets", *_OF_KUEUE}

@@ -73,3 +73,10 @@ def readmitted() -> dict[str, Any]:
         if item["type"] in {"Evicted", "Preempted"}
     ]
     return {**status, "conditions": [*admitted()["conditions"], *ends]}
+
+
+def workload(name: str, queue: str, **more: Any) -> dict[str, Any]:
+    """The Workload of somebody's Job that waits in a queue since before any test."""
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": f"uid-of-{name}"}
+    metadata = {"name": f"job-{name}", "creationTimestamp": _WHEN, "ownerReferences": [owner]}
+    return {"metadata": metadata, "spec": {"queueName": queue, "active": True}, "status": {}, **more}

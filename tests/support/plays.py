@@ -138,6 +138,7 @@ class PlayedJob:
             "kind": "Workload",
             "metadata": {
                 "name": f"job-{self.name}-a1b2c",
+                "creationTimestamp": self.created,
                 "labels": {"kueue.x-k8s.io/job-uid": self.uid},
                 "ownerReferences": [owner],
             },

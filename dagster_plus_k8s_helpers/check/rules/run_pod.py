@@ -91,6 +91,28 @@ def unread_configs(job: Planned) -> Iterator[Hit]:
                 yield Hit(UNREAD, text, (step.key,))
 
 
+NEVER_SIZED = Rule(
+    "DPK598",
+    Severity.WARNING,
+    "A process in the run's pod has no size of its own: a size decided at launch, and the memory that a "
+    "MemoryLadder gives the next attempt, are for a step's own pod. One that its op tag has in the run's pod "
+    "never gets one.",
+    "leave the tag out, or give the step a pod of its own with the op tag dagster-plus-k8s/runs-in: own-pod",
+)
+
+
+@of_plans(NEVER_SIZED)
+def never_sized(job: Planned) -> Iterator[Hit]:
+    """Sizes and memory ladders of steps that run in the run's pod."""
+    for step in job.plan.steps.values():
+        if step.unread:
+            tags = " and ".join(step.unread)
+            text = (
+                f"the step runs in the run's pod by {step.placed_by}, where nothing reads its op tag {tags}"
+            )
+            yield Hit(NEVER_SIZED, text, (step.key,))
+
+
 _PLACES = frozenset(
     {
         "node_selector",

@@ -199,8 +199,8 @@ class Looker:
                 disruption=taken.diagnosis,
                 created=text(job, "metadata", "creationTimestamp"),
             )
-        workload = self._queues.workload_of(job)
-        diagnosis = diagnose(job, pods, self._events.of(name) or (), workload=workload)
+        workload, place = self._queues.workload_of(job), self._queues.place_of(job)
+        diagnosis = diagnose(job, pods, self._events.of(name) or (), workload=workload, pending=place)
         if diagnosis is not None and diagnosis.failed:
             if diagnosis.kind is DiagnosisKind.ERROR:
                 # A container's message may be the end of its log.

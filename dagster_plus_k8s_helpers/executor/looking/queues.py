@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dagster_plus_k8s_helpers.cluster.errors import CallError
+from dagster_plus_k8s_helpers.cluster.kueue import workloads
 from dagster_plus_k8s_helpers.diagnosis.api_json import integer, mapping, name_of, text
 from dagster_plus_k8s_helpers.diagnosis.containers import ended_while_others_run, has_started, main_container
 from dagster_plus_k8s_helpers.diagnosis.diagnose import job_failure, job_succeeded, newest_pod
 from dagster_plus_k8s_helpers.diagnosis.failed_pod import ENDED
 from dagster_plus_k8s_helpers.diagnosis.queued import evicted, is_suspended, queue_of, was_evicted
 from dagster_plus_k8s_helpers.executor.looking.questions import Refusal
+from dagster_plus_k8s_helpers.executor.looking.queue_places import QueuePlaces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -58,6 +60,7 @@ class Queues:
     def __init__(self, cluster: Cluster, clock: Callable[[], float]) -> None:
         self._cluster, self._clock = cluster, clock
         self._refusal, self._absent = Refusal(clock), Refusal(clock)
+        self._places = QueuePlaces(cluster, clock)
         self._workloads: dict[str, ApiObject] = {}
         self._asked: dict[str, float] = {}
         self._began_in: dict[str, str] = {}
@@ -69,7 +72,7 @@ class Queues:
         return self._refusal.said
 
     def read(self, jobs: Iterable[tuple[Watched, ApiObject]]) -> None:
-        """Ask about the Jobs that a queue holds back, or may have: one LIST a namespace.
+        """Ask about the Jobs that a queue holds back, or may have: a LIST a namespace, a call a queue.
 
         What fails leaves what was read before as it is.
 
@@ -82,14 +85,23 @@ class Queues:
             if queue_of(job) and (is_suspended(job) or watched.interrupted or done):
                 wanted.setdefault(watched.namespace, []).append(job)
         for namespace, held in wanted.items():
-            if self._refusal.said or self._absent.said:
+            if self._absent.said:
                 return
+            if self._refusal.said:
+                self._places.read(namespace, filter(is_suspended, held), may_list=False)
+                continue
             held.sort(key=lambda job: self._asked.get(name_of(job), 0.0))
             self._ask(namespace, {_uid(job): name_of(job) for job in held[:_JOBS_A_LOOK]})
+            if not self._absent.said:
+                self._places.read(namespace, filter(is_suspended, held))
 
     def workload_of(self, job: ApiObject | None) -> ApiObject | None:
         """What Kueue keeps of a Job, as far as that is known."""
         return self._workloads.get(name_of(job))
+
+    def place_of(self, job: ApiObject | None) -> ApiObject | None:
+        """Where a Job stands in its queue, as far as that is known."""
+        return self._places.of(job)
 
     def taken(
         self, watched: Watched, job: ApiObject | None, pods: Sequence[ApiObject], *, blind: bool
@@ -124,6 +136,7 @@ class Queues:
 
     def forget_all_but(self, job_names: set[str]) -> None:
         """Keep no more than these Jobs need."""
+        self._places.forget_all_but(job_names)
         for known in (self._workloads, self._asked, self._began_in, self._taken_since):
             for name in known.keys() - job_names:
                 del known[name]
@@ -145,7 +158,7 @@ class Queues:
     def _ask(self, namespace: str, names: dict[str, str]) -> None:
         self._asked.update(dict.fromkeys(names.values(), self._clock()))
         try:
-            found = self._cluster.workloads(namespace, list(names))
+            found = workloads(self._cluster, namespace, list(names))
         except CallError as error:
             if error.is_absent:
                 self._absent.take(error)

@@ -57,10 +57,16 @@ With ``autoscaler=False`` the executor also looks there which devices exist.
 
 READ_QUEUES: tuple[PolicyRule, ...] = (
     {"apiGroups": ["kueue.x-k8s.io"], "resources": ["workloads"], "verbs": ["list"]},
+    {
+        "apiGroups": ["visibility.kueue.x-k8s.io"],
+        "resources": ["localqueues/pendingworkloads"],
+        "verbs": ["get"],
+    },
 )
-"""What it needs besides to say why Kueue holds a step back, or has taken its pod away.
+"""What it needs besides to say why Kueue holds a step back, or has taken its pod away, and behind how many.
 
-Source: https://kueue.sigs.k8s.io/docs/concepts/workload/
+Source: https://kueue.sigs.k8s.io/docs/concepts/workload/ and, for the second,
+    https://kueue.sigs.k8s.io/docs/tasks/manage/monitor_pending_workloads/pending_workloads_on_demand/
 """
 
 START_PODS: tuple[PolicyRule, ...] = (

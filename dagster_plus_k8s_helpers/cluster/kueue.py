@@ -1,0 +1,86 @@
+"""What is asked of Kueue: the Workloads of Jobs, who is in front of them, and the queues themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagster_plus_k8s_helpers.cluster.answers import listed
+from dagster_plus_k8s_helpers.cluster.errors import CallError
+from dagster_plus_k8s_helpers.diagnosis.api_json import text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dagster_plus_k8s_helpers.cluster.calls import Cluster
+    from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
+
+__all__ = ["VERSIONS", "pending_workloads", "workloads", "workloads_of_queues"]
+
+VERSIONS = ("v1beta2", "v1beta1")
+"""Of Kueue's APIs, the newest first."""
+
+_MOST_PENDING = 1000
+_MOST_WORKLOADS = 500
+_JOB_UID = "kueue.x-k8s.io/job-uid"
+_NOT_FOUND = 404
+
+
+def workloads(cluster: Cluster, namespace: str, uids: Sequence[str]) -> list[ApiObject]:
+    """What Kueue keeps of Jobs, in the newest version of its API that the cluster has.
+
+    Args:
+        cluster: Whom to ask.
+        namespace: Where the Jobs are.
+        uids: Of the Jobs; their Workloads have them in a label.
+
+    Raises:
+        CallError: They cannot be read; it ``is_absent`` where there is no Kueue.
+
+    Source: https://github.com/kubernetes-sigs/kueue/blob/main/pkg/controller/constants/constants.go
+    """
+    query = [("labelSelector", f"{_JOB_UID} in ({','.join(uids)})"), ("limit", str(_MOST_WORKLOADS))]
+    return list(listed(_newest(cluster, f"namespaces/{namespace}/workloads", query)))
+
+
+def workloads_of_queues(cluster: Cluster, namespace: str) -> list[ApiObject] | None:
+    """All Workloads of a namespace; ``None`` where there are more than are read in one call.
+
+    Args:
+        cluster: Whom to ask.
+        namespace: Where they are.
+
+    Raises:
+        CallError: They cannot be read; it ``is_absent`` where there is no Kueue.
+    """
+    query = [("limit", str(_MOST_WORKLOADS))]
+    found = _newest(cluster, f"namespaces/{namespace}/workloads", query)
+    return None if text(found, "metadata", "continue") else list(listed(found))
+
+
+def pending_workloads(cluster: Cluster, namespace: str, queue: str, version: str) -> list[ApiObject]:
+    """Those that wait in a LocalQueue, in their order, each with its positions: the first thousand.
+
+    Args:
+        cluster: Whom to ask.
+        namespace: Where the LocalQueue is.
+        queue: Its name.
+        version: Of Kueue's visibility API.
+
+    Raises:
+        CallError: They cannot be read; it ``is_of_no_api`` where there is none of this version.
+
+    Source: https://kueue.sigs.k8s.io/docs/tasks/manage/monitor_pending_workloads/pending_workloads_on_demand/
+    """
+    path = f"/apis/visibility.kueue.x-k8s.io/{version}/namespaces/{namespace}/localqueues/{queue}"
+    return list(listed(cluster.question(f"{path}/pendingworkloads", [("limit", str(_MOST_PENDING))])))
+
+
+def _newest(cluster: Cluster, path: str, query: Sequence[tuple[str, str]]) -> ApiObject:
+    """What stands at a path of Kueue's API, in the newest version that the cluster has."""
+    for version in VERSIONS:
+        try:
+            return cluster.question(f"/apis/kueue.x-k8s.io/{version}/{path}", query)
+        except CallError as error:
+            if not error.is_of_no_api and not error.is_absent:
+                raise
+    raise CallError(_NOT_FOUND, f"the cluster has no {' or '.join(VERSIONS)} of kueue.x-k8s.io")
