@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from dagster_plus_k8s_helpers.commands.agent import agent
 from dagster_plus_k8s_helpers.commands.check import check
+from dagster_plus_k8s_helpers.commands.completion import completion
 from dagster_plus_k8s_helpers.commands.explain import explain
 from dagster_plus_k8s_helpers.commands.explain_code import explain_code
+from dagster_plus_k8s_helpers.commands.frame import Commands, examples, framed
 from dagster_plus_k8s_helpers.commands.location import location
 from dagster_plus_k8s_helpers.commands.plan import plan
 from dagster_plus_k8s_helpers.commands.render import render
 from dagster_plus_k8s_helpers.commands.rightsize import rightsize
-from dagster_plus_k8s_helpers.terminal import printable
 
 __all__ = ["main"]
 
 
-class _Commands(click.Group):
-    """What a command says that cannot go on may quote a file."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """As click does it, with the message of an error as text."""
-        try:
-            return super().invoke(ctx)
-        except click.ClickException as error:
-            # click has no other way to say it otherwise, and every kind of error shows this one.
-            error.message = printable(error.message)  # type: ignore[misc]
-            raise
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="dagster-plus-k8s-helpers")
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("check values.yaml dagster_cloud.yaml", "plan -m shop.definitions", "plan --help"),
+)
 def main() -> None:
-    """Kubernetes configuration for Dagster+ Hybrid, typed and checked."""
+    """Kubernetes configuration for Dagster+ Hybrid, typed and checked.
+
+    Exit codes: 0, done; 1, something was found; 2, no answer: it was used wrongly, or something could not
+    be read. With NO_COLOR nothing is coloured, with FORCE_COLOR a pipe is too.
+    """
 
 
-for command in (agent, check, explain, explain_code, location, plan, render, rightsize):
+for command in (agent, check, completion, explain, explain_code, location, plan, render, rightsize):
     main.add_command(command)
+framed(main)

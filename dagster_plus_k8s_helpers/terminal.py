@@ -5,16 +5,18 @@ Keys, tags and messages come from files and from other people's code. Every comm
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
 
-__all__ = ["console", "echo", "one_line", "printable", "write"]
+__all__ = ["console", "echo", "is_coloured", "json_text", "one_line", "printable", "write"]
 
 # Controls, halves of surrogate pairs, what turns the direction of text or cannot be seen, ends of lines.
 _LINES_APART = (
@@ -52,6 +54,23 @@ def write(text: str) -> None:
     click.echo(printable(text) if sys.stdout.isatty() else text, nl=False)
 
 
+def json_text(value: object) -> str:
+    """A document of JSON, as every command writes it."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def is_coloured() -> bool:
+    """Whether what is printed has colours: on a terminal that has them, and wherever ``FORCE_COLOR`` says so.
+
+    Source: https://no-color.org, https://force-color.org
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
+
+
 def console(*, least: int = 0) -> Console:
     """Where tables and trees are printed: the terminal as wide as it is; a file or pipe so that little wraps.
 
@@ -64,13 +83,28 @@ def console(*, least: int = 0) -> Console:
         def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
             return [_AsText(renderables)]
 
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # noqa: PLE0704 - rich calls it where it caught the error; its own would exit with 1
+
+    colours: Literal["standard", "auto"] | None = None
+    if is_coloured():
+        colours = "standard" if os.environ.get("TERM") == "dumb" else "auto"
+
     def made(width: int | None) -> Console:
-        found = Console(highlight=False, markup=False, emoji=False, width=width)
+        found = Quiet(
+            highlight=False,
+            markup=False,
+            emoji=False,
+            width=width,
+            color_system=colours,
+            no_color=colours is None,
+        )
         found.push_render_hook(Hook())
         return found
 
     found = made(None)
-    return found if found.is_terminal else made(max(found.width, least))
+    return found if sys.stdout.isatty() else made(max(found.width, least))
 
 
 class _AsText:

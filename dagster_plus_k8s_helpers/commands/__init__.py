@@ -3,8 +3,10 @@
 OPEN = (
     "agent",
     "check",
+    "completion",
     "explain",
     "explain_code",
+    "frame",
     "location",
     "plan",
     "render",

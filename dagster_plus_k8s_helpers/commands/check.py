@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
+from dagster_plus_k8s_helpers.commands.forms import output_option
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
+from dagster_plus_k8s_helpers.commands.given import FILE, STDIN_NAME, given
 from dagster_plus_k8s_helpers.commands.planning import pairs, refuse_lone_name
 from dagster_plus_k8s_helpers.commands.usage import usage_options
 from dagster_plus_k8s_helpers.findings.finding import Finding, Severity, at_or_above
 from dagster_plus_k8s_helpers.findings.forms import FORMATS, Format, print_text
-from dagster_plus_k8s_helpers.terminal import echo, one_line, printable
+from dagster_plus_k8s_helpers.terminal import echo, is_coloured, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +30,17 @@ _FOUND = 1
 _COULD_NOT_CHECK = 2
 
 
-@click.command()
-@click.argument("files", metavar="[FILE]...", nargs=-1)
+@click.command(
+    epilog=examples(
+        "check values.yaml dagster_cloud.yaml",
+        "check -m shop.definitions --agent values.yaml --location dagster_cloud.yaml",
+        "# what is installed, and not what the file says",
+        "check - < values.yaml",
+        "# in a workflow of GitHub: at the lines of the pull request, warnings too",
+        "check values.yaml dagster_cloud.yaml -o github --fail-on warning",
+    )
+)
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=FILE)
 @click.option("-m", "--module", metavar="MODULE[:NAME]", help="Definitions to check, as Python imports them.")
 @click.option(
     "-d",
@@ -39,12 +51,19 @@ _COULD_NOT_CHECK = 2
 )
 @click.option("--env", multiple=True, metavar="KEY=VALUE", help="A variable the definitions need to load.")
 @click.option("--job", metavar="JOB", help="Check this job only, instead of every job and the implicit one.")
-@click.option("--agent", metavar="FILE", help="The agent's Helm values: checked, and planned with.")
-@click.option("--location", metavar="FILE", help="dagster_cloud.yaml: checked, and planned with.")
-@click.option("--location-name", metavar="NAME", help="Which of its locations MODULE is.")
-@click.option("--nodes", metavar="FILE", help="Pools of nodes, or what kubectl get nodes -o json prints.")
 @click.option(
-    "--queues", metavar="FILE", help="ClusterQueues and LocalQueues of Kueue, as kubectl prints them."
+    "--agent", metavar="FILE", type=FILE, help="The agent's Helm values: checked, and planned with."
+)
+@click.option("--location", metavar="FILE", type=FILE, help="dagster_cloud.yaml: checked, and planned with.")
+@click.option("--location-name", metavar="NAME", help="Which of its locations MODULE is.")
+@click.option(
+    "--nodes", metavar="FILE", type=FILE, help="Pools of nodes, or what kubectl get nodes -o json prints."
+)
+@click.option(
+    "--queues",
+    metavar="FILE",
+    type=FILE,
+    help="ClusterQueues and LocalQueues of Kueue, as kubectl prints them.",
 )
 @click.option("--kubernetes-version", metavar="1.xx", help="Check Jobs by the schemas of this version.")
 @click.option(
@@ -72,14 +91,7 @@ _COULD_NOT_CHECK = 2
     help="Deployment to load MODULE for, local for none; the agent's first, or prod, when left out.",
 )
 @click.option("--branch", is_flag=True, help="The deployment is a branch deployment.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(list(FORMATS)),
-    default="text",
-    show_default=True,
-    help="How to write the findings down.",
-)
+@output_option("text", "json", "github", "sarif", older="--format")
 @click.option(
     "--fail-on",
     type=click.Choice([severity.value for severity in Severity]),
@@ -120,8 +132,8 @@ def check(
     Exit code 0: no finding at or above --fail-on. 1: at least one. 2: a file could not be read, or the
     command was used wrongly.
     """
-    given = tuple(dict.fromkeys((*(file for file in (agent, location) if file), *files)))
-    if not given and module is None:
+    wanted = tuple(dict.fromkeys((*(file for file in (agent, location) if file), *files)))
+    if not wanted and module is None:
         raise click.UsageError("give a FILE, or -m MODULE")
     refuse_lone_name(location_name, location)
     if module is None and (
@@ -134,7 +146,7 @@ def check(
     if (context or namespace or keys or dry_run) and not cluster:
         raise click.UsageError("--context, --namespace, --keys and --dry-run go with --cluster")
     _refuse_lone_usage(source, module, is_asked=usage)
-    sources, unreadable = _read(given)
+    sources, unreadable = _read(wanted)
     findings = _without_collecting(lambda: check_sources(sources))
     if module is not None and not unreadable:
         from dagster_plus_k8s_helpers.commands.definitions import (
@@ -160,7 +172,7 @@ def check(
             cluster=Kubeconfig(context, namespace, keys, dry_run) if cluster else None,
             usage=source if usage else None,
         )
-    if form == "text" and sys.stdout.isatty():
+    if form == "text" and is_coloured():
         print_text(findings)
     elif sources or module is not None or form != "text":
         click.echo(printable(FORMATS[form](findings)), nl=False)
@@ -185,9 +197,9 @@ def _read(files: tuple[str, ...]) -> tuple[list[Source], list[str]]:
     sources, unreadable = [], []
     for file in files:
         try:
-            sources.append(Source(_name(file), _content(file)))
-        except OSError as error:
-            unreadable.append(f"cannot read {_name(file)}: {error.strerror or error}")
+            sources.append(given(file))
+        except CannotAnswerError as error:
+            unreadable.append(error.message)
     return sources, unreadable
 
 
@@ -202,9 +214,5 @@ def _without_collecting(work: Callable[[], list[Finding]]) -> list[Finding]:
             gc.enable()
 
 
-def _content(file: str) -> bytes:
-    return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-
-
 def _name(file: str) -> str:
-    return "standard input" if file == "-" else click.format_filename(file)
+    return STDIN_NAME if file == "-" else click.format_filename(file)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError, failure, imported, on_path
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.loading import failure, imported, on_path
 from dagster_plus_k8s_helpers.documents.document import read_yaml
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, did_you_mean
 from dagster_plus_k8s_helpers.files.locations.cloud_cli import merged_locations

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from dagster_plus_k8s_helpers.commands.code_location import entry_of, loader_of, refuse_other_file, values_of
-from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.loading import pools_of, quotas_of
 from dagster_plus_k8s_helpers.commands.planning import deployment_of
+from dagster_plus_k8s_helpers.commands.progress import progress
 from dagster_plus_k8s_helpers.commands.served import first_deployment, unserved
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
@@ -73,7 +75,7 @@ def check_definitions(
     from dagster import DagsterError
 
     from dagster_plus_k8s_helpers.check.check import check_beside
-    from dagster_plus_k8s_helpers.plan import ClusterObjects, read_nodes, read_queues
+    from dagster_plus_k8s_helpers.plan import ClusterObjects
 
     note = unserved(agent, deployment, branch=branch) if deployment else ""
     if note:
@@ -83,21 +85,24 @@ def check_definitions(
     values = values_of(agent)
     entry = entry_of(location, location_name, module)
     os.environ.update(env)
+    pools = pools_of(nodes) if nodes else None
+    quotas = quotas_of(queues) if queues else None
     try:
-        found = check_beside(
-            found,
-            loader_of(module, folder),
-            job=job,
-            agent=values,
-            location=entry,
-            nodes=read_nodes(Path(nodes).read_bytes(), nodes) if nodes else None,
-            queues=read_queues(Path(queues).read_bytes(), queues) if queues else None,
-            kubernetes_version=kubernetes_version,
-            deployment=deployment_of(deployment or first_deployment(values), branch=branch),
-            cluster=ClusterObjects.from_kubeconfig(**cluster._asdict()) if cluster else None,
-            module=module.partition(":")[0],
-            usage_of=None if usage is None else usage.read,
-        )
+        with progress(f"checking {module}" + (", and asking the cluster" if cluster else "")):
+            found = check_beside(
+                found,
+                loader_of(module, folder),
+                job=job,
+                agent=values,
+                location=entry,
+                nodes=pools,
+                queues=quotas,
+                kubernetes_version=kubernetes_version,
+                deployment=deployment_of(deployment or first_deployment(values), branch=branch),
+                cluster=ClusterObjects.from_kubeconfig(**cluster._asdict()) if cluster else None,
+                module=module.partition(":")[0],
+                usage_of=None if usage is None else usage.read,
+            )
     except OSError as error:
         raise CannotAnswerError(f"cannot read {error.filename}: {error.strerror}") from None
     except (DagsterPlusK8sError, DagsterError) as error:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
 from dagster_plus_k8s_helpers.commands.planning import plan_options
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 from dagster_plus_k8s_helpers.terminal import console
@@ -28,7 +28,12 @@ def _title(step: StepPlan, job: str) -> str:
     return f"{step.key} in {job}{at_most} (size: {step.size})"
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "explain -m shop.definitions __ASSET_JOB orders memory",
+        "explain -m shop.definitions --agent values.yaml nightly - serviceAccountName",
+    )
+)
 @plan_options
 @click.argument("job")
 @click.argument("step")

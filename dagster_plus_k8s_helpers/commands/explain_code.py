@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
+from dagster_plus_k8s_helpers.commands.forms import output_option
+from dagster_plus_k8s_helpers.commands.frame import examples
 from dagster_plus_k8s_helpers.errors import did_you_mean
+from dagster_plus_k8s_helpers.terminal import json_text
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings.finding import Rule
@@ -14,9 +18,20 @@ if TYPE_CHECKING:
 __all__ = ["explain_code"]
 
 
-@click.command()
-@click.argument("codes", metavar="[CODE]...", nargs=-1)
-def explain_code(codes: tuple[str, ...]) -> None:
+def _completed(_ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
+
+    return [
+        CompletionItem(rule.code, help=rule.reason)
+        for rule in ALL_RULES
+        if rule.code.startswith(begun.upper())
+    ]
+
+
+@click.command(epilog=examples("explain-code DPK101", "explain-code", "explain-code -o json"))
+@click.argument("codes", metavar="[CODE]...", nargs=-1, shell_complete=_completed)
+@output_option("text", "json")
+def explain_code(codes: tuple[str, ...], form: str) -> None:
     """Say what each CODE of a finding means, why it is one, what to do, and how to waive it.
 
     Without a CODE every one is listed. Exit code 2 when there is no such code.
@@ -25,6 +40,9 @@ def explain_code(codes: tuple[str, ...]) -> None:
 
     by_code = {rule.code: rule for rule in ALL_RULES}
     rules = [_rule(code, by_code) for code in codes]
+    if form == "json":
+        click.echo(json_text([_as_json(rule) for rule in rules or ALL_RULES]), nl=False)
+        return
     text = "\n".join(_in_full(rule, in_python=rule.is_of_definitions) for rule in rules)
     click.echo(text or "".join(map(_listed, ALL_RULES)), nl=False)
 
@@ -35,6 +53,16 @@ def _rule(code: str, by_code: dict[str, Rule]) -> Rule:
         advice = did_you_mean(code.upper(), by_code) or "; without a code all are listed"
         raise click.UsageError(f"there is no finding {code!r}{advice}")
     return rule
+
+
+def _as_json(rule: Rule) -> dict[str, str]:
+    return {
+        "code": rule.code,
+        "severity": rule.severity.value,
+        "reason": rule.reason,
+        "fix": rule.fix,
+        "waiver": _waiver(rule.code, in_python=rule.is_of_definitions),
+    }
 
 
 def _listed(rule: Rule) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.given import given
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
 if TYPE_CHECKING:
@@ -18,16 +20,11 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+    from dagster_plus_k8s_helpers.capacity.quotas import Quotas
 
-__all__ = ["CannotAnswerError", "failure", "imported", "load", "on_path", "pools_of"]
+__all__ = ["CannotAnswerError", "failure", "imported", "load", "on_path", "pools_of", "quotas_of"]
 
 T = TypeVar("T")
-
-
-class CannotAnswerError(click.ClickException):
-    """Something that keeps a command from answering, with the exit code for that."""
-
-    exit_code = 2
 
 
 def load(reference: str, *kinds: type[T], example: str) -> T:
@@ -86,17 +83,33 @@ def imported(module_name: str, folder: Path | None = None) -> ModuleType:
             raise CannotAnswerError(failure(f"cannot import {module_name!r}{hint}", error)) from None
 
 
-def pools_of(file: Path) -> list[NodePool]:
-    """The node pools of ``--nodes``.
+def pools_of(file: str) -> list[NodePool]:
+    """The node pools of ``--nodes``; ``-`` is standard input.
 
     Raises:
         CannotAnswerError: The file has mistakes; the message says where.
     """
     from dagster_plus_k8s_helpers.capacity.nodes import read_nodes
 
+    name, content = given(file)
     try:
-        return read_nodes(file.read_bytes(), str(file))
-    except (DagsterPlusK8sError, OSError) as error:
+        return read_nodes(content, name)
+    except DagsterPlusK8sError as error:
+        raise CannotAnswerError(str(error)) from None
+
+
+def quotas_of(file: str) -> Quotas:
+    """The queues of ``--queues``; ``-`` is standard input.
+
+    Raises:
+        CannotAnswerError: The file has mistakes; the message says where.
+    """
+    from dagster_plus_k8s_helpers.capacity.quotas import read_queues
+
+    name, content = given(file)
+    try:
+        return read_queues(content, name)
+    except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
 
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import click
 
+from dagster_plus_k8s_helpers.commands.forms import output_option
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
 from dagster_plus_k8s_helpers.commands.loading import load
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
-from dagster_plus_k8s_helpers.terminal import write
+from dagster_plus_k8s_helpers.terminal import json_text, write
 
 __all__ = ["location"]
 
 
-@click.group()
+@click.group(epilog=examples("location render --module deploy.locations:LOCATIONS"))
 def location() -> None:
     """Work with code locations."""
 
 
-@location.command()
+@location.command(
+    epilog=examples(
+        "location render --module deploy.locations:LOCATIONS > dagster_cloud.yaml",
+        "location render --module deploy.locations:LOCATIONS --merged -o json",
+    )
+)
 @click.option(
     "--module",
     "reference",
@@ -25,7 +32,8 @@ def location() -> None:
     help="A DagsterCloudConfig, CodeLocation, ContainerContext or Build, such as deploy.locations:LOCATIONS.",
 )
 @click.option("--merged", is_flag=True, help="Merge the defaults of a DagsterCloudConfig into its locations.")
-def render(reference: str, *, merged: bool) -> None:
+@output_option("yaml", "json")
+def render(reference: str, form: str, *, merged: bool) -> None:
     """Print what dagster_cloud.yaml, container_context.yaml or build.yaml should hold."""
     # Whoever calls another command does not wait for these.
     from dagster_plus_k8s_helpers import (
@@ -49,5 +57,5 @@ def render(reference: str, *, merged: bool) -> None:
         if isinstance(found, K8sContainerContext):
             found = ContainerContext(k8s=found)
     except DagsterPlusK8sError as error:
-        raise click.ClickException(str(error)) from None
-    write(to_yaml_text(found.to_dict()))
+        raise CannotAnswerError(str(error)) from None
+    write(json_text(found.to_dict()) if form == "json" else to_yaml_text(found.to_dict()))

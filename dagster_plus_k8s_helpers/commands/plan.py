@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError, pools_of
+from dagster_plus_k8s_helpers.commands.forms import output_option
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
+from dagster_plus_k8s_helpers.commands.given import FILE
+from dagster_plus_k8s_helpers.commands.loading import pools_of, quotas_of
 from dagster_plus_k8s_helpers.commands.planning import plan_options
 from dagster_plus_k8s_helpers.commands.usage import by_step, usage_options
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
@@ -30,38 +32,36 @@ _DOES_NOT_FIT = 1
 _WIDE = 110
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "plan -m shop.definitions --agent values.yaml --location dagster_cloud.yaml",
+        "plan -m shop.definitions --job nightly --nodes nodes.yaml",
+        "plan -m shop.definitions --agent values.yaml -o html > plan.html",
+    )
+)
 @plan_options
 @usage_options
 @click.option("--job", metavar="JOB", help="The job; the implicit asset job when left out.")
 @click.option("--select", "selection", metavar="SELECTION", help="Which of its assets, such as 'group:ml'.")
 @click.option(
     "--nodes",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Node pools, or what `kubectl get nodes -o json` printed.",
+    type=FILE,
+    help="Node pools, or what `kubectl get nodes -o json` printed; - reads standard input.",
 )
 @click.option(
     "--queues",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="What `kubectl get clusterqueues,localqueues -A -o yaml` printed, of Kueue.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["table", "yaml", "json", "html"]),
-    default="table",
-    show_default=True,
-    help="How to write the plan down.",
-)
+@output_option("text", "yaml", "json", "html")
 def plan(
     planning: Planning,
     *,
     source: UsageSource,
     job: str | None,
     selection: str | None,
-    nodes: Path | None,
-    queues: Path | None,
+    nodes: str | None,
+    queues: str | None,
     form: str,
 ) -> None:
     """Show the pod of a run and of each of its steps, as dagster_k8s will make them.
@@ -74,7 +74,7 @@ def plan(
     """
     made = planning.plan(job, selection)
     pools = None if nodes is None else pools_of(nodes)
-    quotas = None if queues is None else _quotas(queues)
+    quotas = None if queues is None else quotas_of(queues)
     try:
         fits = pools is None or all(made.fit(pools).values())
         fits = fits and (quotas is None or not _never(made, quotas))
@@ -92,15 +92,6 @@ class _Cluster(NamedTuple):
 
     pools: list[NodePool] | None
     quotas: Quotas | None
-
-
-def _quotas(file: Path) -> Quotas:
-    from dagster_plus_k8s_helpers.capacity.quotas import read_queues
-
-    try:
-        return read_queues(file.read_bytes(), str(file))
-    except (DagsterPlusK8sError, OSError) as error:
-        raise CannotAnswerError(str(error)) from None
 
 
 def _never(made: RunPlan, quotas: Quotas) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import click
 
-from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.given import FILE, STDIN_NAME, given
+from dagster_plus_k8s_helpers.commands.progress import progress
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, InvalidFileError
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ __all__ = ["Planning", "deployment_of", "pairs", "plan_options", "refuse_lone_na
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -73,16 +73,17 @@ class Planning(NamedTuple):
     def _made(self, make: Callable[..., R], **of: str | None) -> R:
         """What is made of the definitions as these options have them."""
         try:
-            return make(
-                self._definitions,
-                **of,
-                agent=_agent(self.agent),
-                location=_location(self.location, self.location_name, self.module),
-                run_config=self.run_config,
-                partition=self.partition,
-                tags=dict(self.tags) or None,
-                deployment=self._deployment(),
-            )
+            with progress(f"loading {self.module}"):
+                return make(
+                    self._definitions,
+                    **of,
+                    agent=_agent(self.agent),
+                    location=_location(self.location, self.location_name, self.module),
+                    run_config=self.run_config,
+                    partition=self.partition,
+                    tags=dict(self.tags) or None,
+                    deployment=self._deployment(),
+                )
         except OSError as error:
             raise CannotAnswerError(f"cannot read {error.filename}: {error.strerror}") from None
         except DagsterPlusK8sError as error:
@@ -170,12 +171,12 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
         type=_FOLDER,
         help="Where to import MODULE from, such as src; the working folder when left out.",
     )
-    @click.option("--agent", type=_FILE, help="The agent's Helm values; - reads standard input.")
-    @click.option("--location", type=_FILE, help="The dagster_cloud.yaml of the code location, or -.")
+    @click.option("--agent", type=FILE, help="The agent's Helm values; - reads standard input.")
+    @click.option("--location", type=FILE, help="The dagster_cloud.yaml of the code location, or -.")
     @click.option("--location-name", metavar="NAME", help="Which of its locations MODULE is.")
     @click.option(
         "--run-config",
-        type=_FILE,
+        type=FILE,
         help="The run config of the launch, YAML or JSON, or -; the job's own when left out.",
     )
     @click.option(
@@ -195,10 +196,10 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
         *arguments: Any,
         module: str,
         folder: Path | None,
-        agent: Path | None,
-        location: Path | None,
+        agent: str | None,
+        location: str | None,
         location_name: str | None,
-        run_config: Path | None,
+        run_config: str | None,
         deployment: str | None,
         branch: bool,
         partition: str | None,
@@ -206,8 +207,6 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
         env: tuple[str, ...],
         **options: Any,
     ) -> R:
-        if [agent, location, run_config].count(_STDIN) > 1:
-            raise click.UsageError("only one file can be -, which is standard input")
         refuse_lone_name(location_name, location)
         planning = Planning(
             module,
@@ -229,22 +228,8 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
     return with_options
 
 
-_STDIN = Path("-")
-_STDIN_NAME = "standard input"
-
-
-def _source(file: Path | None) -> Source | None:
-    """What a file holds, or standard input, which can be read once only."""
-    if file is None:
-        return None
-    from dagster_plus_k8s_helpers.check.files.sources import Source
-
-    if file == _STDIN:
-        return Source(_STDIN_NAME, sys.stdin.buffer.read())
-    try:
-        return Source(str(file), file.read_bytes())
-    except OSError as error:
-        raise CannotAnswerError(f"cannot read {file}: {error.strerror}") from None
+def _source(file: str | None) -> Source | None:
+    return None if file is None else given(file)
 
 
 def _run_config(source: Source | None) -> Mapping[str, object] | None:
@@ -286,7 +271,7 @@ def _location(source: Source | None, name: str | None, reference: str) -> Any:
 def _read(reader: Callable[[Path | str], R], source: Source) -> R:
     """A file by its path, and standard input as text; messages name both as every other one does."""
     path = Path(source.name)
-    if source.name != _STDIN_NAME and path.is_file():
+    if source.name != STDIN_NAME and path.is_file():
         return reader(path)
     try:
         return reader(source.content.decode("utf-8-sig", errors="replace"))

@@ -7,21 +7,29 @@ from typing import Literal, TypeAlias
 import click
 import yaml
 
+from dagster_plus_k8s_helpers.commands.forms import output_option
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
 from dagster_plus_k8s_helpers.commands.loading import load
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
-from dagster_plus_k8s_helpers.terminal import write
+from dagster_plus_k8s_helpers.terminal import json_text, write
 
 __all__ = ["render"]
 
-Form: TypeAlias = Literal["tags", "container-context", "helm-values", "pod-spec"]
+Level: TypeAlias = Literal["tags", "container-context", "helm-values", "pod-spec"]
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "render shop.pods:TRAIN",
+        "render shop.pods:TRAIN --as container-context --pods both",
+        "render shop.pods:TRAIN --as helm-values -o json",
+    )
+)
 @click.argument("config", metavar="MODULE:NAME")
 @click.option(
     "--as",
-    "form",
+    "level",
     type=click.Choice(["tags", "container-context", "helm-values", "pod-spec"]),
     default="tags",
     show_default=True,
@@ -34,9 +42,10 @@ Form: TypeAlias = Literal["tags", "container-context", "helm-values", "pod-spec"
     show_default=True,
     help="Which pods of a code location, with container-context and helm-values.",
 )
-def render(config: str, form: Form, pods: Literal["run", "server", "both"]) -> None:
-    """Print a K8sConfig as YAML: the one called NAME in MODULE, such as my_project.pods:TRAIN."""
-    if pods != "run" and form in {"tags", "pod-spec"}:
+@output_option("yaml", "json")
+def render(config: str, level: Level, pods: Literal["run", "server", "both"], form: str) -> None:
+    """Print a K8sConfig as YAML or JSON: the one called NAME in MODULE, such as my_project.pods:TRAIN."""
+    if pods != "run" and level in {"tags", "pod-spec"}:
         raise click.UsageError("--pods goes with --as container-context and --as helm-values")
     kinds: tuple[Literal["run", "server"], ...] = ("run", "server") if pods == "both" else (pods,)
     try:
@@ -46,7 +55,8 @@ def render(config: str, form: Form, pods: Literal["run", "server", "both"]) -> N
             "container-context": lambda: {"container_context": found.container_context(*kinds)},
             "helm-values": lambda: found.helm_values(*kinds),
             "pod-spec": found.pod_spec,
-        }[form]()
+        }[level]()
     except DagsterPlusK8sError as error:
-        raise click.ClickException(str(error)) from None
-    write(yaml.safe_dump(rendered, sort_keys=False, allow_unicode=True))
+        raise CannotAnswerError(str(error)) from None
+    text = yaml.safe_dump(rendered, sort_keys=False, allow_unicode=True)
+    write(json_text(rendered) if form == "json" else text)

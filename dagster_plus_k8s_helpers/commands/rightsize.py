@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError, pools_of
+from dagster_plus_k8s_helpers.commands.forms import output_option
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
+from dagster_plus_k8s_helpers.commands.given import FILE
+from dagster_plus_k8s_helpers.commands.loading import pools_of
 from dagster_plus_k8s_helpers.commands.planning import plan_options
 from dagster_plus_k8s_helpers.commands.usage import usage_options
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
@@ -26,24 +28,22 @@ __all__ = ["rightsize"]
 _WIDE = 180
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "rightsize -m shop.definitions --instance dagster_home",
+        "rightsize -m shop.definitions --instance dagster_home --write",
+        "rightsize -m shop.definitions --instance dagster_home --nodes nodes.yaml -o html > sizes.html",
+    )
+)
 @plan_options
 @usage_options
 @click.option("--job", metavar="JOB", help="Only steps of this job; of every job when left out.")
 @click.option(
     "--nodes",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Node pools with their prices, to say what a month costs.",
+    type=FILE,
+    help="Node pools with their prices, to say what a month costs; - reads standard input.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(["table", "json", "html", "sarif"]),
-    default="table",
-    show_default=True,
-    help="How to write the rows down.",
-)
+@output_option("text", "json", "html", "sarif")
 @click.option(
     "--write",
     "is_written",
@@ -54,7 +54,7 @@ def rightsize(
     planning: Planning,
     source: UsageSource,
     job: str | None,
-    nodes: Path | None,
+    nodes: str | None,
     form: str,
     *,
     is_written: bool,
@@ -65,7 +65,7 @@ def rightsize(
     OOMKilled, then those near their limit, then those that waste the most. Exit code 2 when the definitions
     cannot be planned, or the runs cannot be read. With --partition only attempts of that one count.
     """
-    if is_written and form != "table":
+    if is_written and form != "text":
         raise click.UsageError("--write prints lines of text; leave out --output")
     from dagster_plus_k8s_helpers.rightsizing.rows import rows_of
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import click
 
-from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.progress import progress
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 from dagster_plus_k8s_helpers.terminal import echo, one_line
 
@@ -64,8 +64,12 @@ class UsageSource(NamedTuple):
         from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
         try:
-            with _progress() as progress:
-                return self._from_url(jobs, progress) if self.url else self._from_instance(jobs, progress)
+            with progress("reading runs") as told:
+
+                def progressed(done: int, of: int, events: int) -> None:
+                    told(done, of, f"{events:,} events")
+
+                return self._from_url(jobs, progressed) if self.url else self._from_instance(jobs, progressed)
         except (DagsterPlusK8sError, DagsterError) as error:
             raise CannotAnswerError(str(error)) from None
         except SQLAlchemyError as error:
@@ -161,21 +165,3 @@ def _opened(folder: Path | None) -> Iterator[dg.DagsterInstance]:
         raise CannotAnswerError(f"cannot open {home}: {type(error).__name__}: {error}") from None
     with instance:
         yield instance
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Shows on a terminal how far reading is; says nothing anywhere else."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _of, _events: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading runs", total=None)
-
-        def told(done: int, of: int, events: int) -> None:
-            bar.update(task, completed=done, total=of, description=f"reading runs ({events:,} events)")
-
-        yield told

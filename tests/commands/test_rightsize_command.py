@@ -17,10 +17,11 @@ from pages import ROOT, blocks
 from sqlalchemy.exc import OperationalError
 
 from dagster_plus_k8s_helpers.cli import main
+from dagster_plus_k8s_helpers.commands import progress
 from dagster_plus_k8s_helpers.commands.usage import UsageSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 MODULE = """\
@@ -327,12 +328,23 @@ def test_plan_says_what_a_run_costs_by_the_time_it_took() -> None:
     assert json.loads(written.output)["costs"]["orders"]["a_run"] == 0.4
 
 
+class AtOnce:
+    """A timer that does not wait."""
+
+    def __init__(self, _seconds: float, start: Callable[[], None]) -> None:
+        self.start, self.cancel, self.join = start, list, list
+
+
 def test_on_a_terminal_it_shows_how_far_reading_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    # Not in a thread of its own, which may come when everything is read.
+    monkeypatch.setattr(progress, "Timer", AtOnce)
 
     found = UsageSource(folder / "home", None, None, 2).read(["__ASSET_JOB"])
 
