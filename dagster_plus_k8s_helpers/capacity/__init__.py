@@ -5,6 +5,7 @@ OPEN = (
     "gpus",
     "nodes",
     "prices",
+    "queue_files",
     "quotas",
     "requests",
     "totals",

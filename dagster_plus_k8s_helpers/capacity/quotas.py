@@ -1,96 +1,26 @@
 """`Quotas`: what the queues of Kueue may give, and whether they ever give what a pod asks for.
 
-They come from what ``kubectl get clusterqueues,localqueues -A -o yaml`` prints, or files of such objects.
-
 Source: https://kueue.sigs.k8s.io/docs/concepts/cluster_queue/
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import BeforeValidator, Field
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.capacity.requests import sum_of
-from dagster_plus_k8s_helpers.documents.document import YamlDocument, read_yaml
-from dagster_plus_k8s_helpers.errors import InvalidFileError
-from dagster_plus_k8s_helpers.files.sections.section import Items, Section, problems
-from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dagster_plus_k8s_helpers.capacity.queue_objects import ClusterSpec, Flavor, Group
     from dagster_plus_k8s_helpers.capacity.requests import Amounts
 
-__all__ = ["QUOTA_RULES", "Quotas", "read_queues"]
-
-NOT_QUEUES = Rule(
-    "DPK403",
-    Severity.ERROR,
-    "Queues come as objects of Kueue.",
-    "give the output of `kubectl get clusterqueues,localqueues -A -o yaml`",
-)
-BAD_QUEUE = Rule("DPK404", Severity.ERROR, "A queue is not as Kueue has them.", "mend the value")
-
-QUOTA_RULES = (NOT_QUEUES, BAD_QUEUE)
+__all__ = ["Quotas"]
 
 _PODS = "pods"
-
-
-def _quantity(value: object) -> Quantity:
-    return Quantity(value)  # type: ignore[arg-type] # Quantity refuses what it cannot take
-
-
-_Amount = Annotated[Quantity, BeforeValidator(_quantity)]
-
-
-class _Quota(Section):
-    name: str
-    nominal_quota: _Amount = Field(alias="nominalQuota")
-    borrowing_limit: Annotated[Quantity | None, BeforeValidator(_quantity)] = Field(
-        None, alias="borrowingLimit"
-    )
-
-
-class _Flavor(Section):
-    name: str
-    resources: Items[_Quota] = ()
-
-
-class _Group(Section):
-    flavors: Items[_Flavor] = ()
-
-
-class _ClusterSpec(Section):
-    resource_groups: Items[_Group] = Field((), alias="resourceGroups")
-    # v1beta2 calls it the one, v1beta1 the other.
-    cohort_name: str = Field("", alias="cohortName")
-    cohort: str = ""
-
-
-class _LocalSpec(Section):
-    cluster_queue: str = Field(alias="clusterQueue")
-
-
-class _Metadata(Section):
-    name: str
-    namespace: str = "default"
-
-
-class _ClusterQueue(Section):
-    metadata: _Metadata
-    spec: _ClusterSpec = _ClusterSpec.from_dict({})
-
-
-class _LocalQueue(Section):
-    metadata: _Metadata
-    spec: _LocalSpec
-
-
-class _QueueList(Section):
-    items: Items[Any]
 
 
 @answering
@@ -103,16 +33,53 @@ class Quotas:
     Attributes:
         cluster_queues: Specs of the ClusterQueues, by name.
         local_queues: The ClusterQueue of each LocalQueue, by its namespace and name.
+        statuses: What the ClusterQueues had given when they were read, by name; a file may not say it.
     """
 
     cluster_queues: Mapping[str, Any]
     local_queues: Mapping[tuple[str, str], str]
+    statuses: Mapping[str, Any] = field(default_factory=dict)
 
     def nominal(self, cluster_queue: str) -> dict[str, Quantity]:
         """The nominal quota of each resource, of all flavors together; empty for one that is not known."""
         spec = self.cluster_queues.get(cluster_queue)
         quotas = (quota for group in _groups(spec) for flavor in group.flavors for quota in flavor.resources)
         return sum_of({quota.name: quota.nominal_quota} for quota in quotas)
+
+    def used(self, cluster_queue: str) -> dict[str, Quantity] | None:
+        """What a ClusterQueue has given of each resource, with what it borrowed; ``None`` when not known.
+
+        Args:
+            cluster_queue: Its name.
+        """
+        status = self.statuses.get(cluster_queue)
+        if status is None or status.flavors_reservation is None:
+            return None
+        used = (item for flavor in status.flavors_reservation for item in flavor.resources)
+        return sum_of({item.name: item.total} for item in used)
+
+    def free(self, cluster_queue: str) -> dict[str, Quantity] | None:
+        """What is left of the nominal quota of each resource, of all flavors together.
+
+        Args:
+            cluster_queue: Its name.
+        """
+        used = self.used(cluster_queue)
+        if used is None:
+            return None
+        return {
+            name: amount - min(amount, used[name]) if name in used else amount
+            for name, amount in self.nominal(cluster_queue).items()
+        }
+
+    def waiting(self, cluster_queue: str) -> int | None:
+        """How many Workloads wait in a ClusterQueue; ``None`` when that is not known.
+
+        Args:
+            cluster_queue: Its name.
+        """
+        status = self.statuses.get(cluster_queue)
+        return None if status is None else status.pending_workloads
 
     def cluster_queues_of(self, namespace: str | None, queue: str) -> list[str]:
         """The ClusterQueues that a LocalQueue may be of: several where its namespace is not known.
@@ -172,43 +139,11 @@ class Quotas:
         return None
 
 
-@answering
-def read_queues(content: str | bytes, file: str = "") -> Quotas:
-    """The queues of a file.
-
-    Args:
-        content: YAML or JSON of ClusterQueues and LocalQueues, one a document or in a List; what else there
-            is is passed over.
-        file: Its name, for the findings.
-
-    Raises:
-        InvalidFileError: The file has mistakes; the findings say where.
-    """
-    documents, findings = read_yaml(content, file)
-    if findings:
-        raise InvalidFileError(findings)
-    cluster: dict[str, _ClusterSpec] = {}
-    local: dict[tuple[str, str], str] = {}
-    for document in documents:
-        for path, data in _objects(document):
-            kind = data.get("kind") if isinstance(data, Mapping) else None
-            if kind == "ClusterQueue":
-                found = _read(document, path, data, _ClusterQueue)
-                cluster[found.metadata.name] = found.spec
-            elif kind == "LocalQueue":
-                found = _read(document, path, data, _LocalQueue)
-                local[found.metadata.namespace, found.metadata.name] = found.spec.cluster_queue
-    if not cluster and not local:
-        where = documents[0].where(()) if documents else None
-        raise InvalidFileError([NOT_QUEUES.at(where, "these are no queues")] if where else [])
-    return Quotas(cluster, local)
-
-
-def _groups(spec: _ClusterSpec | None) -> tuple[_Group, ...]:
+def _groups(spec: ClusterSpec | None) -> tuple[Group, ...]:
     return () if spec is None else spec.resource_groups
 
 
-def _short(flavor: _Flavor, wanted: Amounts, *, in_cohort: bool) -> str:
+def _short(flavor: Flavor, wanted: Amounts, *, in_cohort: bool) -> str:
     """What a flavor has too little of, in words; empty when it may have enough."""
     for quota in flavor.resources:
         amount = wanted.get(quota.name)
@@ -220,21 +155,3 @@ def _short(flavor: _Flavor, wanted: Amounts, *, in_cohort: bool) -> str:
         if amount > most:
             return f"{quota.name} {amount}, of which the flavor {flavor.name!r} has {most}"
     return ""
-
-
-def _objects(document: YamlDocument) -> list[tuple[tuple[str | int, ...], Any]]:
-    """The objects of a document, each with its path in it."""
-    data: Any = document.data
-    kind = data.get("kind") if isinstance(data, Mapping) else None
-    if kind in ("List", "ClusterQueueList", "LocalQueueList"):
-        items = _read(document, (), data, _QueueList).items
-        return [(("items", index), item) for index, item in enumerate(items)]
-    return [((), data)]
-
-
-def _read(document: YamlDocument, path: tuple[str | int, ...], data: Any, section: Any) -> Any:
-    if found := problems(section, data):
-        raise InvalidFileError(
-            [BAD_QUEUE.at(document.where((*path, *problem.path)), problem.reason) for problem in found]
-        )
-    return section.from_dict(data)

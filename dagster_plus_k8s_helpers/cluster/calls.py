@@ -149,6 +149,10 @@ class Cluster:
         """The nodes of the cluster, for which few service accounts have the permission."""
         return list(self._list("/api/v1/nodes", "", consistent=False))
 
+    def every(self, path: str) -> list[ApiObject]:
+        """All objects of a list, in pages."""
+        return list(self._list(path, "", consistent=True))
+
     def exists(self, path: str) -> bool:
         """Whether there is an object at a path; what it holds is not asked for.
 

@@ -1,20 +1,22 @@
-"""What is asked of Kueue: the Workloads of Jobs, who is in front of them, and the queues themselves."""
+"""What is asked of Kueue: the Workloads of Jobs, who is in front of them, and its queues."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dagster_plus_k8s_helpers.cluster.answers import listed
 from dagster_plus_k8s_helpers.cluster.errors import CallError
 from dagster_plus_k8s_helpers.diagnosis.api_json import text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dagster_plus_k8s_helpers.cluster.calls import Cluster
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["VERSIONS", "pending_workloads", "workloads", "workloads_of_queues"]
+__all__ = ["VERSIONS", "pending_workloads", "queues", "workloads", "workloads_of_queues"]
+
+T = TypeVar("T")
 
 VERSIONS = ("v1beta2", "v1beta1")
 """Of Kueue's APIs, the newest first."""
@@ -39,7 +41,8 @@ def workloads(cluster: Cluster, namespace: str, uids: Sequence[str]) -> list[Api
     Source: https://github.com/kubernetes-sigs/kueue/blob/main/pkg/controller/constants/constants.go
     """
     query = [("labelSelector", f"{_JOB_UID} in ({','.join(uids)})"), ("limit", str(_MOST_WORKLOADS))]
-    return list(listed(_newest(cluster, f"namespaces/{namespace}/workloads", query)))
+    found = _newest(lambda api: cluster.question(f"{api}/namespaces/{namespace}/workloads", query))
+    return list(listed(found))
 
 
 def workloads_of_queues(cluster: Cluster, namespace: str) -> list[ApiObject] | None:
@@ -53,7 +56,7 @@ def workloads_of_queues(cluster: Cluster, namespace: str) -> list[ApiObject] | N
         CallError: They cannot be read; it ``is_absent`` where there is no Kueue.
     """
     query = [("limit", str(_MOST_WORKLOADS))]
-    found = _newest(cluster, f"namespaces/{namespace}/workloads", query)
+    found = _newest(lambda api: cluster.question(f"{api}/namespaces/{namespace}/workloads", query))
     return None if text(found, "metadata", "continue") else list(listed(found))
 
 
@@ -75,11 +78,41 @@ def pending_workloads(cluster: Cluster, namespace: str, queue: str, version: str
     return list(listed(cluster.question(f"{path}/pendingworkloads", [("limit", str(_MOST_PENDING))])))
 
 
-def _newest(cluster: Cluster, path: str, query: Sequence[tuple[str, str]]) -> ApiObject:
-    """What stands at a path of Kueue's API, in the newest version that the cluster has."""
+def queues(cluster: Cluster, namespace: str) -> list[ApiObject]:
+    """The ClusterQueues and the LocalQueues, each with its kind and with what it gives and has given.
+
+    Args:
+        cluster: Whom to ask.
+        namespace: Whose LocalQueues are read when those of all namespaces may not be.
+
+    Raises:
+        CallError: They cannot be read; it ``is_absent`` where there is no Kueue.
+
+    Source: https://github.com/kubernetes-sigs/kueue/blob/main/apis/kueue/v1beta2/clusterqueue_types.go
+    """
+    of_cluster = _newest(lambda api: cluster.every(f"{api}/clusterqueues"))
+    try:
+        local = _newest(lambda api: cluster.every(f"{api}/localqueues"))
+    except CallError as error:
+        if not error.is_forbidden:
+            raise
+        local = _newest(lambda api: cluster.every(f"{api}/namespaces/{namespace}/localqueues"))
+    kinds = (("ClusterQueue", of_cluster), ("LocalQueue", local))
+    return [_kept(kind, item) for kind, found in kinds for item in found]
+
+
+def _kept(kind: str, item: ApiObject) -> ApiObject:
+    """What of a queue is looked at: not who has changed which field when."""
+    metadata = {name: text(item, "metadata", name) for name in ("name", "namespace")}
+    rest = {name: item[name] for name in ("spec", "status") if name in item}
+    return {"kind": kind, "metadata": {name: said for name, said in metadata.items() if said}, **rest}
+
+
+def _newest(ask: Callable[[str], T]) -> T:
+    """What is answered in the newest version of Kueue's API that the cluster has."""
     for version in VERSIONS:
         try:
-            return cluster.question(f"/apis/kueue.x-k8s.io/{version}/{path}", query)
+            return ask(f"/apis/kueue.x-k8s.io/{version}")
         except CallError as error:
             if not error.is_of_no_api and not error.is_absent:
                 raise

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
     from dagster_plus_k8s_helpers.cluster.errors import CallError
+    from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
 __all__ = ["CLUSTER_SCOPED", "ClusterObjects"]
 
@@ -77,6 +78,7 @@ class ClusterObjects:
         self._known: dict[str, bool] = {}
         self._keys: dict[str, frozenset[str] | None] = {}
         self._judged: dict[str, CallError | None] = {}
+        self._queues: list[ApiObject] | None = None
 
     @classmethod
     def from_kubeconfig(
@@ -194,6 +196,35 @@ class ClusterObjects:
                 raise PlanError(f"cluster: cannot ask it for a dry run of the {resource}: {error}") from None
             self._judged[key] = error
         return self._judged[key]
+
+    def queues(self) -> list[ApiObject] | None:
+        """The ClusterQueues and LocalQueues of Kueue, none where there is no Kueue.
+
+        ``None`` when the API server does not say, see `refused`.
+
+        Raises:
+            PlanError: The API server cannot be reached.
+        """
+        question = "which queues of Kueue there are"
+        if self._queues is None and question not in self.refused:
+            self._queues = self._asked(question, self._read_queues, "the queues of Kueue")
+        return self._queues
+
+    def _read_queues(self) -> list[ApiObject]:
+        from dagster_plus_k8s_helpers.cluster.errors import CallError  # noqa: PLC0415 - as above
+        from dagster_plus_k8s_helpers.cluster.kueue import queues  # noqa: PLC0415 - as above
+
+        try:
+            return queues(self._cluster, self.namespace)
+        except CallError as error:
+            if error.is_absent:
+                return []
+            raise
+
+    @property
+    def knows_queues(self) -> bool:
+        """Whether the queues have been read."""
+        return self._queues is not None
 
     def _asked(self, question: str, ask: Callable[[], T], what: str) -> T | None:
         from dagster_plus_k8s_helpers.cluster.errors import CallError  # noqa: PLC0415 - as above

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
     from dagster_plus_k8s_helpers.capacity.quotas import Quotas
 
-__all__ = ["CannotAnswerError", "failure", "imported", "load", "on_path", "pools_of", "quotas_of"]
+__all__ = [
+    "CannotAnswerError",
+    "failure",
+    "imported",
+    "load",
+    "on_path",
+    "pools_of",
+    "quotas_of",
+    "quotas_of_cluster",
+]
 
 T = TypeVar("T")
 
@@ -104,13 +113,36 @@ def quotas_of(file: str) -> Quotas:
     Raises:
         CannotAnswerError: The file has mistakes; the message says where.
     """
-    from dagster_plus_k8s_helpers.capacity.quotas import read_queues
+    from dagster_plus_k8s_helpers.capacity.queue_files import read_queues
 
     name, content = given(file)
     try:
         return read_queues(content, name)
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
+
+
+def quotas_of_cluster(context: str | None) -> Quotas:
+    """The queues of ``--cluster``.
+
+    Args:
+        context: Context of the kubeconfig; the current one when ``None``.
+
+    Raises:
+        CannotAnswerError: The cluster cannot be asked, or does not say; the message says why.
+    """
+    from dagster_plus_k8s_helpers.capacity.queue_files import quotas_in
+    from dagster_plus_k8s_helpers.cluster.objects import ClusterObjects
+
+    try:
+        objects = ClusterObjects.from_kubeconfig(context=context)
+        found = objects.queues()
+        if found is not None:
+            return quotas_in(found, "the cluster's queues")
+    except DagsterPlusK8sError as error:
+        raise CannotAnswerError(str(error)) from None
+    ((question, said),) = objects.refused.items()
+    raise CannotAnswerError(f"cluster: it does not say {question}: {said}")
 
 
 def failure(what: str, error: BaseException) -> str:

@@ -9,7 +9,7 @@ import click
 from dagster_plus_k8s_helpers.commands.forms import output_option
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
 from dagster_plus_k8s_helpers.commands.given import FILE
-from dagster_plus_k8s_helpers.commands.loading import pools_of, quotas_of
+from dagster_plus_k8s_helpers.commands.loading import pools_of, quotas_of, quotas_of_cluster
 from dagster_plus_k8s_helpers.commands.planning import plan_options
 from dagster_plus_k8s_helpers.commands.usage import by_step, usage_options
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
@@ -53,6 +53,14 @@ _WIDE = 110
     type=FILE,
     help="What `kubectl get clusterqueues,localqueues -A -o yaml` printed, of Kueue.",
 )
+@click.option(
+    "--cluster",
+    is_flag=True,
+    help="Read the queues, and what they have given, from the cluster of your kubeconfig.",
+)
+@click.option(
+    "--context", metavar="NAME", help="Context of the kubeconfig to ask; the current when left out."
+)
 @output_option("text", "yaml", "json", "html")
 def plan(
     planning: Planning,
@@ -62,6 +70,8 @@ def plan(
     selection: str | None,
     nodes: str | None,
     queues: str | None,
+    cluster: bool,
+    context: str | None,
     form: str,
 ) -> None:
     """Show the pod of a run and of each of its steps, as dagster_k8s will make them.
@@ -72,9 +82,13 @@ def plan(
     Exit code 0: planned, and every pod fits the nodes and quotas given, if any are. 1: a pod fits none of the
     nodes, or is never admitted by its queue. 2: there is no plan, or the command was used wrongly.
     """
+    if cluster and queues is not None:
+        raise click.UsageError("the queues come from --queues or from --cluster; give one of them")
+    if context is not None and not cluster:
+        raise click.UsageError("--context goes with --cluster")
     made = planning.plan(job, selection)
     pools = None if nodes is None else pools_of(nodes)
-    quotas = None if queues is None else quotas_of(queues)
+    quotas = quotas_of_cluster(context) if cluster else None if queues is None else quotas_of(queues)
     try:
         fits = pools is None or all(made.fit(pools).values())
         fits = fits and (quotas is None or not _never(made, quotas))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool, Taint, read_nodes
-    from dagster_plus_k8s_helpers.capacity.quotas import Quotas, read_queues
+    from dagster_plus_k8s_helpers.capacity.queue_files import read_queues
+    from dagster_plus_k8s_helpers.capacity.quotas import Quotas
     from dagster_plus_k8s_helpers.capacity.totals import Amounts, Peak
     from dagster_plus_k8s_helpers.check.check import check
     from dagster_plus_k8s_helpers.cluster.objects import ClusterObjects
@@ -74,7 +75,8 @@ _MODULES = {
     "cluster.objects": ("ClusterObjects",),
     "plan.merge.layers": ("Layer", "LayerName"),
     "capacity.nodes": ("NodePool", "Taint", "read_nodes"),
-    "capacity.quotas": ("Quotas", "read_queues"),
+    "capacity.queue_files": ("read_queues",),
+    "capacity.quotas": ("Quotas",),
     "plan.merge.origins": ("Origin", "Said"),
     "plan.merge.pods": ("Container", "Pod"),
     "plan.resolve": ("plan",),

@@ -9,6 +9,7 @@ import pytest
 from checked import definitions
 
 from dagster_plus_k8s_helpers import InvalidFileError, K8sConfig, Quantity, Resources, k8s_executor, kueue
+from dagster_plus_k8s_helpers.capacity.queue_files import quotas_in
 from dagster_plus_k8s_helpers.plan import plan, read_queues
 from dagster_plus_k8s_helpers.plan.queues import demand, never_admitted
 
@@ -164,3 +165,49 @@ def test_the_peak_of_a_run_is_told_of_each_queue_it_is_in() -> None:
     peak = demand(made, read_queues(QUEUES))["shared"]
     assert (peak.at_least.cpu, peak.is_exact) == (6, True)
     assert never_admitted(made, read_queues(QUEUES)) == {}
+
+
+STATUS = """
+status:
+  pendingWorkloads: 3
+  flavorsReservation:
+  - {name: spot, resources: [{name: cpu, total: 3500m}, {name: memory, total: 1Gi, borrowed: 0}]}
+  - {name: on-demand, resources: [{name: cpu, total: "10", borrowed: "2"}]}
+  flavorsUsage: []
+"""
+
+
+def test_what_is_left_of_a_queue_is_its_quota_less_what_it_has_given() -> None:
+    first, rest = QUEUES.split("---", 1)
+    quotas = read_queues(f"{first}{STATUS.strip()}\n---{rest}")
+
+    used, free = quotas.used("shared"), quotas.free("shared")
+    assert used is not None
+    assert free is not None
+    assert {name: str(amount) for name, amount in used.items()} == {"cpu": "13500m", "memory": "1Gi"}
+    # What is borrowed is given too, and leaves nothing.
+    assert {name: amount.canonical for name, amount in free.items()} == {
+        "cpu": "0",
+        "memory": "79Gi",
+        "pods": "10",
+        "nvidia.com/gpu": "2",
+    }
+    assert quotas.waiting("shared") == 3
+
+
+def test_a_file_without_a_status_does_not_know_what_is_left() -> None:
+    quotas = read_queues(QUEUES)
+
+    assert [quotas.used("shared"), quotas.free("shared"), quotas.waiting("shared")] == [None, None, None]
+    assert quotas.free("nowhere") is None
+
+
+def test_a_status_with_a_mistake_is_told() -> None:
+    broken = "kind: ClusterQueue\nmetadata: {name: a}\nstatus: {flavorsReservation: [{name: f, resources: [{name: cpu, total: 1 core}]}]}"
+
+    with pytest.raises(InvalidFileError, match="DPK404"):
+        read_queues(broken)
+
+
+def test_a_cluster_without_queues_admits_nothing_by_name() -> None:
+    assert quotas_in([], "the cluster").never(None, "team-a", {}) == "there is no LocalQueue 'team-a'"

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from api_server import Fault
 from click.testing import CliRunner, Result
+from kueue import queues_of_cluster
 
 from dagster_plus_k8s_helpers.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from api_server import ApiServer
 
 MODULE = """
 import os
@@ -251,6 +255,74 @@ def test_what_a_queue_admits_says_so_and_json_has_its_peak(folder: Path) -> None
     queues = json.loads(written.output)["queues"]
     assert queues["never_admitted"] == {}
     assert queues["cluster_queues"]["shared"]["nominal"] == {"cpu": "1", "memory": "4Gi"}
+
+
+@pytest.fixture
+def cluster(folder: Path, api_server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> ApiServer:
+    """A cluster with queues, which is that of the kubeconfig."""
+    (folder / "plan_command_defs.py").write_text(IN_QUEUE)
+    monkeypatch.setattr(
+        "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(api_server.kubeconfig)
+    )
+    api_server.queues = queues_of_cluster(cpu="4", memory="8Gi")
+    return api_server
+
+
+@pytest.mark.usefixtures("cluster")
+def test_the_queues_of_the_cluster_say_what_they_have_given() -> None:
+    arguments = ("--select", "key:orders", *FILES, "--cluster", "--context", "stand-in")
+
+    table, written = call("plan", *arguments), call("plan", *arguments, "-o", "json")
+
+    assert table.exit_code == 0, table.output
+    assert (
+        "its nominal quota: cpu 4, memory 8Gi; of that not given yet: cpu 3, memory 7Gi; 2 workloads wait in it"
+        in table.output
+    )
+    queue = json.loads(written.output)["queues"]["cluster_queues"]["shared"]
+    assert queue["used"] == {"cpu": "1", "memory": "1Gi"}
+    assert queue["waiting"] == 2
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_step_that_the_clusters_queue_never_admits_fails_the_command() -> None:
+    result = call("plan", "--job", "nightly", *FILES, "--cluster")
+
+    assert result.exit_code == 1
+    assert (
+        "churn_model: never admitted: the ClusterQueue 'shared' has no quota of nvidia.com/gpu"
+        in result.output
+    )
+
+
+def test_a_cluster_that_does_not_say_what_its_queues_are_ends_the_command(cluster: ApiServer) -> None:
+    cluster.faults.append(Fault("LIST", "clusterqueues", 403))
+
+    result = call("plan", "--cluster")
+
+    assert result.exit_code == 2
+    assert (
+        "Error: cluster: it does not say which queues of Kueue there are: HTTP 403 injected 403"
+        in result.output
+    )
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--cluster", "--queues", "nodes.yaml"],
+            "the queues come from --queues or from --cluster; give one of them",
+        ),
+        (["--context", "a"], "--context goes with --cluster"),
+    ],
+)
+def test_queues_come_from_one_place(arguments: list[str], said: str) -> None:
+    result = call("plan", *arguments)
+
+    assert result.exit_code == 2
+    assert said in result.output
 
 
 @pytest.mark.parametrize(("command", "status"), [("plan", 2), ("check", 2)])

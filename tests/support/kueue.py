@@ -80,3 +80,44 @@ def workload(name: str, queue: str, **more: Any) -> dict[str, Any]:
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": f"uid-of-{name}"}
     metadata = {"name": f"job-{name}", "creationTimestamp": _WHEN, "ownerReferences": [owner]}
     return {"metadata": metadata, "spec": {"queueName": queue, "active": True}, "status": {}, **more}
+
+
+def queues_of_cluster(**quota: str) -> dict[str, list[dict[str, Any]]]:
+    """A ClusterQueue with a LocalQueue, as the API server lists them, and 1 CPU and 1Gi of it given already.
+
+    Source: https://github.com/kubernetes-sigs/kueue/blob/main/apis/kueue/v1beta2/clusterqueue_types.go
+    """
+    resources = [{"name": name, "nominalQuota": amount} for name, amount in quota.items()]
+    given = [
+        {"name": "cpu", "total": "1", "borrowed": "0"},
+        {"name": "memory", "total": "1Gi", "borrowed": "0"},
+    ]
+    shared = {
+        "apiVersion": "kueue.x-k8s.io/v1beta2",
+        "kind": "ClusterQueue",
+        "metadata": {
+            "name": "shared",
+            "uid": "u-1",
+            "generation": 1,
+            "managedFields": [{"manager": "kubectl"}],
+        },
+        "spec": {
+            "namespaceSelector": {},
+            "resourceGroups": [
+                {"coveredResources": list(quota), "flavors": [{"name": "default", "resources": resources}]}
+            ],
+        },
+        "status": {
+            "flavorsReservation": [{"name": "default", "resources": given}],
+            "flavorsUsage": [],
+            "pendingWorkloads": 2,
+            "conditions": [condition("Active", "True", "Ready", "Can admit new workloads")],
+        },
+    }
+    local = {
+        "apiVersion": "kueue.x-k8s.io/v1beta2",
+        "kind": "LocalQueue",
+        "metadata": {"name": "team-a", "namespace": "default"},
+        "spec": {"clusterQueue": "shared"},
+    }
+    return {"clusterqueues": [shared], "localqueues": [local]}

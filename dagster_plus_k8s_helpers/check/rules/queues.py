@@ -36,8 +36,11 @@ PRIORITY_WITHOUT_QUEUE = Rule(
 
 @of_pods(NEVER_ADMITTED, whose="job")
 def never_admitted(group: PodGroup, around: Surroundings) -> Iterator[Hit]:
-    """A Job that its queue never admits, by the quotas that are given."""
-    why = None if around.quotas is None else why_never(group.pod, around.quotas)
+    """A Job that its queue never admits, by the quotas that are given, or those of the cluster."""
+    # Whoever has no Job in a queue is not to need the permission to read any.
+    if not queue_of(group.pod) or (quotas := around.known_quotas) is None:
+        return
+    why = why_never(group.pod, quotas)
     if why is not None:
         path = f"metadata.labels.{KUEUE_QUEUE}"
         layer = group.pod.origin(path).layer

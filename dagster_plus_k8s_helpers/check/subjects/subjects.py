@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dagster_plus_k8s_helpers._dagster.executor_config import executor_config_of
+from dagster_plus_k8s_helpers.capacity.queue_files import quotas_in
 from dagster_plus_k8s_helpers.credentials.telling import credential_by_form
 from dagster_plus_k8s_helpers.errors import QuantityError
 from dagster_plus_k8s_helpers.files.places import Field
@@ -118,6 +119,19 @@ class Surroundings:
     usage: tuple[Measured, ...] | None = None
     quotas: Quotas | None = None
 
+    @cached_property
+    def known_quotas(self) -> Quotas | None:
+        """The queues that are given, else those of the cluster that is asked; ``None`` when nobody says.
+
+        Raises:
+            PlanError: The cluster cannot be reached.
+            InvalidFileError: Something in one of its queues is not as Kueue has it.
+        """
+        if self.quotas is not None or self.objects is None:
+            return self.quotas
+        found = self.objects.queues()
+        return None if found is None else quotas_in(found, "the cluster's queues")
+
     def has(self, need: Need | None) -> bool:
         """Whether what a rule needs is given."""
         objects = self.objects
@@ -125,7 +139,7 @@ class Surroundings:
             None: True,
             Need.NODES: bool(self.pools),
             Need.NO_NODES: not self.pools,
-            Need.QUEUES: self.quotas is not None,
+            Need.QUEUES: self.quotas is not None or (objects is not None and objects.knows_queues),
             Need.VERSION: bool(self.kubernetes_version),
             Need.CLUSTER: objects is not None,
             Need.NO_CLUSTER: objects is None,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod, Template
     from dagster_plus_k8s_helpers.plan.merge.sizes import StepSize
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, RunPodShare, StepPlan
+    from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
     from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 __all__ = ["plan_json"]
@@ -72,11 +73,17 @@ def _queues(plan: RunPlan, quotas: Quotas) -> dict[str, Any]:
     peaks = {
         name: {
             "peak": _peak(peak),
-            "nominal": {key: str(amount) for key, amount in quotas.nominal(name).items()},
+            "nominal": _texts(quotas.nominal(name)),
+            "used": _texts(quotas.used(name)),
+            "waiting": quotas.waiting(name),
         }
         for name, peak in demand(plan, quotas).items()
     }
     return {"cluster_queues": peaks, "never_admitted": never_admitted(plan, quotas)}
+
+
+def _texts(amounts: Mapping[str, Quantity] | None) -> dict[str, str] | None:
+    return None if amounts is None else {key: str(amount) for key, amount in amounts.items()}
 
 
 class _Settings:

@@ -16,7 +16,7 @@ from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.terminal import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
@@ -120,14 +120,19 @@ def _named(names: Sequence[str]) -> str:
 def queue_lines(plan: RunPlan, quotas: Quotas) -> Iterator[str]:
     """What the run asks of each queue beside its quota, and who is never admitted; or that all can be."""
     for name, peak in demand(plan, quotas).items():
-        nominal = quotas.nominal(name)
-        quota = ", ".join(f"{resource} {amount}" for resource, amount in sorted(nominal.items())) or "none"
-        yield f"ClusterQueue {name}: at one time {_between(peak)}; its nominal quota: {quota}"
+        quota, free = _listed(quotas.nominal(name)), quotas.free(name)
+        now = "" if free is None else f"; of that not given yet: {_listed(free)}"
+        waiting = f"; {quotas.waiting(name)} workloads wait in it" if quotas.waiting(name) else ""
+        yield f"ClusterQueue {name}: at one time {_between(peak)}; its nominal quota: {quota}{now}{waiting}"
     never = never_admitted(plan, quotas)
     for name, why in never.items():
         yield f"{name}: never admitted: {why}"
     if not never:
         yield "every pod that is in a queue can be admitted"
+
+
+def _listed(amounts: Mapping[str, Quantity]) -> str:
+    return ", ".join(f"{resource} {amount}" for resource, amount in sorted(amounts.items())) or "none"
 
 
 def _amounts(container: Container) -> tuple[str, str, str]:
