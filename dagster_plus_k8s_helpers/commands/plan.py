@@ -8,7 +8,7 @@ import click
 
 from dagster_plus_k8s_helpers.commands.forms import output_option
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
-from dagster_plus_k8s_helpers.commands.given import FILE
+from dagster_plus_k8s_helpers.commands.given import FILE, given
 from dagster_plus_k8s_helpers.commands.loading import pools_of, quotas_of, quotas_of_cluster
 from dagster_plus_k8s_helpers.commands.planning import plan_options
 from dagster_plus_k8s_helpers.commands.usage import by_step, usage_options
@@ -37,6 +37,9 @@ _WIDE = 110
         "plan -m shop.definitions --agent values.yaml --location dagster_cloud.yaml",
         "plan -m shop.definitions --job nightly --nodes nodes.yaml",
         "plan -m shop.definitions --agent values.yaml -o html > plan.html",
+        "# what a change does: saved before it, compared after it",
+        "plan -m shop.definitions --agent values.yaml -o json > before.json",
+        "plan -m shop.definitions --agent values.yaml --diff before.json",
     )
 )
 @plan_options
@@ -61,7 +64,14 @@ _WIDE = 110
 @click.option(
     "--context", metavar="NAME", help="Context of the kubeconfig to ask; the current when left out."
 )
-@output_option("text", "yaml", "json", "html")
+@click.option(
+    "--diff",
+    "earlier",
+    type=FILE,
+    metavar="OLD",
+    help="Show what is different from an earlier plan, that -o json wrote, instead of the plan; or -.",
+)
+@output_option("text", "yaml", "json", "html", "markdown")
 def plan(
     planning: Planning,
     *,
@@ -72,12 +82,16 @@ def plan(
     queues: str | None,
     cluster: bool,
     context: str | None,
+    earlier: str | None,
     form: str,
 ) -> None:
     """Show the pod of a run and of each of its steps, as dagster_k8s will make them.
 
     With prices in the file of nodes it says what a run costs; how long steps take is read where --instance or
     --url says.
+
+    With --diff it says what is different from an earlier plan: by pod and field, with the layer that set it;
+    the peak, and what a run costs, before and after.
 
     Exit code 0: planned, and every pod fits the nodes and quotas given, if any are. 1: a pod fits none of the
     nodes, or is never admitted by its queue. 2: there is no plan, or the command was used wrongly.
@@ -86,6 +100,10 @@ def plan(
         raise click.UsageError("the queues come from --queues or from --cluster; give one of them")
     if context is not None and not cluster:
         raise click.UsageError("--context goes with --cluster")
+    if earlier is None and form == "markdown":
+        raise click.UsageError("-o markdown goes with --diff")
+    if earlier is not None and form in {"yaml", "html"}:
+        raise click.UsageError("--diff is written with -o text, json or markdown")
     made = planning.plan(job, selection)
     pools = None if nodes is None else pools_of(nodes)
     quotas = quotas_of_cluster(context) if cluster else None if queues is None else quotas_of(queues)
@@ -94,7 +112,10 @@ def plan(
         fits = fits and (quotas is None or not _never(made, quotas))
         findings = planning.findings(made, pools or ()) if form == "html" else None
         usage = by_step(source.read([made.job]), planning.partition) if source.is_given else {}
-        _print(made, _Cluster(pools, quotas), form, findings, usage)
+        if earlier is None:
+            _print(made, _Cluster(pools, quotas), form, findings, usage)
+        else:
+            _print_diff(earlier, made, _Cluster(pools, quotas), form, usage)
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
     if not fits:
@@ -135,6 +156,24 @@ def _print(
         write(html_report(made, pools=cluster.pools or (), findings=findings, usage=usage))
     else:
         _print_table(made, cluster, usage)
+
+
+def _print_diff(
+    earlier: str,
+    made: RunPlan,
+    cluster: _Cluster,
+    form: str,
+    usage: Mapping[str, Sequence[Usage]],
+) -> None:
+    from dagster_plus_k8s_helpers.comparing.forms import REPORT_FORMS
+    from dagster_plus_k8s_helpers.comparing.plans import compare_plans
+    from dagster_plus_k8s_helpers.comparing.saved import read_plan
+    from dagster_plus_k8s_helpers.plan.show.as_json import plan_json
+
+    source = given(earlier)
+    now = plan_json(made, cluster.pools, usage, cluster.quotas).encode()
+    report = compare_plans(read_plan(source.content, source.name), read_plan(now, "the plan"))
+    write(REPORT_FORMS[form](report))
 
 
 def _print_table(made: RunPlan, cluster: _Cluster, usage: Mapping[str, Sequence[Usage]]) -> None:

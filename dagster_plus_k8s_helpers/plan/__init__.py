@@ -28,6 +28,7 @@ OPEN = (
     "merge.rendering",
     "merge.from_files",
     "merge.layers",
+    "merge.masked",
     "merge.origins",
     "merge.pods",
     "merge.triggers",

@@ -82,7 +82,11 @@ def test_an_example_works(folder: Path, line: str) -> None:
     assert result.exit_code == 0, result.output
 
 
-PREPARED: dict[str, tuple[str, ...]] = {}
+PREPARED: dict[str, tuple[str, ...]] = {
+    "plan -m shop.definitions --agent values.yaml --diff before.json": (
+        "plan -m shop.definitions --agent values.yaml -o json > before.json",
+    )
+}
 """What an example's reader has done before."""
 
 NO_SUCH = "no-such-file.yaml"
@@ -97,6 +101,9 @@ CODES = [
     ("plan -m shop.definitions --nodes small.yaml", 1),
     ("plan -m shop.definitions --job no_such_job", 2),
     ("plan -m no_such_module", 2),
+    ("plan -m shop.definitions --diff values.yaml", 2),
+    ("plan -m shop.definitions --diff plan.json -o html", 2),
+    ("plan -m shop.definitions -o markdown", 2),
     (f"plan -m shop.definitions --agent {NO_SUCH}", 2),
     (f"plan -m shop.definitions --nodes {NO_SUCH}", 2),
     ("plan -m shop.definitions --agent - --nodes - < values.yaml", 2),
