@@ -153,7 +153,8 @@ def _print(
     elif form == "html":
         from dagster_plus_k8s_helpers.plan.show.html import html_report
 
-        write(html_report(made, pools=cluster.pools or (), findings=findings, usage=usage))
+        pools, quotas = cluster.pools or (), cluster.quotas
+        write(html_report(made, pools=pools, findings=findings, usage=usage, quotas=quotas))
     else:
         _print_table(made, cluster, usage)
 

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 from chromium import BINARY, TOO_FAINT, Chromium
+from kueue import queues_of_cluster
 from measured_runs import GI, took
 from step_runs import eventually
 
-from dagster_plus_k8s_helpers import K8sConfig, gpu, k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers import (
+    K8sConfig,
+    Resources,
+    gpu,
+    k8s_executor,
+    k8s_tags,
+    kueue,
+    sized_by_partition,
+)
 from dagster_plus_k8s_helpers.capacity.nodes import read_nodes
+from dagster_plus_k8s_helpers.capacity.queue_files import quotas_in
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity, Where
 from dagster_plus_k8s_helpers.plan import plan
 from dagster_plus_k8s_helpers.plan.show.html import html_report
@@ -25,6 +35,11 @@ pytestmark = pytest.mark.skipif(BINARY is None, reason="no Chromium on PATH")
 
 LONG = "a_name_that_is_" + "very_" * 30 + "long"
 HOSTILE = "</script><script>window.hurt = 1</script><img src=x onerror='window.hurt = 1'>"
+SIZES = sized_by_partition(
+    {"us": K8sConfig(resources=Resources(cpu=2))}, otherwise=K8sConfig(resources=Resources(cpu=1))
+)
+OF_CLUSTER = queues_of_cluster(cpu="4", memory="8Gi")
+QUOTAS = quotas_in([*OF_CLUSTER["clusterqueues"], *OF_CLUSTER["localqueues"]], "queues")
 POOLS = b"pools: [{name: batch, count: 2, allocatable: {cpu: 4, memory: 16Gi}}]"
 
 
@@ -32,15 +47,17 @@ def report() -> str:
     @dg.asset(name=LONG, op_tags=k8s_tags(cpu=1, annotations={"note": HOSTILE, "x": "y" * 500}))
     def long() -> None: ...
 
-    @dg.asset(op_tags=k8s_tags(cpu=1), deps=[LONG])
+    @dg.asset(op_tags=SIZES, deps=[LONG], partitions_def=dg.StaticPartitionsDefinition(["us", "jp"]))
     def second() -> None: ...
 
-    @dg.asset(op_tags=(K8sConfig() | gpu(1)).tags, deps=[second])
+    @dg.asset(op_tags=(gpu(1) | kueue("team-a")).tags, deps=[second])
     def third() -> None: ...
 
-    defs = dg.Definitions(assets=[long, second, third], executor=k8s_executor())
+    defs = dg.Definitions(assets=[long, second, third], executor=k8s_executor(queue="b" * 60))
     usage = {LONG: [took(GI)], "third": [took(GI, oom=True)]}
-    return html_report(plan(defs, location={"image": HOSTILE}), pools=read_nodes(POOLS), usage=usage)
+    return html_report(
+        plan(defs, location={"image": HOSTILE}), pools=read_nodes(POOLS), usage=usage, quotas=QUOTAS
+    )
 
 
 @pytest.fixture(scope="module")

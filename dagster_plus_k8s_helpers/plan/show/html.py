@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -16,9 +16,11 @@ from markupsafe import Markup
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.capacity.totals import Amounts
 from dagster_plus_k8s_helpers.findings.finding import Severity
+from dagster_plus_k8s_helpers.plan.queues import never_admitted, queue_of
 from dagster_plus_k8s_helpers.plan.show.html_demand import PodSizes, charts_of
 from dagster_plus_k8s_helpers.plan.show.html_fields import FieldRow, fields_of
 from dagster_plus_k8s_helpers.plan.show.html_graph import NODE_HEIGHT, NODE_WIDTH, layered, waves
+from dagster_plus_k8s_helpers.plan.show.html_queues import queue_rows, queues_by_step
 from dagster_plus_k8s_helpers.plan.show.html_sizes import RESOURCES, Bar, Size, amount_text
 from dagster_plus_k8s_helpers.plan.show.html_usage import usage_rows, usage_table
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.capacity.fitting import Fit
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+    from dagster_plus_k8s_helpers.capacity.quotas import Quotas
     from dagster_plus_k8s_helpers.findings.finding import Finding
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, StepPlan
@@ -42,6 +45,7 @@ def html_report(
     pools: Sequence[NodePool] = (),
     findings: Sequence[Finding] | None = None,
     usage: Mapping[str, Sequence[Usage]] | None = None,
+    quotas: Quotas | None = None,
 ) -> str:
     """A plan as one HTML page: graph, sizes, demand, the origin of every field, and findings.
 
@@ -53,6 +57,7 @@ def html_report(
         pools: The nodes of the cluster, to measure the pods with; without them the largest pod is.
         findings: What a check has to say of the run; ``None`` when nobody has checked.
         usage: What attempts of its steps took, by step key, to show beside what they ask for.
+        quotas: The queues of the cluster, to measure what the run asks of them with.
 
     Raises:
         PlanError: A pod asks for something that is no quantity.
@@ -63,7 +68,15 @@ def html_report(
     depends_on = {key: step.depends_on for key, step in plan.steps.items()}
     about = _findings_by_step(findings, plan.steps)
     number = {key: index for index, key in enumerate(plan.steps, 1)}
-    steps = [_step(step, number, sizes, blocks, about) for step in plan.steps.values()]
+    queues, never = queues_by_step(plan), {} if quotas is None else never_admitted(plan, quotas)
+    steps = [
+        replace(
+            _step(step, number, sizes, blocks, about),
+            queue=queues.get(step.key, ""),
+            never=never.get(step.key, ""),
+        )
+        for step in plan.steps.values()
+    ]
     columns = waves(depends_on)
     specs = {key: step.pod.spec_template for key, step in plan.steps.items() if step.pod}
     taken = usage_rows(specs, usage or {}, number)
@@ -71,7 +84,14 @@ def html_report(
         _template()
         .render(
             plan=plan,
-            run=_RunView(sizes.run, sizes.bars_of(sizes.run), blocks.of(plan.run)),
+            run=_RunView(
+                sizes.run,
+                sizes.bars_of(sizes.run),
+                blocks.of(plan.run),
+                queue_of(plan.run),
+                never.get(f"run of {plan.job}", ""),
+            ),
+            queues=queue_rows(plan, quotas),
             steps=steps,
             graph=layered(depends_on),
             node=(NODE_WIDTH, NODE_HEIGHT),
@@ -117,6 +137,8 @@ class _RunView:
     size: Size
     bars: Sequence[Bar]
     blocks: Sequence[_Block]
+    queue: str
+    never: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +155,13 @@ class _StepView:
     fit: Fit | None
     blocks: Sequence[_Block]
     findings: Sequence[Finding]
+    queue: str = ""
+    never: str = ""
 
     @property
     def needs_care(self) -> bool:
         """Whether something is wrong with it."""
-        return bool(self.findings) or (self.fit is not None and not self.fit)
+        return bool(self.findings or self.never) or (self.fit is not None and not self.fit)
 
 
 class _Blocks:
@@ -169,7 +193,7 @@ def _step(
     blocks: _Blocks,
     about: dict[str, list[Finding]],
 ) -> _StepView:
-    size = sizes.of(step.pod, f"step {step.key!r}") if step.pod else Size(Amounts(), Amounts())
+    size = sizes.of_step(step)
     return _StepView(
         number[step.key],
         step.key,

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.capacity.fitting import Fit
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
+    from dagster_plus_k8s_helpers.capacity.totals import Peak
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod, Template
-    from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
+    from dagster_plus_k8s_helpers.plan.run_plan import RunPlan, StepPlan
 
-__all__ = ["Chart", "Column", "Group", "PodSizes", "charts_of"]
+__all__ = ["Chart", "Column", "Group", "PodSizes", "between", "charts_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,7 @@ class PodSizes:
         self._sizes: dict[Template, Size] = {}
         self._fits: dict[Template, Fit] = {}
         self.run = self.of(plan.run, "run")
-        self._steps = {
-            key: (step.pod, self.of(step.pod, f"step {key!r}"))
-            for key, step in plan.steps.items()
-            if step.pod
-        }
+        self._steps = {key: (step.pod, self.of_step(step)) for key, step in plan.steps.items() if step.pod}
         self.scale = scale_of(self._sizes.values(), pools)
         self.capacity = capacity_of(pools) if pools else None
         self.resources = resources_of(self._sizes.values(), self.scale)
@@ -84,6 +81,14 @@ class PodSizes:
         if pod.template not in self._sizes:
             self._sizes[pod.template] = size_of(pod.spec_template, where)
         return self._sizes[pod.template]
+
+    def of_step(self, step: StepPlan) -> Size:
+        """The size of the pod of a step, the largest that it may get; nothing when it has none."""
+        if step.pod is None:
+            return Size(Amounts(), Amounts())
+        where = f"step {step.key!r}"
+        largest = self.of(step.pod, where)
+        return largest if step.smallest is None else largest.down_to(self.of(step.smallest, where))
 
     def fit_of(self, pod: Pod) -> Fit | None:
         """Where a pod fits; ``None`` when no nodes are known."""
@@ -138,6 +143,8 @@ class Chart:
         capacity: What the nodes have together; empty when no nodes are known.
         capacity_percent: Share of that which the peak is.
         is_over: Whether the peak is more than the nodes have together.
+        smallest: The peak when each step gets the smallest size that it may get at launch; empty when that
+            is no other one.
     """
 
     resource: str
@@ -148,6 +155,7 @@ class Chart:
     capacity: str
     capacity_percent: float
     is_over: bool
+    smallest: str
 
 
 def charts_of(plan: RunPlan, sizes: PodSizes, waves: Sequence[Sequence[str]]) -> list[Chart]:
@@ -170,12 +178,23 @@ def _chart(plan: RunPlan, sizes: PodSizes, waves: Sequence[Sequence[str]], name:
         name,
         label,
         [Column(amount_text(name, demand), share_of(demand, top)) for demand in demands],
-        _between(name, low, high),
+        between(name, low, high),
         None if high is None else share_of(high, top),
         "" if capacity is None else amount_text(name, capacity),
         0 if capacity is None else share_of(low, capacity),
         is_over=capacity is not None and low > capacity,
+        smallest=_smallest(plan, name),
     )
+
+
+def _smallest(plan: RunPlan, name: str) -> str:
+    said = [_peak(name, peak) for peak in (plan.smallest_peak, plan.peak)]
+    return "" if said[0] == said[1] else said[0]
+
+
+def _peak(name: str, peak: Peak) -> str:
+    high = None if peak.at_most is None else getattr(peak.at_most, name)
+    return between(name, getattr(peak.at_least, name), high)
 
 
 def _heaviest(plan: RunPlan, sizes: PodSizes, wave: Sequence[str], name: str) -> Decimal:
@@ -188,7 +207,8 @@ def _heaviest(plan: RunPlan, sizes: PodSizes, wave: Sequence[str], name: str) ->
     return sum(weights, Decimal(0))
 
 
-def _between(name: str, low: Decimal, high: Decimal | None) -> str:
+def between(name: str, low: Decimal, high: Decimal | None) -> str:
+    """What is needed of a resource at one time: at least the one, at most the other if that is bounded."""
     if high == low:
         return amount_text(name, low)
     if high is None:

@@ -42,20 +42,31 @@ class Size:
     Attributes:
         requests: What the scheduler sets aside for it.
         limits: What it may use; 0 where it has no limit.
+        least: What it requests at the smallest of its sizes, where a launch decides that; else ``None``.
     """
 
     requests: Amounts
     limits: Amounts
+    least: Amounts | None = None
 
     @property
     def text(self) -> str:
         """In one line, such as ``2 CPU, 8Gi memory, 1 GPU``."""
         parts = [
-            f"{amount_text(name, amount)} {label}"
-            for name, label in RESOURCES
-            if (amount := getattr(self.requests, name))
+            f"{self.requested(name)} {label}" for name, label in RESOURCES if getattr(self.requests, name)
         ]
         return ", ".join(parts) or "requests nothing"
+
+    def down_to(self, smallest: Size) -> Size:
+        """This size as the largest of several, of which another one is the smallest."""
+        return Size(self.requests, self.limits, smallest.requests)
+
+    def requested(self, name: str) -> str:
+        """What it requests of a resource: where that is decided at launch, from the least to the most."""
+        most, least = getattr(self.requests, name), getattr(self.least or self.requests, name)
+        # As large in one as in another: a size by memory may ask for less CPU.
+        ends = sorted((least, most))
+        return " to ".join(dict.fromkeys(amount_text(name, end) for end in ends))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,7 @@ class Bar:
         percent: Its share of the whole, at most 100.
         limit_percent: The limit's share, likewise.
         is_over: Whether it is more than the whole.
+        least_percent: Where the smallest of its sizes ends, where a launch decides that; else ``None``.
     """
 
     resource: str
@@ -77,6 +89,7 @@ class Bar:
     percent: float
     limit_percent: float
     is_over: bool
+    least_percent: float | None = None
 
 
 def size_of(pod_spec: Mapping[str, Any], where: str) -> Size:
@@ -137,10 +150,19 @@ def bar(size: Size, scale: Amounts, name: str, label: str) -> Bar:
     """What a size says of one of the `RESOURCES`, beside the scale."""
     request, limit = getattr(size.requests, name), getattr(size.limits, name)
     whole = getattr(scale, name)
-    text = amount_text(name, request)
+    text = size.requested(name)
     if limit > request:
         text += f", up to {amount_text(name, limit)}"
-    return Bar(name, label, text, share_of(request, whole), share_of(limit, whole), request > whole)
+    least = request if size.least is None else getattr(size.least, name)
+    return Bar(
+        name,
+        label,
+        text,
+        share_of(request, whole),
+        share_of(limit, whole),
+        request > whole,
+        None if least == request else share_of(least, whole),
+    )
 
 
 def _node(pool: NodePool) -> Amounts:
