@@ -226,6 +226,56 @@ def test_an_oom_is_told_by_the_kernels_count_and_the_step_moves(
     assert kinds(run, "a") == ["STEP_UP_FOR_RETRY", "STEP_SUCCESS"]
 
 
+AS_ONE = "An OOM in the run's pod ends the run worker with all steps in it (memory.oom.group)."
+
+
+@pytest.mark.parametrize(("version", "told"), [(V2, True), (V2, False), (V1, False)])
+def test_a_run_says_when_its_container_dies_as_one(
+    run: StepRun, version: str, monkeypatch: pytest.MonkeyPatch, *, told: bool
+) -> None:
+    tree = Tree(run.folder / "cgroup", version)
+    for name, path in tree.environment.items():
+        monkeypatch.setenv(name, path)
+    if version == V2:
+        tree.dies_as_one(yes=told)
+
+    assert run.start({"a": {"tags": IN_RUN_POD}, "b": {"tags": IN_RUN_POD}}, {}).finish(), run.messages()
+
+    assert len(run.said(AS_ONE)) == told
+
+
+def test_an_oom_that_ends_the_whole_container_moves_the_step_when_it_happens_again(
+    run: StepRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the kernel does with memory.oom.group: it kills the run worker and its steps at once."""
+    tree = Tree(run.folder / "cgroup", V2)
+    for name, path in tree.environment.items():
+        monkeypatch.setenv(name, path)
+    tree.dies_as_one(yes=True)
+    run.describe({"a": {"does": "hold"}}, {"in_run_pod": ["a"]})
+    run.resumes = 3
+    for attempt in range(2):
+        run.start_worker(resume=attempt > 0)
+        eventually(run.began("a", attempt).exists, "it holds")
+        pid = process_of(run, "a", attempt)
+        tree.set(kills=2 * attempt + 2)
+        # The first is not to see the end of the second.
+        run.worker.kill()
+        run.worker.wait()
+        eventually(lambda pid=pid: not is_there(pid), "the step goes too")
+    run.start_worker(resume=True)
+    eventually(lambda: run.server.of_step("a"), "it gets a pod")
+    run.go("a")
+
+    assert run.finish(), run.messages()
+    assert kinds(run, "a") == ["STEP_UP_FOR_RETRY", "STEP_UP_FOR_RETRY", "STEP_SUCCESS"]
+    lost = 'Step "a" failed: RunWorkerReplaced: It ran in the run\'s pod, and ended with the run worker that was replaced. '
+    assert run.said("RunWorkerReplaced", "a") == [
+        f"{lost}It was not the step's fault: it starts again (disruption retry 1 of 2).",
+        f"{lost}It was not the step's fault: it starts again in a pod of its own (disruption retry 2 of 2).",
+    ]
+
+
 def test_a_step_that_the_kernel_kills_for_memory(run: StepRun, monkeypatch: pytest.MonkeyPatch) -> None:
     with real_cgroup() as cgroup:
         cgroup.limit_memory(200 * 2**20)

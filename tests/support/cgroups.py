@@ -38,6 +38,13 @@ class Tree:
         self.environment = {name: str(path) for name, path in {**nowhere, **self._paths}.items()}
         self.set()
 
+    def dies_as_one(self, *, yes: bool) -> None:
+        """Say whether the kernel ends every process of the cgroup when one runs out of memory; v2 only.
+
+        Source: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
+        """
+        self._write("memory.oom.group", f"{int(yes)}\n")
+
     def set(
         self,
         *,
