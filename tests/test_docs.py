@@ -147,27 +147,31 @@ def test_the_table_of_the_demo_is_the_one_that_is_shown() -> None:
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(demo.table_of_pods())
     printed = console.export_text().splitlines()
-    in_readme = next(
-        command
-        for block in blocks(PAGES[0])
-        if block.language == "console"
-        for command in commands(block)
-        if command.text == "make demo"
-    )
     (of_project,) = [block for block in blocks(PROJECT / "README.md") if block.text.startswith("Pod of")]
 
-    assert is_printed(in_readme.output, printed)
     assert is_printed((*of_project.text.splitlines(), "..."), printed)
 
 
-def test_the_readme_quotes_events_of_the_guides() -> None:
+QUOTING = [
+    ROOT / "README.md",
+    ROOT / "docs" / "tutorial" / "first-plan.md",
+    *(ROOT / "docs" / "how-to").glob("*.md"),
+]
+
+
+def test_events_are_quoted_as_the_reference_has_them() -> None:
     said = [
-        line for block in blocks(PAGES[0]) if block.language == "text" for line in block.text.splitlines()
+        line
+        for page in QUOTING
+        for block in blocks(page)
+        if block.language == "text"
+        for line in block.text.splitlines()
+        if line.startswith(("Step ", "The Kubernetes API"))
     ]
     guides = {
         line
-        for name in ("explanation/executor.md", "reference/sizing.md")
-        for line in (ROOT / "docs" / name).read_text("utf-8").splitlines()
+        for page in (ROOT / "docs" / "reference").glob("*.md")
+        for line in page.read_text("utf-8").splitlines()
     }
 
     assert said

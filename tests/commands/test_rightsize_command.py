@@ -110,7 +110,7 @@ def test_the_table_has_what_is_asked_used_and_to_be_written_and_the_risks_first(
 
 
 def test_the_guide_shows_what_is_printed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = blocks(ROOT / "docs" / "reference" / "sizing.md")
+    shown = blocks(ROOT / "docs" / "how-to" / "rightsize.md")
     [definitions] = [block.text for block in shown if block.file == "till/definitions.py"]
     [table] = [block.text for block in shown if block.text.startswith(" Step ")]
     [written] = [block.text for block in shown if block.text.startswith("till/definitions.py:")]

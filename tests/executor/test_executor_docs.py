@@ -1,4 +1,4 @@
-"""docs/explanation/executor.md quotes the events that are really written, and lists every setting."""
+"""The pages of the executor quote the events that are really written, and list every setting."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers import Diagnosis
 
-GUIDE = (Path(__file__).parent.parent.parent / "docs" / "explanation" / "executor.md").read_text()
+DOCS = Path(__file__).parent.parent.parent / "docs"
+GUIDE = "".join((DOCS / room / "executor.md").read_text("utf-8") for room in ("explanation", "reference"))
 
 
 def told(diagnosis: Diagnosis, ladder: MemoryLadder | None = None) -> str:

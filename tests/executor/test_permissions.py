@@ -22,7 +22,7 @@ from dagster_plus_k8s_helpers.files.values.manifests import (
 if TYPE_CHECKING:
     from step_runs import StepRun
 
-GUIDE = (Path(__file__).parent.parent.parent / "docs" / "explanation" / "executor.md").read_text()
+GUIDE = (Path(__file__).parent.parent.parent / "docs" / "reference" / "executor.md").read_text()
 
 
 @pytest.mark.parametrize(
