@@ -61,8 +61,8 @@ more:
   such as a run id, is sent as something valid.
 
 With `--usage` it reads what steps used in their newest runs, where `--instance` or `--url` says, as
-`dagster-plus-k8s rightsize` does ([what steps use](../how-to/rightsize.md)), and finds steps that ask for far more, or need
-nearly all that they have.
+`dagster-plus-k8s rightsize` does ([what steps use](../how-to/rightsize.md)), and finds steps that ask for far
+more, or need nearly all that they have.
 
 What a `PipesK8sClient` is given is read in the source of the asset, where it can be read there.
 

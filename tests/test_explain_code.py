@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 import tomllib
+from email.message import Message
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +16,13 @@ from click.testing import CliRunner, Result
 
 from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
 from dagster_plus_k8s_helpers.cli import main
-from dagster_plus_k8s_helpers.findings.finding import HOMEPAGE, Severity, Where
+from dagster_plus_k8s_helpers.findings import pages
+from dagster_plus_k8s_helpers.findings.finding import Severity, Where
 from dagster_plus_k8s_helpers.findings.forms import as_sarif, as_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dagster_plus_k8s_helpers.findings.finding import Rule
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +53,7 @@ def test_a_rule_is_explained_with_what_waives_it() -> None:
         "    at the line of the file it is found in, or at the decorator of the asset, check or op;\n"
         "    or at an asset, a job or the Definitions\n"
         '    metadata={"dagster-plus-k8s/ignore": {"DPK582": "the reason"}}\n'
+        "  Read on: docs/reference/findings.md#dpk582\n"
     )
 
 
@@ -92,8 +98,40 @@ def test_sarif_links_to_the_page_of_the_project() -> None:
     (rule,) = json.loads(as_sarif([finding]))["runs"][0]["tool"]["driver"]["rules"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
-    assert rule["helpUri"] == HOMEPAGE == project["urls"]["Homepage"]
+    assert rule["helpUri"] == pages.HOMEPAGE == project["urls"]["Homepage"]
     assert f"dagster-plus-k8s explain-code {finding.code}" in rule["help"]["text"]
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address that pyproject.toml gives as Documentation, once there is one."""
+    about = Message()
+    about["Project-URL"] = f"Homepage, {pages.HOMEPAGE}"
+    about["Project-URL"] = "Documentation, https://docs.example.com/latest/"
+    monkeypatch.setattr(pages, "metadata", lambda name: about)
+    pages.site.cache_clear()
+    yield "https://docs.example.com/latest"
+    pages.site.cache_clear()
+
+
+def test_the_site_is_where_to_read_on_once_there_is_one(site: str) -> None:
+    finding = BY_CODE["DPK101"].at(Where("values.yaml", 1), "wrong")
+    (rule,) = json.loads(as_sarif([finding]))["runs"][0]["tool"]["driver"]["rules"]
+
+    assert rule["helpUri"] == f"{site}/reference/findings.html#dpk101"
+    assert as_text([finding]).endswith(f"explain-code CODE, or {site}/reference/findings.html\n")
+    assert f"  Read on: {site}/reference/findings.html#dpk101\n" in call("explain-code DPK101").stdout
+
+
+def test_a_folder_that_nobody_has_installed_has_no_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_there(name: str) -> Message:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(pages, "metadata", not_there)
+    pages.site.cache_clear()
+
+    assert pages.site() == ""
+    pages.site.cache_clear()
 
 
 def test_nobody_waits_for_dagster_who_asks_what_a_code_means() -> None:

@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pages import ROOT
 
+import dagster_plus_k8s_helpers as package
+from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
+from dagster_plus_k8s_helpers.cli import main
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -52,6 +56,24 @@ def test_every_page_is_in_the_site_and_in_its_menu(site: Path) -> None:
 
     assert pages <= menu
     assert [page for page in sorted(pages) if not (site / page).exists()] == []
+
+
+def test_every_finding_has_a_place_on_its_page(site: Path) -> None:
+    page = (site / "reference" / "findings.html").read_text("utf-8")
+
+    assert [rule.code for rule in ALL_RULES if f'id="{rule.code.lower()}"' not in page] == []
+
+
+def test_every_public_name_is_written_out(site: Path) -> None:
+    page = (site / "reference" / "api.html").read_text("utf-8")
+
+    assert [name for name in package.__all__ if f'id="dagster_plus_k8s_helpers.{name}"' not in page] == []
+
+
+def test_every_command_is_written_out(site: Path) -> None:
+    page = (site / "reference" / "cli.html").read_text("utf-8")
+
+    assert [name for name in main.commands if f">{name}<" not in page] == []
 
 
 def test_a_browser_loads_nothing_from_another_host(site: Path) -> None:

@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 from dagster_plus_k8s_helpers.commands.forms import output_option
 from dagster_plus_k8s_helpers.commands.frame import examples
 from dagster_plus_k8s_helpers.errors import did_you_mean
+from dagster_plus_k8s_helpers.findings.pages import read_on
 from dagster_plus_k8s_helpers.terminal import json_text
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _as_json(rule: Rule) -> dict[str, str]:
         "reason": rule.reason,
         "fix": rule.fix,
         "waiver": _waiver(rule.code, in_python=rule.is_of_definitions),
+        "docs": read_on(rule.code),
     }
 
 
@@ -75,6 +77,7 @@ def _in_full(rule: Rule, *, in_python: bool) -> str:
         f"  {rule.reason}\n"
         f"  What to do: {rule.fix}.\n"
         f"  Where it is meant to be so: {_waiver(rule.code, in_python=in_python)}\n"
+        f"  Read on: {read_on(rule.code)}\n"
     )
 
 

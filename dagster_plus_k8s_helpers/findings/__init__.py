@@ -3,6 +3,7 @@
 OPEN = (
     "finding",
     "forms",
+    "pages",
     "waivers",
 )
 """The modules of it that other rooms may use."""

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = [
-    "HOMEPAGE",
     "MOST_OF_A_RULE",
     "Finding",
     "FindingDict",
@@ -28,9 +27,6 @@ __all__ = [
     "rule_of",
     "steps_named",
 ]
-
-HOMEPAGE = "https://pypi.org/project/dagster-plus-k8s-helpers/"
-"""Where whoever has no shell at hand reads on; the ``Homepage`` of pyproject.toml."""
 
 _MOST_NAMED = 3
 

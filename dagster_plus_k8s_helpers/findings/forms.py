@@ -7,7 +7,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import quote
 
-from dagster_plus_k8s_helpers.findings.finding import HOMEPAGE, Finding, Place, Severity, rule_of
+from dagster_plus_k8s_helpers.findings.finding import Finding, Place, Severity, rule_of
+from dagster_plus_k8s_helpers.findings.pages import HOMEPAGE, findings_page, read_on, site
 from dagster_plus_k8s_helpers.terminal import console
 from dagster_plus_k8s_helpers.terminal import one_line as _one_line
 
@@ -99,7 +100,8 @@ def _lines(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
             yield f"      {_one_line(item.fix)}", ""
     yield _summary(findings), "bold"
     if findings:
-        yield "why, and how to waive it: dagster-plus-k8s explain-code CODE", "dim"
+        more = f", or {findings_page()}" if site() else ""
+        yield f"why, and how to waive it: dagster-plus-k8s explain-code CODE{more}", "dim"
 
 
 def _heading(finding: Finding) -> str:
@@ -161,7 +163,7 @@ def _sarif_rule(finding: Finding) -> dict[str, Any]:
     return {
         "id": finding.code,
         "shortDescription": {"text": reason},
-        "helpUri": HOMEPAGE,
+        "helpUri": read_on(finding.code) if site() else HOMEPAGE,
         "help": {"text": f"{reason} More: {finding.docs}"},
     }
 
