@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from dagster_plus_k8s_helpers.credentials.forms import literal_credentials, mask_credentials
-from dagster_plus_k8s_helpers.findings.finding import HOMEPAGE
+from dagster_plus_k8s_helpers.findings.pages import HOMEPAGE
 from dagster_plus_k8s_helpers.terminal import one_line, printable
 
 if TYPE_CHECKING:
