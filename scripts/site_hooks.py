@@ -1,9 +1,10 @@
-"""What `make docs` adds to pages while it builds the site: public names, for mkdocstrings to write out."""
+"""What `make docs` adds to pages while it builds the site: public names, and drawings within their page."""
 
 from __future__ import annotations
 
 import ast
 import importlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 PACKAGE = "dagster_plus_k8s_helpers"
-STUB = Path(__file__).parent.parent / PACKAGE / "__init__.pyi"
+ROOT = Path(__file__).parent.parent
+STUB = ROOT / PACKAGE / "__init__.pyi"
 BESIDE = ("plan", "testing", "manifests")
 """Modules beside the package itself, from which the docs take names."""
 
@@ -19,6 +21,15 @@ BESIDE = ("plan", "testing", "manifests")
 def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
     """The page of names with a section for each room, and a line for each of its public names."""
     return f"{markdown}\n{every_name()}" if page.file.src_uri == "reference/api.md" else markdown
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Drawings within the page: what is an image knows nothing of the page's colours."""
+    return re.sub(r'<img [^>]*src="[^"]*/diagrams/([\w-]+)\.svg"[^>]*>', _drawing, html)
+
+
+def _drawing(image: re.Match[str]) -> str:
+    return (ROOT / "docs" / "diagrams" / f"{image[1]}.svg").read_text("utf-8")
 
 
 def every_name() -> str:

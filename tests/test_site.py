@@ -15,6 +15,7 @@ from pages import ROOT
 import dagster_plus_k8s_helpers as package
 from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
 from dagster_plus_k8s_helpers.cli import main
+from scripts import draw
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,17 @@ def test_every_command_is_written_out(site: Path) -> None:
     page = (site / "reference" / "cli.html").read_text("utf-8")
 
     assert [name for name in main.commands if f">{name}<" not in page] == []
+
+
+def test_a_drawing_is_as_its_text_says_and_part_of_a_page(site: Path) -> None:
+    texts = {source: source.read_text("utf-8") for source in (DOCS / "diagrams").glob("*.txt")}
+    pages = "".join(page.read_text("utf-8") for page in (site / "explanation").glob("*.html"))
+
+    assert texts
+    for source, text in texts.items():
+        drawing = source.with_suffix(".svg").read_text("utf-8")
+        assert drawing == draw.drawn(text), "python scripts/draw.py"
+        assert drawing in pages
 
 
 def test_a_browser_loads_nothing_from_another_host(site: Path) -> None:
