@@ -2,7 +2,7 @@
 
 python scripts/draw.py
 
-The first line is what the drawing shows. A line with ``|`` is a row of boxes, each ``name: Title / what it is``,
+The first line is what the drawing shows. A line with ``|`` is a row of boxes, each ``name: Title / words``,
 and may leave a place empty; ``a -> b: words`` is an arrow, ``a _> b`` one that goes round below.
 """
 
