@@ -3,7 +3,9 @@
 OPEN = (
     "all_rules",
     "check",
+    "files.merging",
     "files.settings",
     "files.sources",
+    "subjects.subjects",
 )
 """The modules of it that other rooms may use."""

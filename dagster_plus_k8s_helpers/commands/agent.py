@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_plus_k8s_helpers.commands.diffing import print_diff
 from dagster_plus_k8s_helpers.commands.forms import output_option
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
 from dagster_plus_k8s_helpers.commands.given import FILE, given
@@ -127,6 +128,37 @@ def set_(arguments: tuple[str, ...], sets: Sequence[str], texts: Sequence[str]) 
         raise CannotAnswerError(str(error)) from None
     for finding in left:
         echo(str(finding), err=True)
+
+
+@agent.command(
+    "diff",
+    epilog=examples(
+        "agent diff values.yaml new-values.yaml",
+        "agent diff values.yaml new-values.yaml --location dagster_cloud.yaml -o markdown",
+        "# what is installed, and what would be",
+        "agent diff - new-values.yaml < values.yaml",
+    ),
+)
+@click.argument("old", type=FILE)
+@click.argument("new", type=FILE)
+@click.option(
+    "--location",
+    type=FILE,
+    metavar="FILE",
+    help="A dagster_cloud.yaml: compare the pods of its locations, with what they say themselves.",
+)
+@output_option("text", "json", "markdown")
+def diff(old: str, new: str, location: str | None, form: str) -> None:
+    """Show what leads from the values OLD to the values NEW: which pods change, by field, and which keys.
+
+    Step pods begin with what run pods have. It says too what the agent must be restarted for, and which
+    findings of check are new or gone. Credentials are not shown. Exit code 1: NEW has an error that OLD has
+    not. 2: a file cannot be read.
+    """
+    from dagster_plus_k8s_helpers.comparing.agents import compare_agents
+
+    sources = given(old), given(new), None if location is None else given(location)
+    print_diff(lambda: compare_agents(*sources), form)
 
 
 def _readable(file: str) -> Path | str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from dagster_plus_k8s_helpers.commands.diffing import print_diff
 from dagster_plus_k8s_helpers.commands.forms import output_option
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
+from dagster_plus_k8s_helpers.commands.given import FILE, given
 from dagster_plus_k8s_helpers.commands.loading import load
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 from dagster_plus_k8s_helpers.terminal import json_text, write
@@ -59,3 +61,28 @@ def render(reference: str, form: str, *, merged: bool) -> None:
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
     write(json_text(found.to_dict()) if form == "json" else to_yaml_text(found.to_dict()))
+
+
+@location.command(
+    "diff",
+    epilog=examples(
+        "location diff dagster_cloud.yaml new-dagster_cloud.yaml",
+        "location diff dagster_cloud.yaml new-dagster_cloud.yaml --agent values.yaml -o json",
+    ),
+)
+@click.argument("old", type=FILE)
+@click.argument("new", type=FILE)
+@click.option(
+    "--agent", type=FILE, metavar="FILE", help="The agent's Helm values, which are beneath the locations."
+)
+@output_option("text", "json", "markdown")
+def diff(old: str, new: str, agent: str | None, form: str) -> None:
+    """Show what leads from the dagster_cloud.yaml OLD to NEW: locations, their pods by field, and keys.
+
+    Step pods begin with what run pods have. It says too which findings of check are new or gone. Credentials
+    are not shown. Exit code 1: NEW has an error that OLD has not. 2: a file cannot be read.
+    """
+    from dagster_plus_k8s_helpers.comparing.locations import compare_locations
+
+    sources = given(old), given(new), None if agent is None else given(agent)
+    print_diff(lambda: compare_locations(*sources), form)

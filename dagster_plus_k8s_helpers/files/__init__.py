@@ -14,6 +14,7 @@ OPEN = (
     "sections.placeholders",
     "sections.refusals",
     "sections.section",
+    "values.diff",
     "values.manifests",
 )
 """The modules of it that other rooms may use."""

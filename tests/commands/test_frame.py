@@ -127,6 +127,16 @@ CODES = [
     ("agent commands --values - < values.yaml", 0),
     ("agent commands --values broken.yaml", 2),
     (f"agent commands --values {NO_SUCH}", 2),
+    ("agent diff values.yaml new-values.yaml", 0),
+    ("agent diff values.yaml broken.yaml", 1),
+    ("agent diff broken.yaml values.yaml", 0),
+    (f"agent diff values.yaml {NO_SUCH}", 2),
+    ("agent diff values.yaml dagster_cloud.yaml", 2),
+    ("agent diff values.yaml", 2),
+    ("agent diff - - < values.yaml", 2),
+    ("location diff dagster_cloud.yaml new-dagster_cloud.yaml", 0),
+    ("location diff dagster_cloud.yaml nameless.yaml", 1),
+    ("location diff dagster_cloud.yaml values.yaml", 2),
     ("location render --module deploy.locations:LOCATIONS", 0),
     ("location render --module deploy.locations:NONE", 2),
     ("completion bash", 0),
@@ -139,6 +149,7 @@ CODES = [
 @pytest.mark.parametrize(("line", "code"), CODES)
 def test_the_exit_code_is_one_of_three(folder: Path, line: str, code: int) -> None:
     (folder / "broken.yaml").write_text(BROKEN_CONFIG)
+    (folder / "nameless.yaml").write_text("locations: [{image: a}]\n")
     (folder / "small.yaml").write_text("pools: [{name: small, allocatable: {cpu: 1, memory: 1Gi}}]\n")
 
     result = run_line(line, folder)

@@ -5,39 +5,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers._dagster.planning import reason
 from dagster_plus_k8s_helpers.check.asking import RULES_OF_FILES, RULES_OF_SERVERS
 from dagster_plus_k8s_helpers.check.files.hits import home_of, of_any_location, with_places
+from dagster_plus_k8s_helpers.check.files.merging import Merging, RefusedError, with_defaults
 from dagster_plus_k8s_helpers.check.plannable import CANNOT_PLAN
 from dagster_plus_k8s_helpers.check.rules.allowed import refused_of_location
 from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OF_SERVER, Hit, PodGroup, Surroundings
 from dagster_plus_k8s_helpers.documents.document import parse_path
-from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, MissingExtraError, PlanError
 from dagster_plus_k8s_helpers.files.checks.locations.check import NEWER
-from dagster_plus_k8s_helpers.files.locations.cloud_cli import merged_locations
 from dagster_plus_k8s_helpers.files.sections.image_texts import is_filled_in_later
 from dagster_plus_k8s_helpers.files.sections.placeholders import holds_placeholder
 from dagster_plus_k8s_helpers.findings.finding import MOST_OF_A_RULE, Rule, Severity
-from dagster_plus_k8s_helpers.plan.merge.from_files import LocationFile, launcher_config, location_of
-from dagster_plus_k8s_helpers.plan.merge.layers import Layer
-from dagster_plus_k8s_helpers.plan.merge.pods import Pod, Template
-from dagster_plus_k8s_helpers.plan.merge.rendering import JobRenderer, make_launcher, offline
+from dagster_plus_k8s_helpers.plan.merge.rendering import offline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from dagster_k8s import K8sRunLauncher
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dagster_plus_k8s_helpers.check.files.pairs import Pair
     from dagster_plus_k8s_helpers.check.subjects.subjects import PodRule
     from dagster_plus_k8s_helpers.files.places import LayerFile, PodsOf
     from dagster_plus_k8s_helpers.findings.finding import Finding
-    from dagster_plus_k8s_helpers.plan.merge.layers import LayerName
 
 __all__ = ["check_pods"]
 
@@ -64,7 +55,7 @@ def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]
     said_before = _Known(known)
     found: dict[object, Finding] = {}
     with offline() as kubeconfig:
-        merging = _Merging(kubeconfig)
+        merging = Merging(kubeconfig)
         for pair in pairs:
             if pair.longest > MOST_ENTRIES:
                 home = [*pair.files.values()][-1].home_where()
@@ -146,26 +137,15 @@ def _is_of_placeholder(hit: Hit, pair: Pair) -> bool:
     )
 
 
-def _with_defaults(pair: Pair) -> Mapping[str, Any] | None:
-    """The location as Dagster+ merges it with the defaults; as it is written where that cannot be."""
-    if pair.location is None or not pair.defaults:
-        return pair.location
-    try:
-        (merged,) = merged_locations({"defaults": pair.defaults, "locations": [pair.location]})
-    except (MissingExtraError, DagsterPlusK8sError):
-        return pair.location
-    return merged
-
-
-def _hits(pair: Pair, merging: _Merging) -> Iterator[Hit]:
-    around = Surroundings(pair.values, _with_defaults(pair), files=pair.files)
+def _hits(pair: Pair, merging: Merging) -> Iterator[Hit]:
+    around = Surroundings(pair.values, with_defaults(pair.location, pair.defaults), files=pair.files)
     if not pair.is_allowed:
         yield from refused_of_location(around)
     for pods in pair.to_merge:
         of, rules = _RULES[pods]
         try:
-            group = PodGroup(merging.pod(around, of), of=of)
-        except _RefusedError as error:
+            group = PodGroup(merging.pod(around.agent, around.location, of), of=of)
+        except RefusedError as error:
             yield Hit(CANNOT_PLAN, str(error), of=of, layer=error.layer)
             continue
         # Of hundreds only the first are shown; a file may have a rule find tens of thousands.
@@ -176,90 +156,3 @@ _RULES: Mapping[PodsOf, tuple[str, tuple[PodRule, ...]]] = {
     "run": (OF_RUN, RULES_OF_FILES),
     "server": (OF_SERVER, RULES_OF_SERVERS),
 }
-
-
-class _RefusedError(Exception):
-    """Dagster refuses what a layer says."""
-
-    def __init__(self, error: PlanError, layer: LayerName) -> None:
-        super().__init__(str(error))
-        self.layer = layer
-
-
-class _Merging:
-    """Merges the layers of files by a launcher for each agent.
-
-    Args:
-        kubeconfig: Path of one of no cluster.
-    """
-
-    def __init__(self, kubeconfig: str) -> None:
-        self._kubeconfig = kubeconfig
-        self._launchers: dict[tuple[int, str], K8sRunLauncher] = {}
-        self._no_launcher = make_launcher(None, kubeconfig)
-
-    def pod(self, around: Surroundings, of: str) -> Pod:
-        """The pod of a run as the files make it; or that of a code server, which is merged likewise."""
-        location = _server_of(around.location) if of == OF_SERVER else around.location
-        try:
-            file = LocationFile() if location is None else location_of(location)
-        except PlanError as error:
-            raise _RefusedError(error, "location") from None
-        sources: dict[LayerName, str] = {"dagster": "dagster"}
-        launcher = self._no_launcher
-        if around.agent is not None:
-            sources["agent"] = "the agent's Helm values"
-            launcher = self._launcher(around.agent, of)
-        if location is not None:
-            sources["location"] = f"the code location {file.name or '<without a name>'!r}"
-        renderer = JobRenderer("any job", {}, file, (), launcher, self._no_launcher)
-        layers = [_layer(renderer, name, source) for name, source in sources.items()]
-        try:
-            return Pod(Template(of, layers, renderer.run_job))
-        except PlanError as error:
-            raise _RefusedError(error, "agent" if location is None else "location") from None
-
-    def _launcher(self, values: Mapping[str, Any], of: str) -> K8sRunLauncher:
-        """The agent's launcher; without the allowlist, at the first breach of which it ends."""
-        key = (id(values), of)
-        if key not in self._launchers:
-            try:
-                settings = dict(launcher_config(_server_of_values(values) if of == OF_SERVER else values))
-            except PlanError as error:
-                raise _RefusedError(error, "agent") from None
-            settings.pop("only_allow_user_defined_k8s_config_fields", None)
-            self._launchers[key] = make_launcher(settings, self._kubeconfig)
-        return self._launchers[key]
-
-
-def _layer(renderer: JobRenderer, name: LayerName, source: str) -> Layer:
-    try:
-        return Layer(name, source, *renderer.said_by(name, None))
-    # As in Template: dagster_k8s raises what it has at hand.
-    except Exception as error:  # noqa: BLE001
-        raise _RefusedError(PlanError(f"{name} ({source}): {reason(error)}"), name) from None
-
-
-_POD_SECTIONS = ("container_config", "pod_spec_config", "pod_template_spec_metadata", "merge_behavior")
-_POD_SECTIONS_OF_VALUES = ("containerConfig", "podSpecConfig", "podTemplateSpecMetadata")
-
-
-def _server_of_values(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The values with what they say of a code server's pod in the place of a run's."""
-    workspace = values.get("workspace")
-    if not isinstance(workspace, Mapping):
-        return values
-    server = workspace.get("serverK8sConfig") or {}
-    of_pod = {name: server[name] for name in _POD_SECTIONS_OF_VALUES if name in server}
-    return {**values, "workspace": {**workspace, "runK8sConfig": of_pod}}
-
-
-def _server_of(location: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The same of a code location."""
-    context = (location or {}).get("container_context")
-    k8s = context.get("k8s") if isinstance(context, Mapping) else None
-    if location is None or not isinstance(context, Mapping) or not isinstance(k8s, Mapping):
-        return location
-    server = k8s.get("server_k8s_config") or {}
-    of_pod = {name: server[name] for name in _POD_SECTIONS if name in server}
-    return {**location, "container_context": {**context, "k8s": {**k8s, "run_k8s_config": of_pod}}}
