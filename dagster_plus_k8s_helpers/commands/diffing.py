@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -27,12 +28,12 @@ def print_diff(compare: Callable[[], Report], form: str) -> None:
     Raises:
         CannotAnswerError: The files cannot be compared.
     """
-    from dagster_plus_k8s_helpers.comparing.forms import REPORT_FORMS
+    from dagster_plus_k8s_helpers.comparing.forms import written
 
     try:
         report = compare()
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
-    write(REPORT_FORMS[form](report))
+    write(written(report, form, os.environ))
     if any(finding.severity is Severity.ERROR for finding in report.found or ()):
         raise click.exceptions.Exit(_FOUND)

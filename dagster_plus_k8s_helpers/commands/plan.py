@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -166,7 +167,7 @@ def _print_diff(
     form: str,
     usage: Mapping[str, Sequence[Usage]],
 ) -> None:
-    from dagster_plus_k8s_helpers.comparing.forms import REPORT_FORMS
+    from dagster_plus_k8s_helpers.comparing.forms import written
     from dagster_plus_k8s_helpers.comparing.plans import compare_plans
     from dagster_plus_k8s_helpers.comparing.saved import read_plan
     from dagster_plus_k8s_helpers.plan.show.as_json import plan_json
@@ -174,7 +175,7 @@ def _print_diff(
     source = given(earlier)
     now = plan_json(made, cluster.pools, usage, cluster.quotas).encode()
     report = compare_plans(read_plan(source.content, source.name), read_plan(now, "the plan"))
-    write(REPORT_FORMS[form](report))
+    write(written(report, form, os.environ))
 
 
 def _print_table(made: RunPlan, cluster: _Cluster, usage: Mapping[str, Sequence[Usage]]) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.comparing.words import value_words
+from dagster_plus_k8s_helpers.credentials.forms import MASK, literal_credentials
 from dagster_plus_k8s_helpers.findings.finding import few
 from dagster_plus_k8s_helpers.terminal import json_text, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dagster_plus_k8s_helpers.comparing.report import Report, Row
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
-__all__ = ["REPORT_FORMS", "report_json", "report_markdown", "report_text"]
+__all__ = ["report_json", "report_markdown", "report_text", "written"]
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -167,4 +169,33 @@ def _counted(report: Report) -> str:
     return ", ".join(found) or "the whole is different"
 
 
-REPORT_FORMS = {"text": report_text, "json": report_json, "markdown": report_markdown}
+_FORMS = {"text": report_text, "json": report_json, "markdown": report_markdown}
+
+
+def written(report: Report, form: str, environment: Mapping[str, str]) -> str:
+    """A report in one of its forms, for whoever reads it: GitHub masks secrets in a log, and in no comment.
+
+    Args:
+        report: What is different.
+        form: ``text``, ``json`` or ``markdown``.
+        environment: Variables, whose values stand nowhere if they are credentials by their names.
+    """
+    secrets = sorted(literal_credentials(environment), key=len, reverse=True)
+    rows, keys = (tuple(_without(secrets, row) for row in rows) for rows in (report.rows, report.keys))
+    return _FORMS[form](replace(report, rows=rows, keys=keys))
+
+
+def _without(secrets: Sequence[str], row: Row) -> Row:
+    return replace(row, old=_hidden(secrets, row.old), new=_hidden(secrets, row.new))
+
+
+def _hidden(secrets: Sequence[str], value: Any) -> Any:
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, MASK)
+        return value
+    if isinstance(value, list):
+        return [_hidden(secrets, item) for item in value]
+    if isinstance(value, dict):
+        return {key: _hidden(secrets, item) for key, item in value.items()}
+    return value

@@ -13,7 +13,7 @@ from dagster_plus_k8s_helpers.secrets.value import MASK
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["FORMS", "literal_credentials", "mask_credentials"]
+__all__ = ["FORMS", "MASK", "literal_credentials", "mask_credentials"]
 
 # A word that somebody wrote has no digit, and no capital after a small letter. What Basic sends has a colon
 # in it, which base64 writes in one of three ways, by where it stands.

@@ -16,6 +16,7 @@ from dagster_plus_k8s_helpers.comparing.forms import (
     report_json,
     report_markdown,
     report_text,
+    written,
 )
 from dagster_plus_k8s_helpers.comparing.report import Fact, Report, Row
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity, Where
@@ -117,3 +118,16 @@ def test_what_is_long_is_cut_for_people() -> None:
 def test_no_difference_is_said() -> None:
     assert report_text(Report("plan of a")) == "plan of a: no difference\n"
     assert "No difference." in report_markdown(Report("plan of a"))
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_a_credential_of_the_environment_is_in_no_form(form: str) -> None:
+    """GitHub masks it in logs alone."""
+    text = "swordfish-of-ci"
+    row = Row("changed", "env URL", [{"a": f"x{text}"}], f"https://{text}@host", "op tags", "", ("run",))
+
+    found = written(Report("plan", (row,)), form, {"DEPLOY_PASSWORD": text, "HOME": "run"})
+
+    assert text not in found
+    assert "https" in found
+    assert "run" in found

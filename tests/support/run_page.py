@@ -22,7 +22,7 @@ import dagster as dg
 import kubernetes_validate
 import yaml
 from click.testing import CliRunner
-from pages import Block, blocks, commands, is_elsewhere, is_printed
+from pages import ROOT, Block, blocks, commands, is_elsewhere, is_printed
 
 from dagster_plus_k8s_helpers import AgentValues, DagsterCloudConfig, Deployment, k8s_executor
 from dagster_plus_k8s_helpers.cli import main as command_line
@@ -149,7 +149,9 @@ class Session:
             documents = list(yaml.safe_load_all(text))
             if name in self.found_wrong:
                 continue
-            if "pools" in documents[0]:
+            if "repos" in documents[0] or "jobs" in documents[0]:
+                check_of_ci(documents[0])
+            elif "pools" in documents[0]:
                 assert read_nodes(text.encode(), name)
             elif "apiVersion" in documents[0]:
                 for document in documents:
@@ -164,6 +166,19 @@ def forget_own_modules() -> None:
     for name, module in list(sys.modules.items()):
         if Path(getattr(module, "__file__", None) or "/").is_relative_to(Path.cwd()):
             del sys.modules[name]
+
+
+def check_of_ci(config: dict[str, Any]) -> None:
+    """What a file of pre-commit or of GitHub names of this project is there."""
+    hooks = {hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))}
+    inputs = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))["inputs"]
+    for repository in config.get("repos", ()):
+        if repository["repo"] != "local":
+            assert {hook["id"] for hook in repository["hooks"]} <= hooks
+    steps = [step for job in config.get("jobs", {}).values() for step in job["steps"]]
+    for step in steps:
+        if "dagster-plus-k8s-helpers" in step.get("uses", ""):
+            assert step["with"].keys() <= inputs.keys()
 
 
 def paste(block: Block, page: Path, names: dict[str, Any]) -> None:
