@@ -130,6 +130,7 @@ class Layout(NamedTuple):
         before: How many columns of its line stand before it.
         after: How many stand behind it.
         newline: What ends a line.
+        stays_below: How long it may be on one line, however long that becomes.
     """
 
     indent: str = ""
@@ -137,6 +138,7 @@ class Layout(NamedTuple):
     before: int = 0
     after: int = 0
     newline: str = "\n"
+    stays_below: int = 0
 
 
 def literal(value: object) -> Code:
@@ -194,14 +196,16 @@ def written(node: Node, layout: Layout, shown: Callable[[Code], str] = lambda co
         shown: How a `Code` is written.
     """
     line = _on_one_line(node, shown)
-    if line is not None and layout.before + len(line) + layout.after <= WIDTH:
+    if line is not None and (
+        layout.before + len(line) + layout.after <= WIDTH or len(line) <= layout.stays_below
+    ):
         return line
     if isinstance(node, Code):
         return shown(node)
     opening, closing = _ends(node)
     if not node.items and not node.below:
         return opening + closing
-    inner = layout._replace(indent=layout.indent + layout.unit)
+    inner = layout._replace(indent=layout.indent + layout.unit, stays_below=0)
     column = _columns(inner)
     end = f"{layout.newline}{layout.indent}{closing}"
     if line is not None:

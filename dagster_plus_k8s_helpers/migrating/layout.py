@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from dagster_plus_k8s_helpers.migrating.expressions import Layout
+from dagster_plus_k8s_helpers.migrating.expressions import WIDTH, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,7 @@ def edited(source: str, edits: Iterable[Edit]) -> str:
 
 def newline_of(source: str) -> str:
     """What ends most lines of a source."""
-    return "\r\n" if source.count("\r\n") * 2 > source.count("\n") else "\n"
+    return "\r\n" if source.count("\r\n") * 2 >= source.count("\n") > 0 else "\n"
 
 
 def layout_at(source: str, span: Span, *, prefix: str = "") -> Layout:
@@ -56,4 +56,10 @@ def layout_at(source: str, span: Span, *, prefix: str = "") -> Layout:
         steps = re.findall(r"^( +)\S", source, re.MULTILINE)
         unit = min(steps, key=len) if steps and len(min(steps, key=len)) == 2 else unit
     columns = len(before.expandtabs(4)) + len(prefix)
-    return Layout(indent, unit, columns, len(after.split("#")[0].rstrip()), newline_of(source))
+    # In a line that is too long already, what is short is not folded.
+    length = len(before) + span.end - span.start + len(after)
+    short = _SHORT if length > WIDTH and b"\n" not in content[span.start : span.end] else 0
+    return Layout(indent, unit, columns, len(after.split("#")[0].rstrip()), newline_of(source), short)
+
+
+_SHORT = 50

@@ -125,13 +125,15 @@ def _with_comments(
     else:
         below_last = last if elements else cst.SimpleWhitespace("")
     beside, above = zip(*map(_comments, gaps), strict=True)
+    rest = _comments(below_last)
+    # Behind the comma of the last element, what stands there is held by the bracket.
+    beside = (*beside[:-1], beside[-1] or rest[0])
     dressed = [
         replace(item, above=above[at] if at else (*_first(beside[0]), *above[0]), beside=beside[at + 1])
         for at, item in enumerate(items)
     ]
-    rest = _comments(below_last)
     end = above[-1] if elements else (*_first(beside[0]), *above[0])
-    return Items(brackets, tuple(dressed), (*end, *_first(rest[0]), *rest[1]))
+    return Items(brackets, tuple(dressed), (*end, *rest[1]))
 
 
 def _first(comment: str) -> tuple[str, ...]:

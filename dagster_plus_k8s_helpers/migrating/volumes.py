@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.migrating.expressions import Call, Code, Item, Items, Node, gathered, literal
-from dagster_plus_k8s_helpers.migrating.fields import Arguments, fields_of, is_literal_text
+from dagster_plus_k8s_helpers.migrating.fields import Arguments, by_key, fields_of, is_literal_text, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,11 +49,21 @@ _KINDS: dict[str, tuple[str, dict[str, str]]] = {
     "empty_dir": ("V1EmptyDirVolumeSource", {"size_limit": "size_limit", "medium": "medium"}),
     "secret": (
         "V1SecretVolumeSource",
-        {"secret_name": "secret_name", "default_mode": "default_mode", "optional": "optional"},
+        {
+            "secret_name": "secret_name",
+            "items": "items",
+            "default_mode": "default_mode",
+            "optional": "optional",
+        },
     ),
     "config_map": (
         "V1ConfigMapVolumeSource",
-        {"name": "config_map_name", "default_mode": "default_mode", "optional": "optional"},
+        {
+            "name": "config_map_name",
+            "items": "items",
+            "default_mode": "default_mode",
+            "optional": "optional",
+        },
     ),
     "persistent_volume_claim": (
         "V1PersistentVolumeClaimVolumeSource",
@@ -89,8 +99,24 @@ def _of_kind(kind: str, name: Item, source: Item, path: Item | None) -> Call | N
             arguments.positional(field)
     for field, argument in names.items():
         if argument:
-            arguments.keyword(field, argument)
+            node = _files(fields[field].node) if field == "items" and field in fields else None
+            arguments.keyword(field, argument, node)
     return arguments.call(f"Volume.{kind}")
+
+
+def _files(node: Node) -> Items | None:
+    """``[{"key": ..., "path": ...}]`` as keys to files."""
+    found: dict[object, Item] = {}
+    for item in listed(node) or ():
+        fields = by_key(item.node)
+        if not fields or set(fields) != {"key", "path"} or not is_literal_text(fields["key"]):
+            return None
+        key = fields["key"].node
+        if not isinstance(key, Code) or key.value in found:
+            return None
+        above, beside = gathered([item])
+        found[key.value] = Item(fields["path"].node, key, "", above, beside)
+    return Items("{}", tuple(found.values())) if found else None
 
 
 _NAME, _PATH = " name", " path"
@@ -101,6 +127,8 @@ def _can_be_said(kind: str, fields: Mapping[str, Item]) -> bool:
     """Whether the method of a kind has an argument for each field, and is given those that it needs."""
     names = _KINDS[kind][1]
     needed = {field for field, argument in names.items() if not argument or field == _NEEDED.get(kind)}
+    if "items" in fields and _files(fields["items"].node) is None:
+        return False
     is_null = any(isinstance(item.node, Code) and item.node.value is None for item in fields.values())
     return needed <= set(fields) <= set(names) and not is_null
 
