@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dagster_plus_k8s_helpers.commands.loading import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
+from dagster_plus_k8s_helpers.commands.given import FILE, given
 from dagster_plus_k8s_helpers.commands.planning import pairs
+from dagster_plus_k8s_helpers.commands.progress import progress
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, MissingExtraError
 from dagster_plus_k8s_helpers.terminal import echo, one_line, write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dagster_plus_k8s_helpers.migrating.project import Changed
 
@@ -24,10 +26,14 @@ _SHOWN = 20
 _YAML = {".yaml", ".yml"}
 
 
-@click.command()
-@click.argument(
-    "paths", nargs=-1, metavar="[PATHS]...", type=click.Path(exists=True, allow_dash=False, path_type=Path)
+@click.command(
+    epilog=examples(
+        "migrate",
+        "migrate shop -m shop.definitions --write",
+        "migrate values.yaml > deploy/agent_values.py",
+    )
 )
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", type=FILE)
 @click.option(
     "--write", "writes", is_flag=True, help="Change the files, instead of showing what would change."
 )
@@ -49,7 +55,7 @@ _YAML = {".yaml", ".yml"}
     "--deployment", metavar="NAME", default="prod", show_default=True, help="The deployment to plan for."
 )
 def migrate(
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
     *,
     writes: bool,
     module: str | None,
@@ -63,12 +69,13 @@ def migrate(
     the dictionary says, to dagster_k8s too. What cannot be rewritten stays, and is told with its place and
     the reason.
 
-    A values.yaml or dagster_cloud.yaml is printed as Python instead.
+    A values.yaml or dagster_cloud.yaml, or standard input for -, is printed as Python instead.
 
     Exit code 0: everything is rewritten, or nothing was to do. 1: something stays as it is, or the plans
     differ. 2: the command cannot answer.
     """
-    files = [path for path in paths if path.suffix in _YAML]
+    _refuse_missing_extra()
+    files = [path for path in paths if path == "-" or Path(path).suffix in _YAML]
     if files:
         if len(paths) > 1 or writes or module:
             raise click.UsageError("a file of YAML is printed as Python: give it alone, without an option")
@@ -76,30 +83,51 @@ def migrate(
         return
     if module is None and (folder or env):
         raise click.UsageError("-d and --env go with -m")
-    changed = _changed(paths or (Path(),))
+    request: dict[str, Any] | None = None
+    if module is not None:
+        request = {"module": module, "folder": None if folder is None else str(folder)}
+        request |= {"env": pairs("--env", env), "deployment": deployment}
+    changed = _changed(paths)
     for item in changed:
         for left in item.result.left:
             echo(one_line(f"{item.path}:{left.line or 1}: left as it is: {left.reason}"), err=True)
     done = [item for item in changed if item.result.done]
-    is_proved = _proved(done)
-    if module is not None and done:
-        request: dict[str, Any] = {"module": module, "folder": None if folder is None else str(folder)}
-        request |= {"env": pairs("--env", env), "deployment": deployment}
-        _compare_plans(done, request)
-    stays = _write(done) if writes else _show(done)
-    _sum_up(done, is_proved, writes=writes)
+    stays = _apply(done, request, writes=writes)
     if stays or any(item.result.left for item in changed):
         raise click.exceptions.Exit(1)
 
 
-def _changed(paths: Sequence[Path]) -> list[Changed]:
-    try:
-        from dagster_plus_k8s_helpers.migrating.project import Project
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "libcst":
-            raise
-        raise CannotAnswerError(str(MissingExtraError("libcst", extra="migrate"))) from None
-    return Project(paths, Path()).rewritten()
+def _apply(done: Sequence[Changed], request: Mapping[str, Any] | None, *, writes: bool) -> bool:
+    """Shows or writes what changes, and what is proved of it; whether a file stays all the same."""
+    if not done:
+        echo("nothing to rewrite", err=True)
+        return False
+    proved = [_proved(done)]
+    if request is not None:
+        proved += _compare_plans(done, request)
+    stays = _write(done) if writes else _show(done)
+    for line in proved:
+        echo(one_line(line), err=True)
+    if not writes:
+        echo("nothing is written; --write changes the files", err=True)
+    return stays
+
+
+def _refuse_missing_extra() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("libcst") is None:
+        raise CannotAnswerError(str(MissingExtraError("libcst", extra="migrate")))
+
+
+def _changed(paths: Sequence[str]) -> list[Changed]:
+    from dagster_plus_k8s_helpers.migrating.project import Project
+
+    for path in paths:
+        if not Path(path).exists():
+            raise CannotAnswerError(f"cannot read {click.format_filename(path)}: there is no such file")
+    with progress("reading modules"):
+        return Project([Path(path) for path in paths] or [Path()], Path()).rewritten()
 
 
 def _proved(done: Sequence[Changed]) -> str:
@@ -116,17 +144,20 @@ def _proved(done: Sequence[Changed]) -> str:
     return said
 
 
-def _compare_plans(done: Sequence[Changed], request: dict[str, Any]) -> None:
+def _compare_plans(done: Sequence[Changed], request: Mapping[str, Any]) -> list[str]:
+    """What is the same in the plans before and after; ends the command when something is not."""
     from dagster_plus_k8s_helpers.migrating.plans import Same, compared, plans_of
 
     files = [item.path for item in done]
     contents = {item.path: item.source.encoded(item.result.text) for item in done if item.source is not None}
     try:
-        before = plans_of(_PLANS, request, files, {})
+        with progress("planning before"):
+            before = plans_of(_PLANS, request, files, {})
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(f"there is no plan to compare with: {error}") from None
     try:
-        after = plans_of(_PLANS, request, files, contents)
+        with progress("planning after"):
+            after = plans_of(_PLANS, request, files, contents)
     except DagsterPlusK8sError as error:
         echo(one_line(f"nothing is changed: with typed configs there is no plan: {error}"), err=True)
         raise click.exceptions.Exit(1) from None
@@ -138,12 +169,11 @@ def _compare_plans(done: Sequence[Changed], request: dict[str, Any]) -> None:
         if len(found) > _SHOWN:
             echo(f"  and {len(found) - _SHOWN} more", err=True)
         raise click.exceptions.Exit(1)
-    echo(f"the plan of {_count(found.pods, 'pod')} in {_count(found.jobs, 'job')} is the same", err=True)
+    said = [f"the plan of {_count(found.pods, 'pod')} in {_count(found.jobs, 'job')} is the same"]
     if found.refused:
-        echo(f"{_count(found.refused, 'job')} without a plan, before as after", err=True)
-    for item in done:
-        if str(item.path.resolve()) not in after.loaded:
-            echo(f"{item.path}: {request['module']} does not import it, so no plan shows it", err=True)
+        said.append(f"{_count(found.refused, 'job')} without a plan, before as after")
+    unseen = [item.path for item in done if str(item.path.resolve()) not in after.loaded]
+    return said + [f"{path}: {request['module']} does not import it, so no plan shows it" for path in unseen]
 
 
 def _show(done: Sequence[Changed]) -> bool:
@@ -173,26 +203,18 @@ def _write(done: Sequence[Changed]) -> bool:
     return stays
 
 
-def _sum_up(done: Sequence[Changed], proved: str, *, writes: bool) -> None:
-    if not done:
-        echo("nothing to rewrite", err=True)
-        return
-    echo(proved, err=True)
-    if not writes:
-        echo("nothing is written; --write changes the files", err=True)
-
-
 def _count(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _print_python(file: Path) -> None:
+def _print_python(file: str) -> None:
     from dagster_plus_k8s_helpers.migrating.yaml_files import python_of
 
+    source = given(file)
     try:
-        text, notes = python_of(file)
-    except (DagsterPlusK8sError, OSError) as error:
+        text, notes = python_of(source.content, source.name)
+    except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
     write(text)
     for note in notes:
-        echo(one_line(f"{file}:{note.line}: {note.text}"), err=True)
+        echo(one_line(f"{source.name}:{note.line}: {note.text}"), err=True)

@@ -107,7 +107,7 @@ def _differences(where: str, before: Any, after: Any) -> Iterator[str]:
 
 def _is_one_amount(where: str, before: Any, after: Any) -> bool:
     """Whether two spellings of an amount mean the same: 1, "1" and "1000m"."""
-    if ".resources." not in where:
+    if ".resources." not in where and ".asked." not in where:
         return False
     try:
         return Quantity(before) == Quantity(after)

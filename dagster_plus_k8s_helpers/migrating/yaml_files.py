@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 import dagster_plus_k8s_helpers
 from dagster_plus_k8s_helpers.documents.document import read_yaml
-from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, InvalidFileError
 from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, kind_of
 from dagster_plus_k8s_helpers.migrating.expressions import Layout, written
 from dagster_plus_k8s_helpers.migrating.imports import import_of
@@ -17,7 +18,6 @@ from dagster_plus_k8s_helpers.migrating.sections import CannotSayError, section_
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 __all__ = ["Note", "python_of"]
@@ -39,49 +39,59 @@ _KINDS = {FileKind.VALUES: ("AgentValues", "VALUES"), FileKind.LOCATIONS: ("Dags
 """The class of each kind of file, and the name that it gets."""
 
 
-def python_of(path: Path) -> tuple[str, list[Note]]:
+def python_of(content: bytes, file: str) -> tuple[str, list[Note]]:
     """A file as Python, and what of it Python leaves out.
 
     Args:
-        path: A ``values.yaml`` of the agent or a ``dagster_cloud.yaml``.
+        content: What a ``values.yaml`` of the agent or a ``dagster_cloud.yaml`` holds.
+        file: What it is called.
 
     Raises:
         InvalidFileError: The file has mistakes.
         DagsterPlusK8sError: It is of another kind, or holds what should not be written into a program.
-        OSError: It cannot be read.
     """
-    content = path.read_bytes()
-    documents, _ = read_yaml(content, str(path))
+    documents, problems = read_yaml(content, file)
+    if problems:
+        raise InvalidFileError(problems)
     kind = kind_of(documents[0]) if documents else None
     if not isinstance(kind, FileKind) or kind not in _KINDS:
-        raise DagsterPlusK8sError(f"{path}: is neither the agent's Helm values nor a dagster_cloud.yaml")
+        raise DagsterPlusK8sError(f"{file}: is neither the agent's Helm values nor a dagster_cloud.yaml")
     name, variable = _KINDS[kind]
     section: type[Any] = getattr(dagster_plus_k8s_helpers, name)
-    read = section.from_yaml(path)
+    text = content.decode("utf-8-sig")
+    read = _read(section, text, file)
     token = getattr(getattr(read, "dagster_cloud", None), "agent_token_value", None)
     if token:
         raise DagsterPlusK8sError(
-            f"{path}: dagsterCloud.agentTokenValue is the token itself; put it into a Secret and write "
+            f"{file}: dagsterCloud.agentTokenValue is the token itself; put it into a Secret and write "
             "agentTokenSecretName before it becomes part of a program"
         )
     try:
         call = section_call(read)
     except CannotSayError as error:
-        raise DagsterPlusK8sError(f"{path}: {error}") from None
-    text = written(call, Layout(before=len(f"{variable} = ")))
-    source = f"{import_of(names_of(call))}\n\n{variable} = {text}\n"
-    _refuse_another(path, read, source, variable)
-    return source, [*_lost(content.decode("utf-8-sig"))]
+        raise DagsterPlusK8sError(f"{file}: {error}") from None
+    expression = written(call, Layout(before=len(f"{variable} = ")))
+    source = f"{import_of(names_of(call))}\n\n{variable} = {expression}\n"
+    _refuse_another(file, read, source, variable)
+    return source, [*_lost(text)]
 
 
-def _refuse_another(path: Path, read: Any, source: str, variable: str) -> None:
+def _read(section: type[Any], text: str, file: str) -> Any:
+    try:
+        return section.from_yaml(text)
+    except InvalidFileError as error:
+        where = [replace(finding, where=replace(finding.where, file=file)) for finding in error.findings]
+        raise InvalidFileError(where) from None
+
+
+def _refuse_another(file: str, read: Any, source: str, variable: str) -> None:
     """Runs what was written, which holds nothing but literals and classes of this package."""
     made: dict[str, Any] = {}
-    exec(compile(source, str(path), "exec"), made)  # noqa: S102 - see above
+    exec(compile(source, file, "exec"), made)  # noqa: S102 - see above
     rendered = made[variable].to_yaml()
     if type(read).from_yaml(rendered) != read or yaml.safe_load(rendered) != read.to_dict():
         raise DagsterPlusK8sError(
-            f"{path}: its Python form would say something else; this is a gap in migrate"
+            f"{file}: its Python form would say something else; this is a gap in migrate"
         )
 
 

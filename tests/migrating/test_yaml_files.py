@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from location_files import cloud_configs
 
-from dagster_plus_k8s_helpers import DagsterPlusK8sError, InvalidFileError
-from dagster_plus_k8s_helpers.migrating.yaml_files import python_of
+from dagster_plus_k8s_helpers import DagsterCloudConfig, DagsterPlusK8sError, InvalidFileError
+from dagster_plus_k8s_helpers.migrating.yaml_files import Note, python_of
 
 PROJECT = Path(__file__).parents[2] / "example_project"
+
+
+def of(file: Path) -> tuple[str, list[Note]]:
+    return python_of(file.read_bytes(), str(file))
 
 
 def run(source: str, name: str) -> Any:
@@ -29,7 +35,7 @@ def run(source: str, name: str) -> Any:
     ],
 )
 def test_the_files_of_the_example_project(file: str, name: str) -> None:
-    source, _ = python_of(PROJECT / file)
+    source, _ = of(PROJECT / file)
 
     assert yaml.safe_load(run(source, name).to_yaml()) == yaml.safe_load((PROJECT / file).read_text())
     assert ".from_dict(" not in source
@@ -49,7 +55,7 @@ def test_values_become_what_one_would_write(tmp_path: Path) -> None:
         "      tolerations: [{key: pool, operator: Exists, effect: NoSchedule}]\n"
     )
 
-    source, notes = python_of(file)
+    source, notes = of(file)
 
     assert source == (
         "from dagster_plus_k8s_helpers import AgentValues, DagsterCloud, K8sConfig, Resources, Toleration, Workspace\n"
@@ -76,7 +82,7 @@ def test_keys_that_are_not_known_are_read_from_what_they_are(tmp_path: Path) -> 
         "dagsterCloud: {agentTokenSecretName: token}\nworkspace: {serviceAccountName: etl, brandNew: {a: 1}}\n"
     )
 
-    source, _ = python_of(file)
+    source, _ = of(file)
 
     assert 'workspace=Workspace.from_dict({"brandNew": {"a": 1}, "serviceAccountName": "etl"})' in source or (
         "workspace=Workspace.from_dict(" in source
@@ -89,7 +95,7 @@ def test_a_token_does_not_become_part_of_a_program(tmp_path: Path) -> None:
     file.write_text("dagsterCloud: {agentTokenValue: agent:acme:secret}\n")
 
     with pytest.raises(DagsterPlusK8sError, match="agentTokenSecretName") as caught:
-        python_of(file)
+        of(file)
     assert "acme" not in str(caught.value)
 
 
@@ -99,6 +105,15 @@ def test_files_of_another_kind_and_with_mistakes_are_refused(tmp_path: Path) -> 
     wrong.write_text("locations:\n  - location_name: a\n    code_sorce: {module_name: a}\n")
 
     with pytest.raises(DagsterPlusK8sError, match="neither the agent's Helm values nor"):
-        python_of(other)
+        of(other)
     with pytest.raises(InvalidFileError):
-        python_of(wrong)
+        of(wrong)
+
+
+@given(cloud_configs())
+def test_any_file_of_locations_comes_back(config: DagsterCloudConfig) -> None:
+    text = config.to_yaml()
+
+    source, _ = python_of(text.encode(), "dagster_cloud.yaml")
+
+    assert run(source, "CONFIG") == DagsterCloudConfig.from_yaml(text)
