@@ -11,6 +11,7 @@ from dagster_plus_k8s_helpers.commands.explain import explain
 from dagster_plus_k8s_helpers.commands.explain_code import explain_code
 from dagster_plus_k8s_helpers.commands.frame import Commands, examples, framed
 from dagster_plus_k8s_helpers.commands.location import location
+from dagster_plus_k8s_helpers.commands.migrate import migrate
 from dagster_plus_k8s_helpers.commands.plan import plan
 from dagster_plus_k8s_helpers.commands.render import render
 from dagster_plus_k8s_helpers.commands.rightsize import rightsize
@@ -31,6 +32,17 @@ def main() -> None:
     """
 
 
-for command in (agent, check, completion, explain, explain_code, location, plan, render, rightsize):
+for command in (
+    agent,
+    check,
+    completion,
+    explain,
+    explain_code,
+    location,
+    migrate,
+    plan,
+    render,
+    rightsize,
+):
     main.add_command(command)
 framed(main)

@@ -8,6 +8,7 @@ OPEN = (
     "explain_code",
     "frame",
     "location",
+    "migrate",
     "plan",
     "render",
     "rightsize",

@@ -14,6 +14,7 @@ OPEN = (
     "sections.placeholders",
     "sections.refusals",
     "sections.section",
+    "sections.server_config",
     "values.diff",
     "values.manifests",
 )

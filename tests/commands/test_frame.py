@@ -139,6 +139,14 @@ CODES = [
     ("location diff dagster_cloud.yaml values.yaml", 2),
     ("location render --module deploy.locations:LOCATIONS", 0),
     ("location render --module deploy.locations:NONE", 2),
+    ("migrate shop", 0),
+    ("migrate values.yaml", 0),
+    ("migrate - < values.yaml", 0),
+    ("migrate broken.yaml", 2),
+    ("migrate untyped.py", 1),
+    ("migrate no_such.py", 2),
+    ("migrate values.yaml shop", 2),
+    ("migrate --env A=1", 2),
     ("completion bash", 0),
     ("completion tcsh", 2),
     ("no-such-command", 2),
@@ -150,6 +158,7 @@ CODES = [
 def test_the_exit_code_is_one_of_three(folder: Path, line: str, code: int) -> None:
     (folder / "broken.yaml").write_text(BROKEN_CONFIG)
     (folder / "nameless.yaml").write_text("locations: [{image: a}]\n")
+    (folder / "untyped.py").write_text('TAGS = {"dagster-k8s/config": made()}\n')
     (folder / "small.yaml").write_text("pools: [{name: small, allocatable: {cpu: 1, memory: 1Gi}}]\n")
 
     result = run_line(line, folder)

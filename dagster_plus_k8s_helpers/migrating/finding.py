@@ -1,0 +1,314 @@
+"""Where a module gives Dagster a config of Kubernetes as a dictionary, and in which way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+import libcst as cst
+
+from dagster_plus_k8s_helpers.migrating.module import walk
+from dagster_plus_k8s_helpers.pod.config import K8sConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dagster_plus_k8s_helpers.migrating.module import Module
+
+__all__ = ["Elsewhere", "Found", "Left", "Place", "Use", "find", "only_call_of"]
+
+Form: TypeAlias = Literal["tags", "run_tags", "dict"]
+"""What has to come out: tags, tags as text, or what ``dagster-k8s/config`` holds."""
+
+
+class Elsewhere(NamedTuple):
+    """How other modules use a name.
+
+    Attributes:
+        used: Whether they do.
+        reads: Where one of them reads or changes what it holds; empty where none does.
+        merged: Whether one of them lays it over another dictionary.
+    """
+
+    used: bool = False
+    reads: str = ""
+    merged: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """A dictionary to rewrite where it stands.
+
+    Attributes:
+        config: The dictionary.
+        replaced: What the new expression takes the place of.
+        form: What has to come out there.
+        spread: Whether it becomes an element of the mapping around it, with ``**`` before it.
+        wrapped: Whether it has to be a plain dictionary, as it is merged with others there.
+    """
+
+    config: cst.BaseExpression
+    replaced: cst.CSTNode
+    form: Form
+    spread: bool = False
+    wrapped: bool = False
+
+
+@dataclass(frozen=True)
+class Use:
+    """A name that stands for a config in tags.
+
+    Attributes:
+        name: The name.
+        place: As for a dictionary that stands there itself.
+    """
+
+    name: cst.Name
+    place: Place
+
+
+@dataclass(frozen=True)
+class Left:
+    """A place that stays as it is.
+
+    Attributes:
+        line: Its line, from 1.
+        reason: Why.
+    """
+
+    line: int
+    reason: str
+
+
+@dataclass
+class Found:
+    """Everything that was found.
+
+    Attributes:
+        places: Dictionaries.
+        uses: Names, where they are used.
+        executors: Calls of ``k8s_job_executor.configured``.
+        left: What stays.
+    """
+
+    places: list[Place] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    executors: list[cst.Call] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+
+
+def find(module: Module, elsewhere: Callable[[str], Elsewhere] = lambda _name: Elsewhere()) -> Found:
+    """The configs of a module.
+
+    Args:
+        module: The module.
+        elsewhere: How other modules use a name of it.
+    """
+    finder = _Finder(module, elsewhere)
+    for node in walk(module.tree):
+        finder.look_at(node)
+    return finder.found
+
+
+def only_call_of(node: cst.BaseExpression, *names: str) -> bool:
+    """Whether an expression is a call of a function of one of these names, whatever it is taken from."""
+    if not isinstance(node, cst.Call):
+        return False
+    function = node.func
+    last = function.attr if isinstance(function, cst.Attribute) else function
+    return isinstance(last, cst.Name) and last.value in names
+
+
+class _Finder:
+    def __init__(self, module: Module, elsewhere: Callable[[str], Elsewhere]) -> None:
+        self._module, self._elsewhere = module, elsewhere
+        self.found = Found()
+
+    def look_at(self, node: cst.CSTNode) -> None:
+        """Looks whether a node gives Dagster a config."""
+        if isinstance(node, cst.Dict):
+            self._look_for_tag(node)
+        elif isinstance(node, cst.Assign):
+            self._look_for_assigned_tag(node)
+        elif isinstance(node, cst.Call):
+            self._look_for_executor(node)
+
+    def _look_for_tag(self, node: cst.Dict) -> None:
+        for element in node.elements:
+            if isinstance(element, cst.DictElement) and self._is_tag(element.key):
+                self._add_tag(node, element)
+
+    def _look_for_assigned_tag(self, node: cst.Assign) -> None:
+        for target in node.targets:
+            if isinstance(target.target, cst.Subscript) and self._is_tag_of(target.target):
+                self._add(node.value, node.value, "dict")
+
+    def _look_for_executor(self, node: cst.Call) -> None:
+        function = node.func
+        if (
+            isinstance(function, cst.Attribute)
+            and function.attr.value == "configured"
+            and self._is_stock_executor(function.value)
+        ):
+            self.found.executors.append(node)
+
+    def _is_stock_executor(self, node: cst.BaseExpression) -> bool:
+        if isinstance(node, cst.Attribute):
+            return node.attr.value == "k8s_job_executor"
+        if not isinstance(node, cst.Name):
+            return False
+        said = self._module.imported.get(node.value)
+        return said is not None and said.name == "k8s_job_executor"
+
+    def _is_tag(self, key: cst.BaseExpression) -> bool:
+        if isinstance(key, cst.SimpleString | cst.ConcatenatedString):
+            return key.evaluated_value == K8sConfig.TAG
+        if isinstance(key, cst.Attribute):
+            return key.attr.value in {"USER_DEFINED_K8S_CONFIG_KEY", "TAG"} and (
+                key.attr.value != "TAG"
+                or (isinstance(key.value, cst.Name) and key.value.value == "K8sConfig")
+            )
+        if not isinstance(key, cst.Name):
+            return False
+        said = self._module.imported.get(key.value)
+        is_stock = said is not None and said.name == "USER_DEFINED_K8S_CONFIG_KEY"
+        return is_stock or self._module.constants.get(key.value) == K8sConfig.TAG
+
+    def _is_tag_of(self, node: cst.Subscript) -> bool:
+        if len(node.slice) != 1 or not isinstance(node.slice[0].slice, cst.Index):
+            return False
+        return self._is_tag(node.slice[0].slice.value)
+
+    def _add_tag(self, node: cst.Dict, element: cst.DictElement) -> None:
+        merged = self._is_merged(node)
+        around = self._around(node)
+        if isinstance(around, cst.Comparison | cst.ComparisonTarget):
+            self._leave(node, "it is compared with something, and gives no pod a config")
+            return
+        if self._is_argument_of(node, "from_tags"):
+            return
+        reason = self._read_in_depth(node)
+        if reason:
+            self._leave(node, reason)
+            return
+        alone = len(node.elements) == 1
+        self._add(
+            element.value,
+            node if alone else element,
+            "tags",
+            spread=not alone,
+            wrapped=alone and merged,
+        )
+
+    def _add(
+        self,
+        value: cst.BaseExpression,
+        replaced: cst.CSTNode,
+        form: Form,
+        *,
+        spread: bool = False,
+        wrapped: bool = False,
+    ) -> None:
+        if only_call_of(value, "dumps") and isinstance(value, cst.Call) and len(value.args) == 1:
+            inner = value.args[0].value
+            if form == "dict":
+                replaced = inner
+            value, form = inner, "run_tags" if form == "tags" else form
+        place = Place(value, replaced, form, spread, wrapped)
+        if isinstance(value, cst.Dict) or (only_call_of(value, "dict") and _has_keywords_only(value)):
+            self.found.places.append(place)
+        elif isinstance(value, cst.Name):
+            self.found.uses.append(Use(value, place))
+        elif not only_call_of(value, "to_dict"):
+            self._leave(value, _why_not(value))
+
+    def _leave(self, node: cst.CSTNode, reason: str) -> None:
+        self.found.left.append(Left(self._module.line(node), reason))
+
+    def _around(self, node: cst.CSTNode) -> cst.CSTNode:
+        return self._module.parent(node)
+
+    def _is_merged(self, node: cst.Dict) -> bool:
+        """Whether the mapping is laid over others in a way that refuses two configs when both are typed."""
+        around = self._around(node)
+        if isinstance(around, cst.BinaryOperation) and isinstance(around.operator, cst.BitOr):
+            return True
+        if isinstance(around, cst.AugAssign) or self._is_argument_of(node, "update"):
+            return True
+        name = self._name_of(node)
+        if name is None:
+            return False
+        own = any(self._is_merging(use) for use in self._module.loads.get(name, ()))
+        return own or (name in self._module.assigned and self._elsewhere(name).merged)
+
+    def _is_merging(self, use: cst.Name) -> bool:
+        around = self._around(use)
+        if isinstance(around, cst.BinaryOperation | cst.AugAssign):
+            return True
+        if isinstance(around, cst.Attribute) and around.attr.value == "update":
+            return True
+        return self._is_argument_of(use, "update")
+
+    def _is_argument_of(self, node: cst.CSTNode, name: str) -> bool:
+        around = self._around(node)
+        call = self._around(around)
+        return isinstance(around, cst.Arg) and isinstance(call, cst.Call) and only_call_of(call, name)
+
+    def _name_of(self, node: cst.Dict) -> str | None:
+        """The name that the mapping is given, if it is."""
+        around = self._around(node)
+        if isinstance(around, cst.Assign) and len(around.targets) == 1:
+            target: cst.BaseExpression = around.targets[0].target
+        elif isinstance(around, cst.AnnAssign):
+            target = around.target
+        else:
+            return None
+        return target.value if isinstance(target, cst.Name) else None
+
+    def _read_in_depth(self, node: cst.Dict) -> str:
+        """Who reads or changes what the config holds, which has another spelling when it is typed."""
+        name = self._name_of(node) or ""
+        for use in self._module.loads.get(name, ()):
+            around = self._around(use)
+            if (
+                not isinstance(around, cst.Subscript)
+                or around.value is not use
+                or not self._is_tag_of(around)
+            ):
+                continue
+            outer = self._around(around)
+            if isinstance(outer, cst.Subscript | cst.Attribute):
+                return f"line {self._module.line(use)} reads or changes what it holds"
+        return self._elsewhere(name).reads if name in self._module.assigned else ""
+
+
+def _has_keywords_only(value: cst.BaseExpression) -> bool:
+    return isinstance(value, cst.Call) and all(
+        arg.keyword is not None or arg.star == "**" for arg in value.args
+    )
+
+
+def _why_not(value: cst.BaseExpression) -> str:
+    """Why a value cannot be read before the program runs."""
+    return next(
+        (why for kinds, why in _REASONS if isinstance(value, kinds)), "its value is no literal dictionary"
+    )
+
+
+_REASONS: tuple[tuple[tuple[type[cst.CSTNode], ...], str], ...] = (
+    ((cst.Call,), "its value is what a call returns; write a K8sConfig there"),
+    (
+        (cst.IfExp, cst.BooleanOperation),
+        "its value depends on a condition; make each side a K8sConfig by hand",
+    ),
+    ((cst.BinaryOperation,), "its value is put together from others; merge K8sConfig objects with | instead"),
+    (
+        (cst.SimpleString, cst.ConcatenatedString, cst.FormattedString),
+        "its value is JSON in a text; write K8sConfig(...).run_tags",
+    ),
+    ((cst.DictComp,), "its value is a comprehension; write a K8sConfig there"),
+    (
+        (cst.Attribute, cst.Subscript),
+        "its value is taken from another object; write a K8sConfig where that is made",
+    ),
+)
