@@ -17,7 +17,7 @@ MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 # Without bytecode every worker, and every process that a test starts, would compile Dagster anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-quick test-cluster lint format bench docs docs-serve build constraints known-keys clean
+.PHONY: demo test test-quick test-cluster lint format bench docs docs-serve build matrix sbom constraints known-keys clean
 
 demo: $(READY)
 	$(BIN)/python example_project/demo.py
@@ -57,6 +57,14 @@ docs-serve: $(READY)
 
 build: $(READY)
 	$(BIN)/python -m build
+
+# The wheel and the sdist, on every Python at hand, with the lowest and the newest Dagster: make matrix PYTHONS="3.12 3.13"
+matrix: $(READY)
+	$(BIN)/python scripts/matrix.py $(PYTHONS)
+
+# What an installation is made of, as CycloneDX, beside the wheel in dist/.
+sbom: $(READY)
+	$(BIN)/python scripts/sbom.py
 
 constraints:
 	uv pip compile --universal --no-emit-index-url --no-header --all-extras --group dev \

@@ -38,18 +38,29 @@ def main() -> None:
         run(str(python), "-c", SMOKE, str(ROOT), cwd=work)
 
 
-def make_environment(venv: Path, wheel: Path) -> Path:
+def make_environment(venv: Path, wheel: Path, extras: str = "") -> Path:
     """A new virtual environment with the wheel in it and nothing else of ours; returns its Python."""
-    constraints = str(ROOT / "constraints.txt")
-    uv = shutil.which("uv")
-    python = venv / "bin" / "python"
-    if uv:
-        run(uv, "venv", "--quiet", "--python", sys.executable, str(venv))
-        run(uv, "pip", "install", "--quiet", "--python", str(python), "-c", constraints, str(wheel))
-    else:
-        run(sys.executable, "-m", "venv", str(venv))
-        run(str(python), "-m", "pip", "install", "--quiet", "-c", constraints, str(wheel))
+    python = environment(venv)
+    wanted = f"dagster-plus-k8s-helpers[{extras}] @ {wheel.as_uri()}" if extras else str(wheel)
+    install(python, "-c", str(ROOT / "constraints.txt"), wanted)
     return python
+
+
+def environment(venv: Path, python: str = sys.executable) -> Path:
+    """A new virtual environment with nothing in it; returns its Python."""
+    if uv := shutil.which("uv"):
+        run(uv, "venv", "--quiet", "--python", python, str(venv))
+    else:
+        run(python, "-m", "venv", str(venv))
+    return venv / "bin" / "python"
+
+
+def install(python: Path, *wanted: str) -> None:
+    """Install requirements into the environment of an interpreter."""
+    if uv := shutil.which("uv"):
+        run(uv, "pip", "install", "--quiet", "--python", str(python), *wanted)
+    else:
+        run(str(python), "-m", "pip", "install", "--quiet", *wanted)
 
 
 def run(*command: str, cwd: Path | None = None) -> None:

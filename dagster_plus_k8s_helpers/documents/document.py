@@ -231,14 +231,20 @@ def _decoded(content: bytes | str, file: str) -> str | Finding:
 def _too_deep(text: str, file: str) -> Finding | None:
     """Whether the text nests too deep; found event by event, since the parser nests by recursion."""
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > _MAX_DEPTH:
-            where = at_mark(file, event.start_mark, "")
-            return TOO_DEEP.at(where, f"nested deeper than {_MAX_DEPTH} levels")
+    said = f"nested deeper than {_MAX_DEPTH} levels"
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > _MAX_DEPTH:
+                return TOO_DEEP.at(at_mark(file, event.start_mark, ""), said)
+    except yaml.MarkedYAMLError as error:
+        # libyaml 0.2.6 reads brackets ahead, and stops by itself at a thousand.
+        if "nesting depth" not in str(error.problem) or error.problem_mark is None:
+            raise
+        return TOO_DEEP.at(at_mark(file, error.problem_mark, ""), said)
     return None
 
 

@@ -49,7 +49,7 @@ WRONG: dict[str, tuple[bytes | str, str]] = {
         "a: 1".encode("utf-16"),
         "f:1:1: error DPK006: the byte 0xff is not UTF-8 here; save the file as UTF-8",
     ),
-    "brackets": ("[" * 100_000, "f:1:65: error DPK007: nested deeper than 64 levels; nest less deep"),
+    "brackets": ("[" * 100, "f:1:65: error DPK007: nested deeper than 64 levels; nest less deep"),
     "an alias bomb": (
         BOMB,
         "f:1:1: error DPK008: written out, the aliases make more than 200,000 values; write out what the aliases repeat",
@@ -77,6 +77,13 @@ def test_a_file_that_is_wrong_as_a_file_is_found(name: str) -> None:
     _, (finding,) = read_yaml(content, "f")
 
     assert str(finding) == message
+
+
+@pytest.mark.parametrize("opened", ["[", "{a: "])
+def test_a_parser_that_reads_ahead_finds_the_same_of_very_many_brackets(opened: str) -> None:
+    _, (finding,) = read_yaml(opened * 100_000, "f")
+
+    assert (finding.code, finding.message) == ("DPK007", "nested deeper than 64 levels")
 
 
 def test_a_file_with_a_duplicate_key_is_read_on() -> None:
