@@ -24,6 +24,7 @@ _LINES_APART = (
     "\\ufeff\\ud800-\\udfff\\U000e0000-\\U000e007f"
 )
 _UNPRINTABLE = re.compile(f"[{_LINES_APART}]")
+_HALVES = re.compile("[\ud800-\udfff]")
 _NOT_IN_A_LINE = re.compile(f"[\\t\\n{_LINES_APART}]")
 
 
@@ -48,10 +49,13 @@ def echo(text: str, *, err: bool = False) -> None:
 
 
 def write(text: str) -> None:
-    """Print a document: to a terminal as text, to a file or pipe as it is."""
+    """Print a document: to a terminal as text, to a file or pipe as it is.
+
+    But for halves of surrogate pairs, which no encoding has: they are written as Python and JSON write them.
+    """
     import click  # noqa: PLC0415 - as above
 
-    click.echo(printable(text) if sys.stdout.isatty() else text, nl=False)
+    click.echo(printable(text) if sys.stdout.isatty() else _HALVES.sub(_escaped, text), nl=False)
 
 
 def json_text(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ from click.testing import CliRunner
 from dagster_plus_k8s_helpers.cli import main
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity, Where
 from dagster_plus_k8s_helpers.findings.forms import print_text
-from dagster_plus_k8s_helpers.terminal import console, one_line, printable, write
+from dagster_plus_k8s_helpers.terminal import console, json_text, one_line, printable, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+HALF = "\ud800"
 ESCAPE, LINK = "\x1b]0;owned\x07", "[link=https://evil.example]click[/link]"
 NASTY = f"a{ESCAPE}b\u202ec\u2028d\x9be\rf"
 SHOWN = r"a\x1b]0;owned\x07b\u202ec\u2028d\x9be\rf"
@@ -131,3 +133,13 @@ def test_text_of_any_language_stays_as_it_is() -> None:
     assert (one_line(text), printable(f"{text}\n\t{text}\n")) == (text, f"{text}\n\t{text}\n")
     assert one_line("a\tb\nc") == r"a\tb\nc"
     assert one_line("\ud800\U000e0041") == r"\ud800\U000e0041"
+
+
+def test_half_of_a_pair_is_written_where_no_encoding_has_it(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    write(json_text({"why": f"a{HALF}b"}))
+
+    written = capfdbinary.readouterr().out
+    assert written == b'{\n  "why": "a\\ud800b"\n}\n'
+    assert json.loads(written) == {"why": f"a{HALF}b"}

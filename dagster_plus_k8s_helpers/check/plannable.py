@@ -120,6 +120,11 @@ _RUN_TAGS = (K8sConfig.TAG, OLD_TAG)
 _OP_TAGS = (*_RUN_TAGS, MEMORY_LADDER_TAG, SIZE_TAG, START_TIMEOUT_TAG, RUNS_IN_TAG)
 _OF_A_RUN = {"the job", OF_RUN, f"{OF_RUN} and {OF_SERVER}"}
 _SAY_IT_BETTER = (UNKNOWN_KEY, UNKNOWN_SETTING, WRONG_CASE, REFUSED_VALUE, NOT_ALLOWED)
+_OF_SIZE = ("size: ", f"tag {SIZE_TAG}: ")
+_MEND_SIZE = (
+    "mend what decides the size; the message says where. A function that returns None, and the op tag "
+    f"{SIZE_TAG}: off, leave the size as the other layers say it"
+)
 _LAYER = re.compile(r"(?:^|, |\()(agent|location|executor|run tags|op tags|per_step_k8s_config)\b")
 
 
@@ -160,7 +165,10 @@ def _without_refused_steps(asked: Asked, plan_of: PlanOf) -> Plannable:
                 planned[step.key] = step
             else:
                 del planned[step.key]
-    hits = tuple(Hit(CANNOT_PLAN, text, tuple(keys), layer=by) for (text, by), keys in refused.items())
+    hits = tuple(
+        Hit(CANNOT_PLAN, text, tuple(keys), layer=by, fix=_MEND_SIZE if text.startswith(_OF_SIZE) else "")
+        for (text, by), keys in refused.items()
+    )
     at_fault = frozenset(key for hit in hits for key in hit.steps)
     return Plannable(plan_of(list(planned.values())), hits, at_fault)
 

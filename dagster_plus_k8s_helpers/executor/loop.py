@@ -142,7 +142,8 @@ class SupervisedExecutor(StepDelegatingExecutor):
         """Run the steps of a plan."""
         self._plan_context = plan_context
         self._resuming = bool(plan_context.resume_from_failure)
-        self._history, self._reports = History(), Reports(plan_context)
+        self._history = History(plan_context.dagster_run.run_id)
+        self._reports = Reports(plan_context)
         self._supervisor = Supervisor(
             self._handler.cluster,
             plan_context.run_id,

@@ -26,7 +26,7 @@ from dagster_plus_k8s_helpers.executor.looking.run_worker import LEAST_TIME_TO_L
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.job_memory import memory_in, raise_memory
-from dagster_plus_k8s_helpers.sizing.layer import with_size, within_limits
+from dagster_plus_k8s_helpers.sizing.layer import over_size, with_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -242,7 +242,8 @@ class SupervisedStepHandler(K8sStepHandler):
         op = step_handler_context.get_step_context(key).step.op_name
         try:
             self._per_step_k8s_config = with_size(per_step, op, size)
-            return within_limits(super()._get_container_context(step_handler_context), size)
+            merged = super()._get_container_context(step_handler_context)
+            return over_size(merged, size, per_step.get(op) or {})
         finally:
             self._per_step_k8s_config = per_step
 

@@ -13,6 +13,7 @@ from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.parts import Resources
+from dagster_plus_k8s_helpers.sizing.last_runs import lately, of_this_run, runs_of
 from dagster_plus_k8s_helpers.sizing.strategy import Sized, SizeTags
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.sizing.facts import StepFacts
     from dagster_plus_k8s_helpers.sizing.usage import Usage
 
-__all__ = ["MOST_RUNS", "ByUsage", "runs_of", "sized_by_usage"]
+__all__ = ["MOST_RUNS", "ByUsage", "sized_by_usage"]
 
 MOST_RUNS = 100
 """So many of the last runs are looked through for those of a step."""
@@ -118,12 +119,12 @@ class ByUsage:
 
     def _known(self, facts: StepFacts) -> tuple[list[Usage], int]:
         """What to go by: of this partition, else of all; and of how many runs that is."""
-        own = _lately(facts.usage, self.runs)
+        own = lately(facts.usage, self.runs)
         count = runs_of(own)
         if count >= self.at_least:
             return own, count
-        others = _lately(facts.usage_of_other_partitions, self.runs)
-        more = count + runs_of(others)
+        others = lately(facts.usage_of_other_partitions, self.runs)
+        more = runs_of([*own, *others])
         return ([*own, *others], more) if more >= self.at_least else ([], more)
 
     def _memory(self, known: Sequence[Usage], facts: StepFacts, of: int) -> tuple[int, str]:
@@ -150,7 +151,7 @@ class ByUsage:
 
     def _after_oom(self, facts: StepFacts) -> Sized | None:
         """The size after an OOM in this very run, whose size is known not to be enough."""
-        earlier = [usage for usage in _of_this_run(facts) if usage.memory_limit_bytes]
+        earlier = [usage for usage in of_this_run(facts) if usage.memory_limit_bytes]
         if not (killed_at := _killed_at(earlier)):
             return None
         why = f"{_AFTER_OOM_SAID} {_said(killed_at)} with which it was OOMKilled"
@@ -226,39 +227,7 @@ def sized_by_usage(
     return SizeTags(strategy.to_text(), strategy)
 
 
-def runs_of(usages: Sequence[Usage]) -> int:
-    """Of how many runs attempts are, the newest first: within a run the attempts count down."""
-    return sum(index == 0 or usage.attempt >= usages[index - 1].attempt for index, usage in enumerate(usages))
-
-
 _AFTER_OOM_SAID = f"{float(_AFTER_OOM):g} times the"
-
-
-def _lately(usages: Sequence[Usage], runs: int) -> list[Usage]:
-    """What was measured in the last runs, the newest first."""
-    found: list[Usage] = []
-    for usage in usages:
-        if usage.memory_needed_bytes is None:
-            continue
-        if runs_of([*found[-1:], usage]) > 1 or not found:
-            runs -= 1
-        if runs < 0:
-            break
-        found.append(usage)
-    return found
-
-
-def _of_this_run(facts: StepFacts) -> list[Usage]:
-    """The earlier attempts of this run: the numbers of attempts count down to the first of them."""
-    found: list[Usage] = []
-    before = facts.attempt
-    # The first attempt has none before it, and asks no storage.
-    for usage in facts.usage if before > 1 else ():
-        if usage.attempt >= before:
-            break
-        found.append(usage)
-        before = usage.attempt
-    return found
 
 
 def _is_own(known: Sequence[Usage], facts: StepFacts) -> bool:

@@ -35,11 +35,12 @@ class StepFacts:
         partition_range: The keys of the run, when it has several.
         partition_dimensions: Keys by dimension, of a partition with more than one.
         run_tags: Tags of the run.
+        run_id: Id of the run.
         attempt: Which attempt it is in its run, from 1.
         usage: What earlier attempts of this step took, for this partition, in this run and in runs before it,
             the newest first.
         usage_of_other_partitions: What they took for others, the newest first; of a mapped step, for other
-            mapping keys too.
+            mapping keys too, of each run the newest 50.
         upstream: Metadata of the latest materialization of each asset it depends on, by the asset's key:
             for this partition, where the asset has it.
         inputs: Metadata of the outputs that this run has made for it, by the name of the input; of a mapped
@@ -55,6 +56,7 @@ class StepFacts:
     partition_range: dg.PartitionKeyRange | None = None
     partition_dimensions: Mapping[str, str] = field(default_factory=dict)
     run_tags: Mapping[str, str] = field(default_factory=dict)
+    run_id: str = ""
     attempt: int = 1
     usage: Sequence[Usage] = ()
     usage_of_other_partitions: Sequence[Usage] = ()

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
-__all__ = ["above_op_tags", "with_size", "within_limits"]
+__all__ = ["entry_of", "over_size", "with_size", "within_limits"]
 
 
 def with_size(per_step: dict[str, Any], op_name: str, size: K8sConfig | None) -> dict[str, Any]:
-    """The ``per_step_k8s_config`` of a step handler with the size of one step in it.
+    """The ``per_step_k8s_config`` of a step handler with the size of one step in place of its op's entry.
 
     The executor gives it to the stock handler for the launch of that step, and the plan for the Job that it
-    renders, so that both send the same.
+    renders, so that both send the same. What the entry says is laid over that by `over_size`: in one config
+    with the size it would be merged as that is, and the size as the entry.
 
     Args:
         per_step: As the handler has it.
@@ -29,30 +30,30 @@ def with_size(per_step: dict[str, Any], op_name: str, size: K8sConfig | None) ->
     """
     if size is None or not size:
         return per_step
-    return {**per_step, op_name: above_op_tags(size, per_step.get(op_name) or {})}
+    return {**per_step, op_name: entry_of(size, per_step.get(op_name) or {})}
 
 
-def above_op_tags(size: K8sConfig, per_step: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A size with what ``per_step_k8s_config`` says of an op laid over it, by the merge of ``dagster_k8s``.
+def over_size(
+    merged: K8sContainerContext, size: K8sConfig, per_step: Mapping[str, Any]
+) -> K8sContainerContext:
+    """The layers of a step up to its size, with what ``per_step_k8s_config`` says of its op over them.
 
-    It stands in the place of the op's own entry, which the stock handler merges above the op tags. The merge
-    behaviour is that of the entry, where it has one.
+    Each is merged by ``dagster_k8s``, with its own merge behaviour.
 
     Args:
+        merged: The layers as the stock handler merges them, with the size in place of the entry.
         size: What was decided.
         per_step: The entry of the op; empty for none.
     """
     from dagster_k8s.container_context import K8sContainerContext
     from dagster_k8s.job import UserDefinedDagsterK8sConfig
 
-    beneath, above = (
-        K8sContainerContext(run_k8s_config=UserDefinedDagsterK8sConfig.from_dict(config))
-        for config in (_with_requests(size, per_step), per_step)
-    )
-    merged: Mapping[str, Any] = (
-        beneath.merge(above).run_k8s_config.to_dict() if per_step else beneath.run_k8s_config.to_dict()
-    )
-    return {name: said for name, said in merged.items() if said}
+    if not size:
+        return merged
+    if per_step:
+        entry = UserDefinedDagsterK8sConfig.from_dict(per_step)
+        merged = merged.merge(K8sContainerContext(run_k8s_config=entry))
+    return within_limits(merged, size)
 
 
 def within_limits(merged: K8sContainerContext, size: K8sConfig) -> K8sContainerContext:
@@ -85,11 +86,15 @@ def within_limits(merged: K8sContainerContext, size: K8sConfig) -> K8sContainerC
     return merged.merge(K8sContainerContext(run_k8s_config=UserDefinedDagsterK8sConfig.from_dict(config)))
 
 
-def _with_requests(size: K8sConfig, per_step: Mapping[str, Any]) -> dict[str, Any]:
-    """The size with a request beside each limit that has none.
+def entry_of(size: K8sConfig, per_step: Mapping[str, Any]) -> dict[str, Any]:
+    """The size as an entry of ``per_step_k8s_config``, with a request beside each limit that has none.
 
     Kubernetes would request the same, but a request of a layer beneath would stay, and may be above it.
-    Where the entry above has a limit of its own, nothing is said for it.
+    Where the entry that comes above has a limit of its own, nothing is said for it.
+
+    Args:
+        size: What was decided.
+        per_step: The entry of the op; empty for none.
     """
     config = size.to_dict()
     resources = config.get("container_config", {}).get("resources")

@@ -65,6 +65,7 @@ class LazySequence(Sequence[T], Generic[T]):
     def __init__(self, read: Callable[[], Iterable[T]]) -> None:
         self._read = read
         self._known: list[T] = []
+        self._failure: Exception | None = None
 
     @cached_property
     def _rest(self) -> Iterator[T]:
@@ -99,10 +100,16 @@ class LazySequence(Sequence[T], Generic[T]):
     def _reach(self, index: int | None) -> bool:
         """Read up to an item, or to the end; whether it is there."""
         while index is None or len(self._known) <= index:
+            if self._failure is not None:
+                # What was reading has ended with it, and would pass for the end of the sequence.
+                raise self._failure
             try:
                 self._known.append(next(self._rest))
             except StopIteration:
                 return False
+            except Exception as error:
+                self._failure = error
+                raise
         return True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.arguments import answering
@@ -43,6 +43,7 @@ class Usage:
         gpu_memory_peak_bytes: The most GPU memory in use, where it can be read.
         oom_killed: Whether it, or a process that it started, was killed for the lack of memory, so that it
             needed more than its limit.
+        run: Id of the run it was in, where whoever read it knows that; an event says it by where it stands.
 
     Source: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
     """
@@ -62,6 +63,7 @@ class Usage:
     wall_seconds: float | None = None
     gpu_memory_peak_bytes: int | None = None
     oom_killed: bool = False
+    run: str = field(default="", compare=False)
 
     @property
     def memory_needed_bytes(self) -> int | None:
@@ -84,7 +86,7 @@ class Usage:
 
     def to_metadata(self) -> dict[str, int | float | str | bool]:
         """What an event holds of it: `from_metadata` reads it back. Numbers stay numbers, for plots."""
-        said = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "job"}
+        said = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in _ELSEWHERE}
         return {USAGE_OF: self.job, **{name: value for name, value in said.items() if value is not None}}
 
     @classmethod
@@ -103,6 +105,8 @@ class Usage:
         return cls(job=job, **{name: _TYPES[name](value) for name, value in known.items()})
 
 
+# The one is the mark of such events, the other where they stand.
+_ELSEWHERE = frozenset({"job", "run"})
 _TYPES: dict[str, type] = {
     "attempt": int,
     "partition": str,

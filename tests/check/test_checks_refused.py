@@ -9,10 +9,13 @@ import pytest
 from checked import SHOP, config, container, definitions, found, location
 from dagster_k8s import k8s_job_executor
 
-from dagster_plus_k8s_helpers import K8sConfig, k8s_executor, k8s_tags
+from dagster_plus_k8s_helpers import K8sConfig, k8s_executor, k8s_tags, sized_by
+from dagster_plus_k8s_helpers.plan import check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from dagster_plus_k8s_helpers.sizing.facts import StepFacts
 
 SHORT = k8s_tags(ttl_seconds_after_finished=1)
 OF_GOOD = (
@@ -40,6 +43,21 @@ def two(
 
 def stock(**config: Any) -> dg.ExecutorDefinition:
     return k8s_job_executor.configured({"max_concurrent": 4, **config})
+
+
+def by_rows(facts: StepFacts) -> K8sConfig | None:
+    raise ZeroDivisionError(facts.step_key)
+
+
+def test_a_size_that_fails_says_what_to_do_about_that() -> None:
+    findings = check(definitions(sized_by(by_rows), executor=k8s_executor(max_concurrent=4)))
+
+    (refused,) = [item for item in findings if item.code == "DPK500"]
+    assert "size: " in refused.message
+    assert "by_rows raised ZeroDivisionError" in refused.message
+    assert refused.fix.startswith("mend what decides the size; the message says where.")
+    (other,) = [item for item in check(definitions(), location=REFUSED_LOCATION) if item.code == "DPK500"]
+    assert other.fix == "write what Dagster takes; the message names the layer"
 
 
 def test_a_misspelt_tag_does_not_hide_that_the_location_is_refused() -> None:

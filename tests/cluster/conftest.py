@@ -16,11 +16,19 @@ from api_proxy import ApiProxy
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import WorkerStatus
 from dagster._serdes import ConfigurableClassData
-from kubernetes.client import ApiException, BatchV1Api, CoreV1Api, V1Eviction, V1ObjectMeta
+from kubernetes.client import (
+    ApiException,
+    BatchV1Api,
+    CoreV1Api,
+    CustomObjectsApi,
+    V1Eviction,
+    V1ObjectMeta,
+)
 from kubernetes.config import new_client_from_config
 from scenarios import pod, success
 from step_runs import StepRun
 
+from dagster_plus_k8s_helpers.cluster.kueue import VERSIONS
 from dagster_plus_k8s_helpers.plan.merge.from_files import launcher_config
 
 if TYPE_CHECKING:
@@ -32,9 +40,30 @@ PREFIX = "DAGSTER_PLUS_K8S_TEST_"
 NEEDED = ("KUBECONFIG", "DAGSTER_HOME", f"{PREFIX}IMAGE")
 LABEL = "dagster-plus-k8s-test"
 STEPS = "app.kubernetes.io/component=step_worker"
+KUEUE = "kueue.x-k8s.io"
 WORKERS = "app.kubernetes.io/component=run_worker"
 # Where the pods have a kubeconfig instead of a service account.
 POD_KUBECONFIG = f"{PREFIX}POD_KUBECONFIG"
+
+
+def kueue_version(custom: CustomObjectsApi) -> str | None:
+    """The newest version of Kueue's API that the cluster has; ``None`` where there is no Kueue."""
+    for version in VERSIONS:
+        try:
+            custom.list_cluster_custom_object(KUEUE, version, "clusterqueues", limit=1)
+        except ApiException as error:
+            if error.status != 404:
+                raise
+        else:
+            return version
+    return None
+
+
+def quota(flavor: str, cpu: str, memory: str) -> dict[str, Any]:
+    """The spec of a ClusterQueue of one flavor."""
+    resources = [{"name": "cpu", "nominalQuota": cpu}, {"name": "memory", "nominalQuota": memory}]
+    group = {"coveredResources": ["cpu", "memory"], "flavors": [{"name": flavor, "resources": resources}]}
+    return {"namespaceSelector": {}, "resourceGroups": [group]}
 
 
 class RealCluster:
@@ -55,6 +84,8 @@ class RealCluster:
         self._token = uuid4().hex[:8]
         self.unschedulable = pod(node_selector={LABEL: self._token})
         self._labelled: list[str] = []
+        self._custom, self._kueue = CustomObjectsApi(client), ""
+        self._queues: list[tuple[str, str]] = []
 
     def evict(self, run: StepRun, step: str) -> None:
         """Ask for an eviction of the pod that runs, as kubectl drain does."""
@@ -97,6 +128,57 @@ class RealCluster:
         self._core.patch_node(name, {"metadata": {"labels": {LABEL: self._token}}})
         self._labelled.append(name)
 
+    def suspend(self, run: StepRun, step: str) -> None:
+        """Set it of the Job that was created last."""
+        self._set_suspended(run, step, suspended=True)
+
+    def resume(self, run: StepRun, step: str) -> None:
+        """Unset it."""
+        self._set_suspended(run, step, suspended=False)
+
+    def _set_suspended(self, run: StepRun, step: str, *, suspended: bool) -> None:
+        selector = f"dagster/run-id={run.run_id},dagster/op={step},{STEPS}"
+        found = self._batch.list_namespaced_job(self.namespace, label_selector=selector).items
+        newest = max(found, key=lambda job: str(job.metadata.creation_timestamp))
+        self._batch.patch_namespaced_job(
+            newest.metadata.name, self.namespace, {"spec": {"suspend": suspended}}
+        )
+
+    def refuse_kueue(self) -> None:
+        """Kueue would hold a Job whose queue there is not."""
+        if kueue_version(self._custom) is not None:
+            pytest.skip("Kueue is installed, and would hold the Job: held_by_its_queue is for that")
+
+    def full_queue(self) -> str:
+        """A LocalQueue of a ClusterQueue without any quota, made for this scenario."""
+        version = kueue_version(self._custom)
+        if version is None:
+            pytest.skip("Kueue is not installed")
+        self._kueue, name = version, f"{LABEL}-{self._token}"
+        for plural, spec in (("resourceflavors", {}), ("clusterqueues", quota(name, "0", "0"))):
+            body = {
+                "apiVersion": f"{KUEUE}/{version}",
+                "kind": {"resourceflavors": "ResourceFlavor", "clusterqueues": "ClusterQueue"}[plural],
+                "metadata": {"name": name},
+                "spec": spec,
+            }
+            self._custom.create_cluster_custom_object(KUEUE, version, plural, body)
+            self._queues.append((plural, name))
+        local = {
+            "apiVersion": f"{KUEUE}/{version}",
+            "kind": "LocalQueue",
+            "metadata": {"name": name},
+            "spec": {"clusterQueue": name},
+        }
+        self._custom.create_namespaced_custom_object(KUEUE, version, self.namespace, "localqueues", local)
+        return name
+
+    def make_room(self) -> None:
+        """Give that ClusterQueue a quota."""
+        name = f"{LABEL}-{self._token}"
+        body = {"spec": quota(name, "10", "100Gi")}
+        self._custom.patch_cluster_custom_object(KUEUE, self._kueue, "clusterqueues", name, body)
+
     def jobs(self, run: StepRun) -> list[str]:
         """Those of steps that are there, also when they are being deleted."""
         return self._jobs(f"dagster/run-id={run.run_id},{STEPS}")
@@ -114,6 +196,13 @@ class RealCluster:
             except ApiException as error:
                 if error.status != 404:
                     raise
+        if self._queues:
+            name = f"{LABEL}-{self._token}"
+            self._custom.delete_namespaced_custom_object(
+                KUEUE, self._kueue, self.namespace, "localqueues", name
+            )
+        for plural, name in reversed(self._queues):
+            self._custom.delete_cluster_custom_object(KUEUE, self._kueue, plural, name)
         for name in self._labelled:
             self._core.patch_node(name, {"metadata": {"labels": {LABEL: None}}})
 

@@ -15,7 +15,12 @@ from scenarios import SCENARIOS
 from stand_in import ProxiedRun, StandIn
 from step_runs import launcher
 
-from dagster_plus_k8s_helpers.files.values.manifests import LIST_NODES, OWNER_REFERENCES, START_STEPS
+from dagster_plus_k8s_helpers.files.values.manifests import (
+    LIST_NODES,
+    OWNER_REFERENCES,
+    READ_QUEUES,
+    START_STEPS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +55,7 @@ def refusing(server: ApiServer, _folder: Path) -> None:
     )
 
 
-ALLOWED = allowed_by([*START_STEPS, *OWNER_REFERENCES, *LIST_NODES])
+ALLOWED = allowed_by([*START_STEPS, *OWNER_REFERENCES, *LIST_NODES, *READ_QUEUES])
 
 PREPARED = {
     "oom_then_success": ooms,

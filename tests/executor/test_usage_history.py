@@ -15,8 +15,10 @@ from read_logs import logs_that_are_read
 from dagster_plus_k8s_helpers._dagster.execution import EngineEventData
 from dagster_plus_k8s_helpers._dagster.step_facts import ASSET_JOB, partitions_of
 from dagster_plus_k8s_helpers.executor.events import usage_history
+from dagster_plus_k8s_helpers.executor.events.history import History
 from dagster_plus_k8s_helpers.executor.events.usage_history import UsageHistory
-from dagster_plus_k8s_helpers.executor.events.usage_log import UsageLog
+from dagster_plus_k8s_helpers.executor.events.usage_log import MOST_SIBLINGS, UsageLog
+from dagster_plus_k8s_helpers.sizing.last_runs import runs_of
 from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 if TYPE_CHECKING:
@@ -140,6 +142,30 @@ def test_the_runs_of_the_same_partition_come_first_and_the_newest_of_them(runs: 
     assert runs.known({}) == ([5], [6, 4, 3, 2, 1])
     assert runs.known(RANGE) == ([6], [5, 4, 3, 2, 1])
     assert runs.known({"dagster/partition": "jp"}) == ([], [6, 5, 4, 3, 2, 1])
+
+
+def test_each_attempt_says_which_run_it_was_in(runs: Runs) -> None:
+    runs.add({}, 1, 2)
+    runs.add({}, 3)
+
+    history = UsageHistory(runs.instance, dg.DagsterRun(runs.job_name))
+    of_runs = [usage.run for usage in history.usage(runs.step)]
+
+    assert runs_of(history.usage(runs.step)) == len(set(of_runs)) == 2
+    assert len(of_runs) == 3
+    log = History("now").usage
+    log.note("load", Usage(job="a", memory_peak_bytes=1).to_metadata())
+    assert [usage.run for usage in log.of("load")] == ["now"]
+
+
+def test_of_thousands_of_mapped_steps_the_newest_say_how_they_are() -> None:
+    log = UsageLog()
+    for number in range(MOST_SIBLINGS + 10):
+        log.note(f"load[{number}]", Usage(job=str(number), memory_peak_bytes=1).to_metadata())
+
+    found = [usage.job for usage in log.of_siblings("load[0]")]
+
+    assert found == [str(number) for number in range(MOST_SIBLINGS + 9, 9, -1)]
 
 
 def test_runs_that_have_not_begun_hide_no_other(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:

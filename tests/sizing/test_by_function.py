@@ -6,7 +6,7 @@ import copy
 import functools
 import pickle
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sizes
@@ -22,6 +22,9 @@ from dagster_plus_k8s_helpers.sizing.facts import StepFacts
 from dagster_plus_k8s_helpers.sizing.lazy import LazySequence, OnlyAtLaunch, only_at_launch
 from dagster_plus_k8s_helpers.sizing.reading import size_of_step, size_tags
 from dagster_plus_k8s_helpers.sizing.strategy import SIZE_TAG, Sized, SizeTags, decided
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 US = StepFacts(step_key="load", partition_key="us")
 
@@ -279,3 +282,30 @@ def test_a_sized_holds_a_config_and_text(config: Any, why: Any, message: str) ->
         Sized(config, why)
 
     assert str(refused.value) == message
+
+
+def test_a_fact_that_cannot_be_read_is_not_shorter_when_it_is_asked_for_again() -> None:
+    def read() -> Iterator[int]:
+        yield 1
+        raise ConnectionError("the storage is away")
+
+    usage = LazySequence(read)
+
+    for _ in range(2):
+        with pytest.raises(ConnectionError, match="the storage is away"):
+            len(usage)
+        with pytest.raises(ConnectionError, match="the storage is away"):
+            list(usage)
+        # What was read before is as it was.
+        assert usage[0] == 1
+        assert usage
+
+
+def test_a_fact_that_could_not_even_begin_to_be_read_says_so_each_time() -> None:
+    asked: list[str] = []
+    usage = LazySequence(only_at_launch("usage", asked))
+
+    for _ in range(2):
+        with pytest.raises(OnlyAtLaunch):
+            len(usage)
+    assert set(asked) == {"usage"}

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.parts.resources import Resources
-from dagster_plus_k8s_helpers.sizing.by_usage import ByUsage, runs_of, sized_by_usage
+from dagster_plus_k8s_helpers.sizing.by_usage import ByUsage, sized_by_usage
 from dagster_plus_k8s_helpers.sizing.facts import StepFacts
+from dagster_plus_k8s_helpers.sizing.last_runs import of_this_run, runs_of
 from dagster_plus_k8s_helpers.sizing.reading import size_of_step
 from dagster_plus_k8s_helpers.sizing.usage import Usage
 from dagster_plus_k8s_helpers.sizing.words import amounts_said
@@ -266,6 +267,59 @@ def test_the_words_of_a_size_show_amounts_and_no_other_value() -> None:
 def test_attempts_count_down_within_a_run() -> None:
     assert runs_of([used(1, attempt=attempt) for attempt in (3, 2, 1, 1, 2, 1)]) == 3
     assert runs_of([]) == 0
+
+
+def in_run(run: str, *usages: Usage) -> tuple[Usage, ...]:
+    return tuple(replace(usage, run=run) for usage in usages)
+
+
+def test_mapped_siblings_of_one_run_are_one_run() -> None:
+    siblings = in_run("a", *(used(100 * number) for number in range(1, 6)))
+
+    few = ByUsage()(facts(others=siblings))
+    enough = ByUsage()(facts(others=(*siblings, *in_run("b", used(700)), *in_run("c", used(10)))))
+
+    assert few.config is None
+    assert few.why == "what it used is known of 1 run, and 3 are needed"
+    assert memory(enough) == 805
+    assert enough.why == "1.15 times 700Mi, the most that 3 runs of its partitions used"
+
+
+def test_a_run_that_the_step_and_its_siblings_were_in_counts_once() -> None:
+    own, others = in_run("a", used(100)), (*in_run("a", used(200)), *in_run("b", used(300)))
+
+    assert ByUsage()(facts(*own, others=others)).config is None
+    assert memory(ByUsage(at_least=2)(facts(*own, others=others))) == 345
+
+
+def test_all_attempts_of_the_last_runs_count_and_none_of_those_before() -> None:
+    usages = (*in_run("a", used(100, attempt=2), used(400, attempt=1)), *in_run("b", used(900)))
+
+    assert memory(ByUsage(runs=1, at_least=1)(facts(*usages))) == 460
+    assert runs_of([*usages, *in_run("a", used(1))]) == 2
+
+
+@pytest.mark.parametrize(
+    ("run_id", "usages", "count"),
+    [
+        # Nothing of its first attempt is known, and the run before it had one.
+        ("now", in_run("before", used(1, attempt=1)), 0),
+        ("now", (*in_run("now", used(1, attempt=1)), *in_run("before", used(1, attempt=1))), 1),
+        ("", in_run("before", used(1, attempt=1)), 1),
+        ("now", (used(1, attempt=1),), 1),
+    ],
+)
+def test_what_was_in_this_run_is_known_by_its_id(run_id: str, usages: tuple[Usage, ...], count: int) -> None:
+    known = replace(facts(*usages, attempt=2), run_id=run_id)
+
+    assert len(of_this_run(known)) == count
+
+
+def test_the_run_is_no_part_of_the_event_for_it_stands_in_that_run() -> None:
+    (usage,) = in_run("a", used(100))
+
+    assert "run" not in usage.to_metadata()
+    assert Usage.from_metadata(usage.to_metadata()) == usage == used(100)
 
 
 def test_the_tag_says_the_same_as_the_value() -> None:

@@ -346,11 +346,12 @@ class ApiServer:
         *,
         wants_log: bool,
     ) -> tuple[int, Any]:
-        if method == "POST" and query.get("dryRun") == ["All"]:
-            self.dry_run.append((resource, body))
-            return 201, body
         if method == "POST":
-            return self.create(body, query["namespace"][0])
+            return self._posted(resource, query, body)
+        if method == "PATCH" and resource == "jobs":
+            job = self.played[name]
+            job.suspend({}) if body["spec"]["suspend"] else job.admit()
+            return 200, job.job()
         if method == "DELETE":
             self.deletions.append(body)
             return self.delete(name) if resource == "jobs" and name else (200, {})
@@ -361,6 +362,14 @@ class ApiServer:
                 "items": self._events(query["fieldSelector"][0].removeprefix("involvedObject.name="))
             }
         return self._read(resource, name) if name else (200, self._listed(resource, query))
+
+    def _posted(
+        self, resource: str, query: dict[str, list[str]], body: dict[str, Any]
+    ) -> tuple[int, dict[str, Any]]:
+        if query.get("dryRun") == ["All"]:
+            self.dry_run.append((resource, body))
+            return 201, body
+        return self.create(body, query["namespace"][0])
 
     def _object(self, path: str) -> tuple[int, Any]:
         """What is there besides: everything that a call names, but for what is absent."""
@@ -435,6 +444,9 @@ class ApiServer:
                 self.handle_call()
 
             def do_DELETE(self) -> None:
+                self.handle_call()
+
+            def do_PATCH(self) -> None:
                 self.handle_call()
 
             def log_message(self, *_arguments: object) -> None:

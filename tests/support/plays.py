@@ -72,7 +72,7 @@ class PlayedJob:
         self._signalled = False
         self._recorded = recording(play.recorded) if play.recorded else None
         self.workload_status = play.held
-        self.suspended, self.admissions = play.held is not None, 1
+        self.suspended, self.admissions = play.held is not None or body["spec"].get("suspend") is True, 1
         self._stale: list[tuple[dict[str, Any], StepProcess]] = []
         if play.runs and not self.suspended:
             self._start()
@@ -172,7 +172,8 @@ class PlayedJob:
 
     def job(self) -> dict[str, Any]:
         """The Job as the API server shows it."""
-        spec = {**self.body["spec"], **({"suspend": self.suspended} if self.workload() else {})}
+        is_said = self.workload() is not None or "suspend" in self.body["spec"]
+        spec = {**self.body["spec"], **({"suspend": self.suspended} if is_said or self.suspended else {})}
         metadata, status = self._metadata(self.name), self._job_status()
         return {**self.body, "metadata": metadata, "spec": spec, "status": status}
 

@@ -49,6 +49,21 @@ class Cluster(Protocol):
     def make_schedulable(self, run: StepRun, step: str) -> None:
         """Have a node that takes a step with the tags `unschedulable`."""
 
+    def suspend(self, run: StepRun, step: str) -> None:
+        """Set ``spec.suspend`` of a step's newest Job, as Kueue does to take its pod away."""
+
+    def resume(self, run: StepRun, step: str) -> None:
+        """Unset it, as Kueue does to admit the Job."""
+
+    def refuse_kueue(self) -> None:
+        """Skip a scenario in which a queue is named, and nothing must look at that."""
+
+    def full_queue(self) -> str:
+        """The name of a LocalQueue whose quota is used up; skips the scenario where there is no Kueue."""
+
+    def make_room(self) -> None:
+        """Let that queue admit what it holds."""
+
     def jobs(self, run: StepRun) -> list[str]:
         """Names of the Jobs of the run's steps that are there."""
 
@@ -67,6 +82,9 @@ NO_SECRET = container(env_from=[{"secret_ref": {"name": "there-is-none"}}])
 NO_ACCOUNT = pod(service_account_name="there-is-none")
 MISNAMED = container(image="Not A Name")
 OVER_LIMIT = container(resources={"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}})
+SUSPENDED: Tags = {"dagster-k8s/config": {"job_spec_config": {"suspend": True}}}
+SMALL = container(resources={"requests": {"cpu": "10m", "memory": "128Mi"}})
+IN_RUN_POD = {"dagster-plus-k8s/runs-in": "run-pod"}
 GONE_AT_ONCE: Tags = {"dagster-k8s/config": {"job_spec_config": {"ttl_seconds_after_finished": 0}}}
 
 
@@ -282,6 +300,78 @@ def throttled(run: StepRun, cluster: Cluster) -> None:
     assert run.said("cannot be reached") == []
 
 
+def suspended(run: StepRun, cluster: Cluster) -> None:
+    """A Job that is suspended waits, however long, and runs when it is resumed."""
+    run.start({"train": {"tags": SUSPENDED}}, {"start_timeout": cluster.start_timeout})
+    eventually(lambda: run.said("waits: JobSuspended: "), "the wait is told")
+    # What a pod that does not start may take.
+    time.sleep(cluster.start_timeout)
+    more_looks(cluster)
+    cluster.resume(run, "train")
+    assert run.finish(), run.messages()
+
+    assert ends(run, "train") == ["STEP_SUCCESS"]
+    assert len(run.said("waits: JobSuspended: ")) == 1
+
+
+def taken_by_its_queue(run: StepRun, cluster: Cluster) -> None:
+    """A step whose Job is suspended while it runs, as Kueue does: it starts again, in a Job of its own."""
+    cluster.refuse_kueue()
+    run.start({"train": {"does": "wait"}}, {"queue": "team-a"})
+    eventually(lambda: run.begun("train") == 1, "the first attempt")
+    more_looks(cluster)
+    before = cluster.jobs(run)
+    cluster.suspend(run, "train")
+    eventually(lambda: run.begun("train") == 2, "the second attempt")
+    run.release("train")
+    assert run.finish(), run.messages()
+
+    assert ends(run, "train")[-1] == "STEP_SUCCESS"
+    (said,) = run.said("EvictedByQueue: Kueue took the pod away from the queue 'team-a'")
+    assert said.endswith("It was not the step's fault: it starts again (disruption retry 1 of 2).")
+    assert not set(before) & set(cluster.jobs(run))
+
+
+def held_by_its_queue(run: StepRun, cluster: Cluster) -> None:
+    """A step that Kueue holds says why, and runs when there is room."""
+    settings = {"queue": cluster.full_queue(), "start_timeout": cluster.start_timeout}
+    run.start({"train": {"tags": SMALL}}, settings)
+    eventually(lambda: run.said("quota"), "why it waits is told")
+    time.sleep(cluster.start_timeout)
+    more_looks(cluster)
+    cluster.make_room()
+    assert run.finish(), run.messages()
+
+    assert ends(run, "train") == ["STEP_SUCCESS"]
+    assert run.said("waits: JobSuspended: The Job waits in the queue ")
+    assert len(cluster.jobs(run)) <= 1
+
+
+def in_run_pod(run: StepRun, cluster: Cluster) -> None:
+    """Steps in the run worker's pod beside one in a pod of its own; when the pod goes, they start again."""
+    run.resumes = 3
+    steps: dict[str, dict[str, Any]] = {
+        "small": {"does": "wait", "tags": IN_RUN_POD},
+        "large": {"does": "wait"},
+        "last": {"after": ["small", "large"], "tags": IN_RUN_POD},
+    }
+    run.describe_in_pods(steps, {})
+    run.launch_worker()
+    eventually(lambda: run.begun("small") and run.begun("large"), "both begin")
+    assert len(cluster.jobs(run)) == 1
+    cluster.evict_worker(run)
+    eventually(lambda: cluster.worker_has_ended(run), "the run worker ends")
+    assert not run.status.is_finished, run.messages()
+    run.launch_worker(resume=1)
+    eventually(lambda: run.begun("small") == 2, "it starts again")
+    run.release("small")
+    run.release("large")
+    assert run.ends(), run.messages()
+
+    assert [ends(run, step)[-1] for step in steps] == ["STEP_SUCCESS"] * 3
+    assert [run.begun(step) for step in steps] == [2, 1, 1]
+
+
 def lagging_cache(run: StepRun, cluster: Cluster) -> None:
     """A step fails, which the API server's cache does not know yet; another runs on."""
     run.start({"a": {"does": "wait"}, "b": {"does": "wait, exit"}}, {})
@@ -424,6 +514,10 @@ SCENARIOS: dict[str, Callable[[StepRun, Cluster], None]] = {
         api_away,
         api_hangs,
         throttled,
+        suspended,
+        taken_by_its_queue,
+        held_by_its_queue,
+        in_run_pod,
         lagging_cache,
         early_ttl,
         cancelled,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from api_proxy import ApiProxy
 from cgroups import V2, Tree
+from kueue import NO_CPU
 from plays import Play
 from scenarios import pod
 from step_runs import StepRun
@@ -53,6 +54,22 @@ class StandIn:
 
     def make_schedulable(self, _run: StepRun, step: str) -> None:
         self.server.of_step(step)[-1].release(Play())
+
+    def suspend(self, _run: StepRun, step: str) -> None:
+        self.server.of_step(step)[-1].suspend({})
+
+    def resume(self, _run: StepRun, step: str) -> None:
+        self.server.of_step(step)[-1].admit()
+
+    def refuse_kueue(self) -> None:
+        """It does nothing of itself."""
+
+    def full_queue(self) -> str:
+        self.server.play("train", Play(held=NO_CPU))
+        return "team-a"
+
+    def make_room(self) -> None:
+        self.server.of_step("train")[-1].admit()
 
     def jobs(self, _run: StepRun) -> list[str]:
         workers = {job.name for job in self.server.workers()}

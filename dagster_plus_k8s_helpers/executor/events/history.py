@@ -76,13 +76,13 @@ class History:
             cluster takes away reports a failure of its own on its way out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run_id: str = "") -> None:
         self.attempts: defaultdict[str, Attempts] = defaultdict(Attempts)
         self.announced: dict[str, str] = {}
         self.begun: set[str] = set()
         self.in_run_pod: set[str] = set()
         self.told: dict[str, str] = {}
-        self.usage = UsageLog()
+        self.usage = UsageLog(run_id)
         self.outputs: dict[StepOutputHandle, Mapping[str, Any]] = {}
         self.interrupted: dict[str, DagsterEvent] = {}
         self.attempt_of: dict[str, tuple[str, int]] = {}

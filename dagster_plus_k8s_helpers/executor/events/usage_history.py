@@ -39,7 +39,7 @@ _NAMES = (USAGE_OF, MEMORY_WORKED, RETRY_OF_JOB)
 class _Log:
     """What the executor's events of one run say."""
 
-    usage: UsageLog = field(default_factory=UsageLog)
+    usage: UsageLog
     worked: dict[str, Memory] = field(default_factory=dict)
 
 
@@ -97,7 +97,7 @@ class UsageHistory:
 
     def _log(self, run_id: str) -> _Log:
         if run_id not in self._logs:
-            log = _Log()
+            log = _Log(UsageLog(run_id))
             pages = engine_event_pages(self._instance, run_id, _PAGE, _NAMES)
             # A run whose file is damaged must not keep the others from being of use.
             with suppress(UnreadableRunError):

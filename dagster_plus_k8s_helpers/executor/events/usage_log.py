@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.diagnosis.kinds import DiagnosisKind
@@ -15,16 +17,23 @@ from dagster_plus_k8s_helpers.sizing.usage import Usage
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["UsageLog", "op_of"]
+__all__ = ["MOST_SIBLINGS", "UsageLog", "op_of"]
+
+MOST_SIBLINGS = 50
+"""Of a run with thousands of mapped steps, each of which asks about all others, so many say how they are."""
 
 
 class UsageLog:
     """Usage by step, folded event by event.
 
     An attempt that was OOMKilled counts even where nothing measured it: its retry says so.
+
+    Args:
+        run_id: Of the run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run_id: str = "") -> None:
+        self._run_id = run_id
         self._by_step: defaultdict[str, dict[str, Usage]] = defaultdict(dict)
         self._steps_of_op: defaultdict[str, dict[str, None]] = defaultdict(dict)
 
@@ -40,7 +49,7 @@ class UsageLog:
         if usage is None or (usage.job in known and RETRY_OF_JOB in metadata):
             return
         # What was measured takes the place of what was only said, where that came first.
-        known[usage.job] = usage
+        known[usage.job] = replace(usage, run=self._run_id)
         self._steps_of_op[op_of(step_key)][step_key] = None
 
     def of(self, step_key: str) -> list[Usage]:
@@ -48,10 +57,10 @@ class UsageLog:
         return list(reversed(self._by_step.get(step_key, {}).values()))
 
     def of_siblings(self, step_key: str) -> Iterator[Usage]:
-        """What the other steps of a mapped step's op took."""
-        for other in reversed(self._steps_of_op.get(op_of(step_key), {})):
-            if other != step_key:
-                yield from self.of(other)
+        """What the other steps of a mapped step's op took: the newest of them."""
+        others = (key for key in reversed(self._steps_of_op.get(op_of(step_key), {})) if key != step_key)
+        for other in islice(others, MOST_SIBLINGS):
+            yield from self.of(other)
 
 
 def op_of(step_key: str) -> str:

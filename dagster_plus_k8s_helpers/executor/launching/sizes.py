@@ -95,6 +95,7 @@ class Sizes:
             partition_range=self._partitions.range,
             partition_dimensions=self._partitions.dimensions,
             run_tags=self._plan_context.dagster_run.tags,
+            run_id=self._plan_context.dagster_run.run_id,
             attempt=history.attempts[key].made + 1,
             usage=LazySequence(
                 _readable("usage", lambda: chain(history.usage.of(key), self._before.usage(step)))

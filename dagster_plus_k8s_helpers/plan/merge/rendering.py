@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from dagster_plus_k8s_helpers._dagster import launching
 from dagster_plus_k8s_helpers.plan.merge import unknown
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
-from dagster_plus_k8s_helpers.sizing.layer import above_op_tags, with_size, within_limits
+from dagster_plus_k8s_helpers.sizing.layer import entry_of, over_size, with_size
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -87,8 +87,8 @@ class JobRenderer:
             own = handler._per_step_k8s_config  # noqa: SLF001 - see _handler
             handler._per_step_k8s_config = dict(with_size(own, step.op_name, size))  # noqa: SLF001
             merge = handler._get_container_context  # noqa: SLF001
-            handler._get_container_context = lambda step_handler_context: within_limits(  # type: ignore[method-assign] # noqa: SLF001 - the handler is of this call alone
-                merge(step_handler_context), size
+            handler._get_container_context = lambda step_handler_context: over_size(  # type: ignore[method-assign] # noqa: SLF001 - the handler is of this call alone
+                merge(step_handler_context), size, own.get(step.op_name) or {}
             )
         run = self._run(layers)
         hash_of_step = get_k8s_job_name(run.run_id, step.key)
@@ -117,7 +117,7 @@ class JobRenderer:
         elif name == "op tags" and step is not None:
             context = K8sContainerContext(run_k8s_config=get_user_defined_k8s_config(step.tags))
         elif name == "size" and step is not None:
-            size = above_op_tags(K8sConfig.from_dict(step.size), {}) if step.size else {}
+            size = entry_of(K8sConfig.from_dict(step.size), {}) if step.size else {}
             context = K8sContainerContext(run_k8s_config=UserDefinedDagsterK8sConfig.from_dict(size))
         elif name == "per_step_k8s_config" and step is not None and self.handler is not None:
             own = self.handler._per_step_k8s_config.get(step.op_name, {})  # noqa: SLF001 - see _handler

@@ -141,7 +141,7 @@ def _decisions(
     keys: Sequence[tuple[str | None, Mapping[str, str]]] | None,
     run_tags: Mapping[str, str],
 ) -> Iterator[Sized]:
-    unknown = {"mapping_key"} if step.is_mapped else set()
+    unknown = {"run_id", "mapping_key"} if step.is_mapped else {"run_id"}
     if keys is None:
         unknown |= {"partition_key", "partition_dimensions"}
     for key, dimensions in keys or [(None, {})]:
