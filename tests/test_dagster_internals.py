@@ -11,6 +11,8 @@ import pytest
 from cgroups import V1, V2, Tree
 from dagster._grpc.types import ExecuteStepArgs
 from dagster._utils import container
+from dagster.components.core.decl import build_component_decls_from_directory_items
+from dagster.components.resolved.errors import ResolutionException
 from dagster_k8s.executor import K8sStepHandler
 
 import dagster_plus_k8s_helpers
@@ -80,6 +82,17 @@ def test_an_op_that_keeps_its_tags_elsewhere_is_noticed() -> None:
 )
 def test_what_dagster_does_not_export_is_there(owner: type, names: list[str]) -> None:
     assert [name for name in names if not hasattr(owner, name)] == []
+
+
+def test_the_declarations_of_a_folder_are_made_and_kept_as_dagster_does() -> None:
+    """Of a folder with components in it: `tests/components` loads such ones."""
+    made = inspect.signature(build_component_decls_from_directory_items).parameters
+    kept = dg.ComponentTree.for_test().state_tracker.get_cache_data(Path("/shop"))
+
+    assert list(made) == ["context", "component_file_model"]
+    assert (kept.component, kept.component_decl) == (None, None)
+    assert issubclass(ResolutionException, Exception)
+    assert {"source_position_tree", "path", "scope"} <= set(dg.ResolutionContext.__annotations__)
 
 
 def test_a_configured_executor_knows_what_it_was_made_from_and_an_executor_its_settings() -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.executor_definition import ExecutorRequirement
 
 OPEN = (
+    "components",
     "event_pages",
     "execution",
     "executor_config",

@@ -47,6 +47,7 @@ __all__ = [
     "plain_run_config",
     "reason",
     "reasons",
+    "references_of",
     "run_config_of",
     "steps_of",
     "subset_of_assets",
@@ -128,6 +129,23 @@ def function_of(job: dg.JobDefinition, step: Step) -> Callable[..., Any] | None:
     if isinstance(definition, dg.OpDefinition):
         function = getattr(definition.compute_fn, "decorated_fn", None)
     return function if hasattr(function, "__code__") else None
+
+
+def references_of(job: dg.JobDefinition, step: Step) -> list[tuple[str, int]]:
+    """The files, and lines, that declare the asset of a step: for that of a component its ``defs.yaml``.
+
+    Which node of a job computes which asset only the job's own layer of assets says.
+    """
+    node = step.node_handle.path[0]
+    return [
+        (reference.file_path, reference.line_number or 1)
+        for data in job.asset_layer.data
+        if data.node_handle.name == node
+        for spec in data.assets_def.specs
+        if isinstance(found := spec.metadata.get("dagster/code_references"), dg.CodeReferencesMetadataValue)
+        for reference in found.code_references
+        if isinstance(reference, dg.LocalFileCodeReference)
+    ]
 
 
 def _given(graph: dg.GraphDefinition, within: str = "") -> Iterator[tuple[str, OpConfig]]:

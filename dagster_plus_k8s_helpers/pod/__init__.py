@@ -4,6 +4,7 @@ OPEN = (
     "amounts.quantity",
     "config",
     "fields",
+    "immutable",
     "objects.merge_keys",
     "objects.names",
     "objects.schema",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Never, TypeAlias, TypedDict, Unpack
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import ArgumentError, K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS, SECTIONS, Field, Sections, names_to_references
+from dagster_plus_k8s_helpers.pod.immutable import FromYaml
 from dagster_plus_k8s_helpers.pod.job_labels import JOB_LABELS, with_job_labels, without_job_label
 from dagster_plus_k8s_helpers.pod.objects.merge import merge
 from dagster_plus_k8s_helpers.pod.objects.schema import KubernetesObject, thaw
@@ -74,7 +75,7 @@ class K8sConfigFields(TypedDict, total=False):
 
 
 @answering
-class K8sConfig(Renderings, Sections, Mapping[str, Any]):
+class K8sConfig(Renderings, Sections, FromYaml, Mapping[str, Any]):
     """What one pod needs: the bundle of container, pod and Job settings that ``dagster-k8s/config`` holds.
 
     Immutable, comparable and hashable; ``a | b`` merges with ``b`` winning. Every field may be left out

@@ -1,10 +1,10 @@
-"""Base classes for values that cannot change after they are made."""
+"""Base classes of values: that they cannot change after they are made, and that YAML may hold them."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, NoReturn
 
-__all__ = ["Checked", "Immutable"]
+__all__ = ["Checked", "FromYaml", "Immutable"]
 
 
 class Immutable:
@@ -30,3 +30,16 @@ class Checked:
     def checked(self) -> dict[str, Any]:
         """What `schema.read` would make of it; a new dictionary."""
         raise NotImplementedError
+
+
+class _Beneath:
+    """What `FromYaml` begins with: Python lets such a base be joined by another of the same layout."""
+
+
+class FromYaml(_Beneath):
+    """A value that ``defs.yaml`` may hold.
+
+    ``dagster.Resolvable`` is put beneath it, and so beneath every such value, once Dagster is there: see
+    ``components.resolvable``. As a base from the beginning it would have whoever imports a value import
+    Dagster. Neither class has ``__slots__``: Python must lay out their objects as those of ``Resolvable``.
+    """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
+from dagster_plus_k8s_helpers.pod.immutable import FromYaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +48,7 @@ class Memory:
     }
 )
 @dataclass(frozen=True)
-class MemoryLadder:
+class MemoryLadder(FromYaml):
     """Launch a step that was OOMKilled again with more memory.
 
     Request and limit are multiplied, rounded up to a whole Mi, and capped. An op with a ``RetryPolicy`` is

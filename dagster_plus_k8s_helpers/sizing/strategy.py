@@ -13,6 +13,7 @@ from yaml.representer import Representer, SafeRepresenter
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
+from dagster_plus_k8s_helpers.pod.immutable import FromYaml
 from dagster_plus_k8s_helpers.sizing.facts import StepFacts
 from dagster_plus_k8s_helpers.sizing.lazy import OnlyAtLaunch, UnreadableFact
 
@@ -55,7 +56,7 @@ Strategy: TypeAlias = Callable[[StepFacts], K8sConfig | Sized | None]
 
 
 @answering
-class SizeTags(dict[str, str]):
+class SizeTags(FromYaml, dict[str, str]):
     """Op tags that give a step the strategy which decides its size.
 
     A dictionary, so that ``op_tags=sized_by(...)`` works, and ``{**SMALL.tags, **sized_by(...)}``.

@@ -4,6 +4,7 @@ from dagster_plus_k8s_helpers.pod.parts.env import (
     ConfigMapEnvSource,
     EnvFrom,
     SecretEnvSource,
+    SecretKeyRef,
     env_from_from_list,
     env_to_list,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "EnvFrom",
     "Resources",
     "SecretEnvSource",
+    "SecretKeyRef",
     "Toleration",
     "Volume",
     "check",

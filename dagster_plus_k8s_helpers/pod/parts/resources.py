@@ -14,7 +14,7 @@ from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.amounts.checks import STEPS, amount_of, check_amount
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity, QuantityLike
-from dagster_plus_k8s_helpers.pod.immutable import Checked, Immutable
+from dagster_plus_k8s_helpers.pod.immutable import Checked, FromYaml, Immutable
 from dagster_plus_k8s_helpers.pod.parts.resource_checks import (
     NAMES,
     NVIDIA_GPU,
@@ -56,7 +56,7 @@ _PAIR = 'write cpu="2" for a limit, cpu=("1", "2") for a request and a limit; me
         "disk": "write ephemeral_storage=...",
     }
 )
-class Resources(Checked, Immutable):
+class Resources(Checked, Immutable, FromYaml):
     """The resources of one container, checked when made; immutable, comparable and hashable.
 
     A single amount is a limit, as Dagster+ recommends: Kubernetes then requests the same. A pair is

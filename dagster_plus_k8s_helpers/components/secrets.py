@@ -1,0 +1,126 @@
+"""`SecretsComponent`: the secrets resource of a project, by deployment."""
+
+# Dagster reads the annotations themselves: no postponed ones here.
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any
+
+import dagster as dg
+
+from dagster_plus_k8s_helpers._dagster.components import refused_by
+from dagster_plus_k8s_helpers.components.backends import backend_of, backend_schema, with_env_vars
+from dagster_plus_k8s_helpers.components.models import as_written, read
+from dagster_plus_k8s_helpers.components.schemas import Schema, mapping_of
+from dagster_plus_k8s_helpers.components.values import entries_of
+from dagster_plus_k8s_helpers.deployment import secrets_for_deployment
+from dagster_plus_k8s_helpers.errors import DeploymentError
+from dagster_plus_k8s_helpers.secrets.resource import SecretsResource
+
+__all__ = ["SecretsComponent"]
+
+
+@cache
+def backends_schema() -> Schema:
+    """What may be written for backends by the name of a deployment."""
+    return {"title": "Backends", **mapping_of(backend_schema(), "a mapping such as {prod: {type: vault}}")}
+
+
+BackendModel = as_written("BackendModel", "A backend of secrets.", backend_schema)
+BackendsModel = as_written(
+    "BackendsModel", "Backends of secrets by the name of a deployment.", backends_schema
+)
+
+
+def _backend(context: dg.ResolutionContext, written: Any) -> Any:
+    return read(
+        context,
+        with_env_vars(written.root),
+        lambda value: None if value is None else backend_of(value),
+        with_lines=False,
+    )
+
+
+def _backends(context: dg.ResolutionContext, written: Any) -> Any:
+    return read(
+        context,
+        with_env_vars(written.root),
+        lambda value: entries_of(value or {}, backend_of),
+        with_lines=False,
+    )
+
+
+@dataclass(kw_only=True)
+class SecretsComponent(dg.Component, dg.Resolvable):
+    """The secrets of a project, by the deployment in which it loads: the most specific ones given.
+
+    Each has a ``type``: ``vault``, ``aws``, ``env``, ``files``, or ``chain`` for several, and the settings of
+    ``VaultSecrets``, ``AwsSecrets``, ``EnvSecrets`` or ``FileSecrets``. ``{{ env.NAME }}`` is read when a run
+    begins; a secret itself is refused here. None of them connects to anything before a value is asked for.
+
+    Args:
+        resource: What assets call it: the name of their argument.
+        local: Outside Dagster+: ``dg dev``, tests, CI.
+        branch: In every branch deployment that ``deployments`` does not name.
+        deployments: By the name of the deployment.
+        default: Wherever none of the others applies.
+    """
+
+    resource: Annotated[
+        str,
+        dg.Resolver.default(
+            description="What assets call it: the name of their argument.", examples=["secrets"]
+        ),
+    ] = "secrets"
+    local: Annotated[
+        SecretsResource | None,
+        dg.Resolver(
+            _backend,
+            model_field_type=BackendModel,
+            description="Outside Dagster+: dg dev, tests, CI.",
+            examples=[{"type": "env", "env_file": ".env"}],
+        ),
+    ] = None
+    branch: Annotated[
+        SecretsResource | None,
+        dg.Resolver(
+            _backend,
+            model_field_type=BackendModel,
+            description="In every branch deployment that deployments does not name.",
+            examples=[{"type": "env"}],
+        ),
+    ] = None
+    deployments: Annotated[
+        Mapping[str, SecretsResource],
+        dg.Resolver(
+            _backends,
+            model_field_type=BackendsModel,
+            description="By the name of the deployment.",
+            examples=[{"prod": {"type": "aws", "client": {"region_name": "eu-west-1"}}}],
+        ),
+    ] = field(default_factory=dict)
+    default: Annotated[
+        SecretsResource | None,
+        dg.Resolver(
+            _backend,
+            model_field_type=BackendModel,
+            description="Wherever none of the others applies.",
+            examples=[
+                {
+                    "type": "vault",
+                    "url": "{{ env.VAULT_ADDR }}",
+                    "auth": {"type": "kubernetes", "role": "dagster"},
+                }
+            ],
+        ),
+    ] = None
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The secrets for the deployment in which this loads, as a resource."""
+        try:
+            found = secrets_for_deployment(
+                local=self.local, branch=self.branch, deployments=self.deployments, default=self.default
+            )
+        except DeploymentError as error:
+            raise refused_by(context, "", str(error)) from None
+        return dg.Definitions(resources={self.resource: found})
