@@ -273,6 +273,7 @@ def test_the_older_name_of_text_is_known(folder: Path, command: str) -> None:
         "location render --module deploy.locations:LOCATIONS -o json",
         "explain-code DPK101 -o json",
         "explain-code -o json",
+        "explain -m shop.definitions __ASSET_JOB orders -o json",
     ],
 )
 def test_json_is_json(folder: Path, line: str) -> None:
@@ -439,3 +440,13 @@ def test_a_shell_completes_commands_options_forms_codes_and_files() -> None:
     assert "DPK101" in completed("explain-code", "dpk10")
     assert completed("check", "val") == ["<file>"]
     assert completed("check", "--agent", "") == ["<file>"]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("command", ["plan", "check"])
+def test_a_shell_completes_what_the_files_name(command: str) -> None:
+    assert completed(command, "--location", "dagster_cloud.yaml", "--location-name", "") == ["shop"]
+    assert completed(command, "--agent", "values.yaml", "--deployment", "") == ["prod", "local"]
+    assert completed(command, "--agent", "values.yaml", "--deployment", "p") == ["prod"]
+    assert completed(command, "--agent", NO_SUCH, "--deployment", "") == ["local"]
+    assert completed(command, "--location-name", "") == []
