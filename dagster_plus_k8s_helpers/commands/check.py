@@ -35,7 +35,7 @@ _COULD_NOT_CHECK = 2
     epilog=examples(
         "check values.yaml dagster_cloud.yaml",
         "check -m shop.definitions --agent values.yaml --location dagster_cloud.yaml",
-        "# what is installed, and not what the file says",
+        "# what helm get values agent -o yaml printed: what is installed",
         "check - < values.yaml",
         "# in a workflow of GitHub: at the lines of the pull request, warnings too",
         "check values.yaml dagster_cloud.yaml -o github --fail-on warning",
