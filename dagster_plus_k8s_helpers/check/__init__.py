@@ -5,6 +5,7 @@ OPEN = (
     "check",
     "files.merging",
     "files.settings",
+    "files.source",
     "files.sources",
     "subjects.subjects",
 )

@@ -135,7 +135,7 @@ def set_(arguments: tuple[str, ...], sets: Sequence[str], texts: Sequence[str]) 
     epilog=examples(
         "agent diff values.yaml new-values.yaml",
         "agent diff values.yaml new-values.yaml --location dagster_cloud.yaml -o markdown",
-        "# what is installed, and what would be",
+        "# what helm get values agent -o yaml printed, and what would be installed",
         "agent diff - new-values.yaml < values.yaml",
     ),
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
+from dagster_plus_k8s_helpers.commands.completing import deployments, location_names
 from dagster_plus_k8s_helpers.commands.forms import output_option
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
 from dagster_plus_k8s_helpers.commands.given import FILE, STDIN_NAME, given
@@ -22,6 +22,7 @@ from dagster_plus_k8s_helpers.terminal import echo, is_coloured, one_line, print
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dagster_plus_k8s_helpers.check.files.source import Source
     from dagster_plus_k8s_helpers.commands.usage import UsageSource
 
 __all__ = ["check"]
@@ -34,7 +35,7 @@ _COULD_NOT_CHECK = 2
     epilog=examples(
         "check values.yaml dagster_cloud.yaml",
         "check -m shop.definitions --agent values.yaml --location dagster_cloud.yaml",
-        "# what is installed, and not what the file says",
+        "# what helm get values agent -o yaml printed: what is installed",
         "check - < values.yaml",
         "# in a workflow of GitHub: at the lines of the pull request, warnings too",
         "check values.yaml dagster_cloud.yaml -o github --fail-on warning",
@@ -55,7 +56,12 @@ _COULD_NOT_CHECK = 2
     "--agent", metavar="FILE", type=FILE, help="The agent's Helm values: checked, and planned with."
 )
 @click.option("--location", metavar="FILE", type=FILE, help="dagster_cloud.yaml: checked, and planned with.")
-@click.option("--location-name", metavar="NAME", help="Which of its locations MODULE is.")
+@click.option(
+    "--location-name",
+    metavar="NAME",
+    shell_complete=location_names,
+    help="Which of its locations MODULE is.",
+)
 @click.option(
     "--nodes", metavar="FILE", type=FILE, help="Pools of nodes, or what kubectl get nodes -o json prints."
 )
@@ -88,6 +94,7 @@ _COULD_NOT_CHECK = 2
 @click.option(
     "--deployment",
     metavar="NAME",
+    shell_complete=deployments,
     help="Deployment to load MODULE for, local for none; the agent's first, or prod, when left out.",
 )
 @click.option("--branch", is_flag=True, help="The deployment is a branch deployment.")
@@ -147,6 +154,8 @@ def check(
         raise click.UsageError("--context, --namespace, --keys and --dry-run go with --cluster")
     _refuse_lone_usage(source, module, is_asked=usage)
     sources, unreadable = _read(wanted)
+    from dagster_plus_k8s_helpers.check.files.sources import check_sources
+
     findings = _without_collecting(lambda: check_sources(sources))
     if module is not None and not unreadable:
         from dagster_plus_k8s_helpers.commands.definitions import (

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from dagster_plus_k8s_helpers.credentials.forms import literal_credentials, mask_credentials
 from dagster_plus_k8s_helpers.findings.pages import HOMEPAGE
 from dagster_plus_k8s_helpers.terminal import one_line, printable
 
@@ -111,15 +110,21 @@ def _show_traceback(ctx: click.Context, error: BaseException | None) -> None:
     """Prints where an error comes from, if ``--debug`` is given, without what looks like a credential."""
     if error is not None and ctx.meta.get(_DEBUG):
         text = "".join(traceback.format_exception(error))
-        click.echo(printable(mask_credentials(text, literal_credentials(os.environ))), err=True, nl=False)
+        click.echo(printable(_masked(text)), err=True, nl=False)
 
 
 def _internal(error: Exception) -> CannotAnswerError:
-    said = mask_credentials(str(error), literal_credentials(os.environ))
     return CannotAnswerError(
-        f"internal error: {type(error).__name__}: {one_line(said)}; run it with --debug, "
+        f"internal error: {type(error).__name__}: {one_line(_masked(str(error)))}; run it with --debug, "
         f"and report what that shows at {HOMEPAGE}"
     )
+
+
+def _masked(text: str) -> str:
+    """A text without what looks like a credential."""
+    from dagster_plus_k8s_helpers.credentials.forms import literal_credentials, mask_credentials
+
+    return mask_credentials(text, literal_credentials(os.environ))
 
 
 def _is_output_closed() -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dagster_plus_k8s_helpers.check.files.sources import Source
+from dagster_plus_k8s_helpers.check.files.source import Source
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError
 
 __all__ = ["FILE", "STDIN_NAME", "given"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import click
 
+from dagster_plus_k8s_helpers.commands.completing import deployments, location_names
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError
 from dagster_plus_k8s_helpers.commands.given import FILE, STDIN_NAME, given
 from dagster_plus_k8s_helpers.commands.progress import progress
@@ -173,7 +174,12 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
     )
     @click.option("--agent", type=FILE, help="The agent's Helm values; - reads standard input.")
     @click.option("--location", type=FILE, help="The dagster_cloud.yaml of the code location, or -.")
-    @click.option("--location-name", metavar="NAME", help="Which of its locations MODULE is.")
+    @click.option(
+        "--location-name",
+        metavar="NAME",
+        shell_complete=location_names,
+        help="Which of its locations MODULE is.",
+    )
     @click.option(
         "--run-config",
         type=FILE,
@@ -182,6 +188,7 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
     @click.option(
         "--deployment",
         metavar="NAME",
+        shell_complete=deployments,
         help="The Dagster+ deployment to plan for, local for a machine outside Dagster+; the agent's first, "
         "or prod, when left out.",
     )

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 import click
-import yaml
 
 from dagster_plus_k8s_helpers.commands.forms import output_option
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
 from dagster_plus_k8s_helpers.commands.loading import load
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
-from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.terminal import json_text, write
 
 __all__ = ["render"]
@@ -45,6 +43,10 @@ Level: TypeAlias = Literal["tags", "container-context", "helm-values", "pod-spec
 @output_option("yaml", "json")
 def render(config: str, level: Level, pods: Literal["run", "server", "both"], form: str) -> None:
     """Print a K8sConfig as YAML or JSON: the one called NAME in MODULE, such as my_project.pods:TRAIN."""
+    import yaml
+
+    from dagster_plus_k8s_helpers.pod.config import K8sConfig
+
     if pods != "run" and level in {"tags", "pod-spec"}:
         raise click.UsageError("--pods goes with --as container-context and --as helm-values")
     kinds: tuple[Literal["run", "server"], ...] = ("run", "server") if pods == "both" else (pods,)

@@ -127,6 +127,38 @@ def test_steps_with_the_same_fault_in_tags_of_their_own_are_one_finding() -> Non
     assert len(finding.places) == 12
 
 
+def test_settings_in_the_metadata_of_many_assets_are_one_finding() -> None:
+    metadata = {"dagster-k8s/config": {"container_config": {}}}
+
+    (finding,) = check(definitions(assets=16, metadata=metadata))
+
+    assert finding.code == "DPK581"
+    assert finding.message == (
+        "steps 'train', 'train_1', 'train_10' + 13 more: metadata of the assets 'train', 'train_1', 'train_10' "
+        "+ 13 more: nobody reads 'dagster-k8s/config' there; write it into op_tags"
+    )
+    assert len(finding.places) == 16
+
+
+def test_settings_in_the_config_of_many_ops_are_one_finding() -> None:
+    @dg.op(config_schema=dg.Permissive())
+    def train() -> None: ...
+
+    ops = [train.alias(f"op_{index}") for index in range(16)]
+    config = {"ops": {f"op_{index}": {"config": {"dagster-k8s/config": {}}} for index in range(16)}}
+
+    @dg.job(config=config, executor_def=k8s_executor(max_concurrent=4))
+    def nightly() -> None:
+        for op in ops:
+            op()
+
+    (finding,) = check(dg.Definitions(jobs=[nightly]))
+
+    assert finding.message.startswith(
+        "the job: the config of the ops 'op_0', 'op_1', 'op_2' + 13 more: nobody reads 'dagster-k8s/config' there"
+    )
+
+
 def test_different_causes_stay_apart() -> None:
     tags = [k8s_tags(ttl_seconds_after_finished=1), k8s_tags(ttl_seconds_after_finished=2)]
 

@@ -273,6 +273,7 @@ def test_the_older_name_of_text_is_known(folder: Path, command: str) -> None:
         "location render --module deploy.locations:LOCATIONS -o json",
         "explain-code DPK101 -o json",
         "explain-code -o json",
+        "explain -m shop.definitions __ASSET_JOB orders -o json",
     ],
 )
 def test_json_is_json(folder: Path, line: str) -> None:
@@ -294,13 +295,12 @@ def test_an_edit_of_standard_input_is_printed(folder: Path) -> None:
         ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
     ],
 )
-@pytest.mark.parametrize("line", ["check broken.yaml", "plan -m shop.definitions"])
 def test_a_pipe_has_colours_only_when_they_are_asked_for(
-    folder: Path, line: str, environment: dict[str, str], *, is_coloured: bool
+    folder: Path, environment: dict[str, str], *, is_coloured: bool
 ) -> None:
     (folder / "broken.yaml").write_text(BROKEN_CONFIG)
     done = subprocess.run(
-        [INSTALLED, *line.split()],
+        [INSTALLED, "check", "broken.yaml"],
         env={**without_colour_variables(), **environment},
         capture_output=True,
         text=True,
@@ -310,6 +310,23 @@ def test_a_pipe_has_colours_only_when_they_are_asked_for(
 
     assert done.stdout
     assert ("\x1b[" in done.stdout) == is_coloured
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_coloured"), [({}, False), ({"FORCE_COLOR": "1"}, True), ({"NO_COLOR": "1"}, False)]
+)
+def test_a_table_has_colours_as_findings_have(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], *, is_coloured: bool
+) -> None:
+    for name in os.environ.keys() - without_colour_variables().keys():
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    shown = run_line("plan -m shop.definitions", folder).stdout
+
+    assert ("\x1b[" in shown) == is_coloured
+    assert "orders" in shown
 
 
 def without_colour_variables() -> dict[str, str]:
@@ -401,10 +418,7 @@ def test_an_interrupt_ends_it_without_a_traceback(folder: Path) -> None:
     assert (process.returncode, output, said) == (130, "", "")
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["explain-code", "plan -m shop.definitions", "plan -m shop.definitions -o json", "completion bash"],
-)
+@pytest.mark.parametrize("line", ["explain-code", "plan -m shop.definitions"])
 def test_whoever_stops_reading_ends_it_without_a_word(folder: Path, line: str) -> None:
     ours, theirs = os.pipe()
     os.close(ours)
@@ -439,3 +453,13 @@ def test_a_shell_completes_commands_options_forms_codes_and_files() -> None:
     assert "DPK101" in completed("explain-code", "dpk10")
     assert completed("check", "val") == ["<file>"]
     assert completed("check", "--agent", "") == ["<file>"]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("command", ["plan", "check"])
+def test_a_shell_completes_what_the_files_name(command: str) -> None:
+    assert completed(command, "--location", "dagster_cloud.yaml", "--location-name", "") == ["shop"]
+    assert completed(command, "--agent", "values.yaml", "--deployment", "") == ["prod", "local"]
+    assert completed(command, "--agent", "values.yaml", "--deployment", "p") == ["prod"]
+    assert completed(command, "--agent", NO_SUCH, "--deployment", "") == ["local"]
+    assert completed(command, "--location-name", "") == []

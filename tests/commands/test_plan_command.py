@@ -370,6 +370,21 @@ def test_explain_names_the_layer_of_a_field_and_what_those_below_said() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_explain_is_json_for_programs() -> None:
+    result = call("explain", *FILES, "nightly", "churn_model", "limits.cpu", "-o", "json")
+
+    (field,) = json.loads(result.stdout)
+    assert field == {
+        "path": "spec.template.spec.containers[0].resources.limits.cpu",
+        "value": "4",
+        "layer": "op tags",
+        "source": "tags of the op 'churn_model'",
+        "action": "replaced",
+        "below": [{"layer": "agent", "value": "250m", "overridden": True}],
+    }
+
+
+@pytest.mark.usefixtures("folder")
 def test_explain_says_what_was_appended_to_a_list(folder: Path) -> None:
     (folder / "values.yaml").write_text(
         "workspace: {runK8sConfig: {podSpecConfig: {tolerations: [{key: batch, operator: Exists}]}}}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.check.files.pairs import pairs_of
+from dagster_plus_k8s_helpers.check.files.source import Source
 from dagster_plus_k8s_helpers.documents.document import YamlDocument, read_yaml
 from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, check_of, kind_of
 from dagster_plus_k8s_helpers.files.checks.pairing import (
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 __all__ = ["Source", "check_sources"]
-
-
-class Source(NamedTuple):
-    """A file to check.
-
-    Attributes:
-        name: What the user calls it.
-        content: What it holds.
-    """
-
-    name: str
-    content: bytes
 
 
 def check_sources(sources: Sequence[Source]) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -11,7 +11,7 @@ from dagster_plus_k8s_helpers.check.subjects.registry import of_tags
 from dagster_plus_k8s_helpers.check.subjects.subjects import OLD_TAG, Hit
 from dagster_plus_k8s_helpers.check.subjects.waivers import OF_DEFINITIONS, specs_by_step
 from dagster_plus_k8s_helpers.executor.settings import RUNS_IN_TAG, START_TIMEOUT_TAG
-from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
+from dagster_plus_k8s_helpers.findings.finding import Rule, Severity, few
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.memory_ladder import MEMORY_LADDER_TAG
 from dagster_plus_k8s_helpers.sizing.strategy import SIZE_TAG
@@ -35,27 +35,41 @@ MISPLACED_CONFIG = Rule(
 @of_tags(MISPLACED_CONFIG)
 def misplaced(asked: Asked) -> Iterator[Hit]:
     """Settings of pods where nobody reads them."""
-    of_steps: dict[str, list[str]] = {}
+    of_steps: dict[tuple[str, str], dict[str, list[str]]] = {}
     tags_of = {step.key: step.tags for step in asked.steps}
     for key, specs in specs_by_step(asked):
         for spec in specs:
             for tag in _found(spec.metadata, beside=tags_of[key]):
                 kind = "check" if isinstance(spec, dg.AssetCheckSpec) else "asset"
                 name = spec.name if isinstance(spec, dg.AssetCheckSpec) else spec.key.to_user_string()
-                text = f"metadata of the {kind} {name!r}: nobody reads {tag!r} there; write it into op_tags"
-                of_steps.setdefault(text, []).append(key)
-    yield from (Hit(MISPLACED_CONFIG, text, tuple(dict.fromkeys(keys))) for text, keys in of_steps.items())
+                of_steps.setdefault((kind, tag), {}).setdefault(name, []).append(key)
+    for (kind, tag), keys_of in of_steps.items():
+        text = f"metadata of {_named(kind, keys_of)}: nobody reads {tag!r} there; write it into op_tags"
+        keys = tuple(dict.fromkeys(key for keys in keys_of.values() for key in keys))
+        yield Hit(MISPLACED_CONFIG, text, keys, cause=f"metadata of {kind}s: {tag}")
     for tag in _found(asked.job.metadata, beside=asked.job.run_tags):
         yield Hit(MISPLACED_CONFIG, f"its metadata: nobody reads {tag!r} there; write tags", of="the job")
     for tag in _found(asked.around.metadata):
         text = f"their metadata: nobody reads {tag!r} there; write op_tags, or with_k8s_config()"
         yield Hit(MISPLACED_CONFIG, text, of=OF_DEFINITIONS)
-    for name, tag in _in_op_config((asked.job.run_config or {}).get("ops")):
-        text = f"the config of the op {name!r}: nobody reads {tag!r} there; write tags of the op"
+    for tag, names in _by_tag(_in_op_config((asked.job.run_config or {}).get("ops"))).items():
+        text = f"the config of {_named('op', names)}: nobody reads {tag!r} there; write tags of the op"
         yield Hit(MISPLACED_CONFIG, text, of="the job")
-    for name, tag in _on_graphs(asked.job.graph):
-        text = f"tags of the graph {name!r} in it: nobody reads {tag!r} there; write tags of its ops"
+    for tag, names in _by_tag(_on_graphs(asked.job.graph)).items():
+        text = f"tags of {_named('graph', names)} in it: nobody reads {tag!r} there; write tags of its ops"
         yield Hit(MISPLACED_CONFIG, text, of="the job")
+
+
+def _named(kind: str, names: Collection[str]) -> str:
+    """One or several of a kind, the first few by name."""
+    return f"the {kind}{'s' * (len(names) > 1)} {few([repr(name) for name in names])}"
+
+
+def _by_tag(found: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
+    by_tag: dict[str, list[str]] = {}
+    for name, tag in found:
+        by_tag.setdefault(tag, []).append(name)
+    return by_tag
 
 
 def _found(given: Mapping[str, Any] | None, *, beside: Mapping[str, str] | None = None) -> list[str]:

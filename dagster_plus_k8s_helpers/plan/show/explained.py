@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 from rich.tree import Tree
 
+from dagster_plus_k8s_helpers.plan.merge.fields import paths
 from dagster_plus_k8s_helpers.plan.merge.masked import masked, name_within
 from dagster_plus_k8s_helpers.plan.show.field_paths import fields_named
 from dagster_plus_k8s_helpers.terminal import one_line
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.merge.origins import Origin
     from dagster_plus_k8s_helpers.plan.merge.pods import Pod
 
-__all__ = ["explained"]
+__all__ = ["explained", "explained_fields"]
 
 _LONGEST = 60
 
@@ -97,3 +98,36 @@ def _add(tree: Tree, line: Text, origin: Origin, name: str, *, below: bool = Tru
 def _shown(value: Any, name: str) -> str:
     text = json.dumps(masked(value, name), ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def explained_fields(pod: Pod, path: str = "") -> list[dict[str, Any]]:
+    """The same for programs: each field with its value, the layer that set it, and what the layers below say.
+
+    Args:
+        pod: The pod.
+        path: The field, as for `explained`.
+
+    Raises:
+        PlanError: The Job has no such field.
+    """
+    wanted = fields_named(pod.manifest, path) if path else list(pod.manifest)
+    return [
+        {
+            "path": field,
+            "value": masked(origin.value, _name(pod, field)),
+            "layer": origin.layer.name,
+            "source": origin.layer.source,
+            "action": origin.action,
+            "below": [
+                {
+                    "layer": said.layer.name,
+                    "value": masked(said.value, _name(pod, field)),
+                    "overridden": said.is_overridden,
+                }
+                for said in origin.below
+            ],
+        }
+        for top in wanted
+        for field, _ in paths(pod.origin(top).value, top)
+        for origin in [pod.origin(field)]
+    ]
