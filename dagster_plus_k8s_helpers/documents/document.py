@@ -38,6 +38,9 @@ MAX_BYTES = 2**20
 
 _MAX_DEPTH = 64
 _MAX_NODES = 200_000
+# Keys count as values. A file of 200 code locations that say all they can has 20,000.
+_MAX_VALUES = 50_000
+_MAX_DOCUMENTS = 500
 
 
 @dataclass(frozen=True)
@@ -131,9 +134,8 @@ def read_yaml(content: bytes | str, file: str) -> tuple[list[YamlDocument], list
     if isinstance(text, Finding):
         return [], [text]
     try:
-        too_deep = _too_deep(text, file)
-        if too_deep:
-            return [], [too_deep]
+        if unusual := _unusual(text, file):
+            return [], [unusual]
         documents, findings = _parsed(text, file)
     except yaml.YAMLError as error:
         return [], [syntax_finding(error, file, text)]
@@ -228,18 +230,31 @@ def _decoded(content: bytes | str, file: str) -> str | Finding:
         )
 
 
-def _too_deep(text: str, file: str) -> Finding | None:
-    """Whether the text nests too deep; found event by event, since the parser nests by recursion."""
-    depth = 0
+def _unusual(text: str, file: str) -> Finding | None:
+    """Whether the text nests too deep or holds too much; found by events, before anything is built of it.
+
+    The parser nests by recursion, and what is built is looked at again and again.
+    """
+    depth = values = documents = 0
     said = f"nested deeper than {_MAX_DEPTH} levels"
     try:
         for event in yaml.parse(text, Loader=_Loader):
+            values += isinstance(event, yaml.NodeEvent)
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
+            elif isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
             if depth > _MAX_DEPTH:
                 return TOO_DEEP.at(at_mark(file, event.start_mark, ""), said)
+            if values > _MAX_VALUES or documents > _MAX_DOCUMENTS:
+                most = (
+                    f"{_MAX_DOCUMENTS:,} documents"
+                    if documents > _MAX_DOCUMENTS
+                    else f"{_MAX_VALUES:,} values"
+                )
+                return HUGE_FILE.at(at_mark(file, event.start_mark, ""), f"the file has more than {most}")
     except yaml.MarkedYAMLError as error:
         # libyaml 0.2.6 reads brackets ahead, and stops by itself at a thousand.
         if "nesting depth" not in str(error.problem) or error.problem_mark is None:

@@ -190,3 +190,30 @@ def test_findings_are_told_apart_by_severity() -> None:
 
     assert at_or_above([warning, error], Severity.ERROR) == [error]
     assert at_or_above([warning, error], Severity.WARNING) == [warning, error]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("".join(f"k{i}: 1\n" for i in range(30_000)), "the file has more than 50,000 values"),
+        ("a: [" + "1," * 60_000 + "1]", "the file has more than 50,000 values"),
+        ("--- 1\n" * 1_000, "the file has more than 500 documents"),
+    ],
+    ids=["keys", "items", "documents"],
+)
+def test_a_file_with_more_in_it_than_is_ever_meant_is_refused_before_it_is_built(
+    content: str, message: str
+) -> None:
+    documents, (finding,) = read_yaml(content, "f")
+
+    assert documents == []
+    assert (finding.code, finding.message) == ("DPK005", message)
+
+
+def test_two_hundred_code_locations_that_say_much_are_read() -> None:
+    location = "- location_name: l\n  env: {" + ", ".join(f"K{i}: v" for i in range(50)) + "}\n"
+
+    (document,), findings = read_yaml("locations:\n" + location * 200, "f")
+
+    assert findings == []
+    assert len(document.data["locations"]) == 200

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.files.checks.other_chart import OTHER_CHART
 from dagster_plus_k8s_helpers.files.locations.container_context import K8sContainerContext
-from dagster_plus_k8s_helpers.files.sections.keys import meant_key, names_of
+from dagster_plus_k8s_helpers.files.sections.keys import MOST_KEYS, meant_key, names_of
 from dagster_plus_k8s_helpers.files.values.agent import DagsterCloudAgent
 from dagster_plus_k8s_helpers.files.values.cloud import ServiceAccount
 from dagster_plus_k8s_helpers.files.values.workspace import Workspace
@@ -158,7 +158,8 @@ def _check_instance(document: YamlDocument) -> list[Finding]:
 
 def _score(keys: list[str], known: tuple[str, ...]) -> int:
     """How much the keys speak for a kind: 3 for each key as it should be, 1 for each near one."""
-    return sum(3 if key in known else int(meant_key(key, known) != key) for key in keys)
+    few = len(keys) <= MOST_KEYS
+    return sum(3 if key in known else int(few and meant_key(key, known) != key) for key in keys)
 
 
 def _stem(file: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dagster_plus_k8s_helpers.errors import did_you_mean
 from dagster_plus_k8s_helpers.files.sections.section import Section
-from dagster_plus_k8s_helpers.findings.finding import Finding, Rule, Severity, Where
+from dagster_plus_k8s_helpers.findings.finding import MOST_OF_A_RULE, Finding, Rule, Severity, Where
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.documents.document import Path, YamlDocument
@@ -19,10 +19,12 @@ __all__ = [
     "ALSO_CALLED",
     "BOTH_SPELLINGS",
     "MISSPELT_KEY",
+    "MOST_KEYS",
     "UNKNOWN_KEY",
     "WRONG_CASE",
     "Keys",
     "corrected",
+    "each_shown",
     "meant_key",
     "misspelt",
     "names_of",
@@ -126,7 +128,7 @@ class Keys:
         is_reserved = not written and (key == "global" or key.startswith("x-"))
         if key in names or (is_reserved and "dagsterCloudAgent" in names):
             return key
-        meant = meant_key(key, names) if len(data) <= _MOST_KEYS else key
+        meant = meant_key(key, names) if len(data) <= MOST_KEYS else key
         if _plain(key) != _plain(meant) or meant not in names:
             rule = UNKNOWN_KEY if meant == key else MISSPELT_KEY
         else:
@@ -149,6 +151,16 @@ class Keys:
                 for key, item in value.items()
             }
         return self.read(names, value, path, written) if kind == "" else value
+
+
+def each_shown(
+    findings: Sequence[Finding], better: Callable[[Finding], Iterable[Finding]]
+) -> Iterator[Finding]:
+    """The findings, said better; more than are ever shown stay as they are, since that takes time."""
+    most = 2 * MOST_OF_A_RULE
+    for finding in findings[:most]:
+        yield from better(finding)
+    yield from findings[most:]
 
 
 def corrected(section: type[Section], data: object) -> object:
@@ -209,7 +221,7 @@ _MOST_EDITS = 2
 """Of how many letters a slip may be; a key that differs in more is another key."""
 
 _LONGEST_KEY = 100
-_MOST_KEYS = 200
+MOST_KEYS = 200
 """Of how many keys in one mapping the meaning is looked for; it takes time, and people write fewer."""
 
 

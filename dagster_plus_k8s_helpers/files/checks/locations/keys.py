@@ -13,6 +13,7 @@ from dagster_plus_k8s_helpers.files.sections.keys import (
     MISSPELT_KEY,
     UNKNOWN_KEY,
     Keys,
+    each_shown,
     meant_key,
     misspelt,
     names_of,
@@ -68,9 +69,7 @@ def read_location_keys(
     """
     keys = Keys()
     meant = keys.read(names_of(section), data, path, path)
-    findings = [
-        sharpened for finding in keys.findings(document) for sharpened in _sharpened(finding, section, path)
-    ]
+    findings = [*each_shown(keys.findings(document), lambda finding: _sharpened(finding, section, path))]
 
     def read_config(config: object, place: Path) -> object:
         original = keys.original(place)

@@ -23,6 +23,7 @@ from dagster_plus_k8s_helpers.files.sections.keys import (
     MISSPELT_KEY,
     WRONG_CASE,
     Keys,
+    each_shown,
     names_of,
 )
 from dagster_plus_k8s_helpers.files.sections.known_keys import (
@@ -90,7 +91,7 @@ def check_values(document: YamlDocument) -> list[Finding]:
     meant = keys.read(names_of(AgentValues), data)
     findings = [
         *_later(document),
-        *(sharpened(document, data, finding) for finding in keys.findings(document)),
+        *each_shown(keys.findings(document), lambda finding: [sharpened(document, data, finding)]),
         *check_pairs(document, data),
         *check_credentials(document),
     ]
