@@ -146,7 +146,7 @@ def test_values_with_mistakes_get_no_commands(tmp_path: Path) -> None:
 
     result = call("commands", "--values", str(file))
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output == (
         f"Error: {file}:1:17 isolatedAgents: error DPK201: must be a mapping, not true or false; "
         "write isolatedAgents: {enabled: true}\n"
@@ -181,7 +181,7 @@ def test_a_namespace_that_kubernetes_refuses_is_refused(tmp_path: Path) -> None:
 
     result = call("commands", "--values", str(file), "--namespace", "My_Space; rm")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output.startswith("Error: namespace 'My_Space; rm' must be at most 63 of a-z")
 
 

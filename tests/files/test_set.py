@@ -152,7 +152,7 @@ def test_setting_what_stands_there_changes_nothing_else(file: Path) -> None:
 def test_an_edit_that_makes_the_file_invalid_is_refused_and_nothing_is_written(file: Path) -> None:
     result = call(file, "isolatedAgents", "true")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output.startswith(f"Error: {file}:")
     assert result.output.endswith(
         "isolatedAgents: error DPK201: must be a mapping, not true or false; write isolatedAgents: {enabled: true}\n"
@@ -164,7 +164,7 @@ def test_an_edit_that_makes_the_file_invalid_is_refused_and_nothing_is_written(f
 def test_what_an_alias_repeats_is_not_changed_by_accident(file: Path) -> None:
     result = call(file, "workspace.resources.limits.cpu", "2")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output == (
         f"Error: setting workspace.resources.limits.cpu would change other values of {file} too; edit it by hand\n"
     )
@@ -337,7 +337,7 @@ def test_wrong_arguments_are_refused(file: Path, arguments: list[str], message: 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     result = call(tmp_path / "none.yaml", "a", "b")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output == f"Error: {tmp_path / 'none.yaml'}: No such file or directory\n"
 
 
@@ -356,7 +356,7 @@ def test_an_edit_of_another_kind_of_file_is_refused(tmp_path: Path) -> None:
 
     result = call(file, "dagsterCloudAgent.replicas", "3")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output == (
         f"Error: {file} is dagster_cloud.yaml, and not the agent's Helm values; name the values file\n"
     )
@@ -382,7 +382,7 @@ def test_an_anchor_that_would_be_lost_is_named(tmp_path: Path) -> None:
 
     result = call(file, "workspace.labels", "null")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output == f"Error: the edit would take &a out of {file}; edit it by hand\n"
 
 
@@ -569,7 +569,7 @@ def test_the_advice_is_for_the_command_line(tmp_path: Path, arguments: list[str]
 
     result = call(file, *arguments)
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output == f"Error: {file}:{message}\n"
     assert file.read_text() == "{}\n"
 
