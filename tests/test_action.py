@@ -208,6 +208,16 @@ def test_a_base_that_cannot_be_planned_is_said_and_why_is_in_the_log(workflow: W
     assert "why it is" not in comment
 
 
+def test_a_base_that_cannot_be_fetched_is_said(workflow: Workflow) -> None:
+    workflow.base = "0" * 40
+
+    planned, commented = (workflow.run(name, **GIVEN) for name in PLANNING)
+
+    assert (planned.returncode, commented.returncode) == (0, 0), planned.stderr
+    (comment,) = workflow.comments
+    assert "The base of this pull request cannot be fetched" in comment
+
+
 def test_a_token_that_may_only_read_is_a_warning(workflow: Workflow) -> None:
     (workflow.temp / "dagster-plus-k8s-comment.md").write_text("what changes\n")
     (workflow.gh / "refuses").touch()

@@ -4,6 +4,7 @@ OPEN = (
     "all_rules",
     "check",
     "files.merging",
+    "files.pairs",
     "files.settings",
     "files.source",
     "files.sources",

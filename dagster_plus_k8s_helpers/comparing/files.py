@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dagster_plus_k8s_helpers.check.files.merging import Merging, RefusedError, with_defaults
+from dagster_plus_k8s_helpers.check.files.merging import MOST_ENTRIES, Merging, RefusedError, with_defaults
+from dagster_plus_k8s_helpers.check.files.pairs import longest_list
 from dagster_plus_k8s_helpers.check.files.sources import check_sources
 from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OF_SERVER
 from dagster_plus_k8s_helpers.comparing.report import PodSide, Row, folded, rows_of_pod
@@ -97,6 +98,9 @@ def pod_rows(old: PodsOfFiles, new: PodsOfFiles) -> tuple[tuple[Row, ...], tuple
     rows: list[Row] = []
     notes: dict[str, None] = {}
     both = [name for name in new.locations if name in old.locations]
+    longest = max(map(_longest, (old, new)))
+    if longest > MOST_ENTRIES:
+        return (), (f"a list of {longest:,} entries, so that the pods are not compared",)
     with offline() as kubeconfig:
         merging = Merging(kubeconfig)
         for name in both:
@@ -115,6 +119,12 @@ def pod_rows(old: PodsOfFiles, new: PodsOfFiles) -> tuple[tuple[Row, ...], tuple
                     before, after = (PodSide(pod.manifest, _layers(pod)) for pod in sides)
                     rows += [row for row in rows_of_pod(called, before, after) if _is_of(of, row)]
     return tuple(_of_every(folded(rows), both)), tuple(notes)
+
+
+def _longest(side: PodsOfFiles) -> int:
+    """Entries of the longest list that is merged for pods."""
+    contexts = [(entry or {}).get("container_context") for entry in side.locations.values()]
+    return max(map(longest_list, [(side.agent or {}).get("workspace"), *contexts]))
 
 
 _EVERY = "every location"

@@ -18,7 +18,8 @@ body=$RUNNER_TEMP/dagster-plus-k8s-body.md
 cat "$comment" >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
 
 comments="repos/$GITHUB_REPOSITORY/issues/$DPK_NUMBER/comments"
-if ! listed=$(gh api --paginate "$comments?per_page=100" --jq '.[] | "\(.id) \(.body | split("\n")[0] | rtrimstr("\r"))"'); then
+first_lines='.[] | "\(.id) \((.body // "") | split("\n")[0] // "" | rtrimstr("\r"))"'
+if ! listed=$(gh api --paginate "$comments?per_page=100" --jq "$first_lines"); then
   echo "::warning::The comments of this pull request cannot be read; what changes is in the summary of this run."
   exit 0
 fi

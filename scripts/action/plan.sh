@@ -39,7 +39,8 @@ give_up() {
 rm -rf "$base_folder" "$comment"
 git worktree prune
 if ! git cat-file -e "$DPK_BASE^{commit}" 2>/dev/null; then
-  git fetch --quiet --no-tags --depth=1 origin "$DPK_BASE"
+  git fetch --quiet --no-tags --depth=1 origin "$DPK_BASE" 2>"$why" ||
+    give_up "The base of this pull request cannot be fetched, so there is nothing to compare with"
 fi
 git worktree add --quiet --detach "$base_folder" "$DPK_BASE"
 trap 'git worktree remove --force "$base_folder"' EXIT

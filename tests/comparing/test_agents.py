@@ -88,6 +88,16 @@ def test_every_location_is_called_so() -> None:
     assert lines[1].startswith("~ run pods of every location, code servers of every location: label team")
 
 
+def test_pods_with_thousands_of_variables_are_not_merged() -> None:
+    long = OLD + f"  envVars: [{', '.join(f'V{index}=1' for index in range(1_001))}]\n"
+
+    found = compared(OLD, long)
+
+    assert found.rows == ()
+    assert found.notes[0] == "a list of 1,001 entries, so that the pods are not compared"
+    assert found.keys
+
+
 def test_findings_are_new_or_gone_whatever_their_lines() -> None:
     wrong = OLD.replace("deployment: prod", "deploymnt: prod")
 

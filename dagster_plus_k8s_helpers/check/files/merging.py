@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.plan.merge.layers import LayerName
 
-__all__ = ["Merging", "RefusedError", "with_defaults"]
+__all__ = ["MOST_ENTRIES", "Merging", "RefusedError", "with_defaults"]
+
+MOST_ENTRIES = 1_000
+"""Of a list in the settings of pods that are merged: dagster_k8s takes minutes for some thousands."""
 
 
 def with_defaults(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.documents.document import YamlDocument
     from dagster_plus_k8s_helpers.files.places import PodsOf
 
-__all__ = ["Pair", "pair_of_agent", "pairs_of"]
+__all__ = ["Pair", "longest_list", "pair_of_agent", "pairs_of"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Pair:
     def longest(self) -> int:
         """Entries of the longest list that is merged for its pods."""
         workspace = (self.values or {}).get("workspace")
-        return max(map(_longest, [workspace, *self._contexts]), default=0)
+        return max(map(longest_list, [workspace, *self._contexts]), default=0)
 
     @property
     def _contexts(self) -> list[object]:
@@ -113,10 +113,11 @@ def _with_agents(
 _NO_AGENT = Pair(None, None, None, {}, PlainPods(None))
 
 
-def _longest(value: object) -> int:
+def longest_list(value: object) -> int:
+    """Entries of the longest list in a value."""
     if isinstance(value, Mapping):
-        return max(map(_longest, value.values()), default=0)
-    return max([len(value), *map(_longest, value)]) if isinstance(value, list) else 0
+        return max(map(longest_list, value.values()), default=0)
+    return max([len(value), *map(longest_list, value)]) if isinstance(value, list) else 0
 
 
 def _mappings(documents: Sequence[YamlDocument]) -> list[Any]:

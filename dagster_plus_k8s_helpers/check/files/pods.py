@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.check.asking import RULES_OF_FILES, RULES_OF_SERVERS
 from dagster_plus_k8s_helpers.check.files.hits import home_of, of_any_location, with_places
-from dagster_plus_k8s_helpers.check.files.merging import Merging, RefusedError, with_defaults
+from dagster_plus_k8s_helpers.check.files.merging import MOST_ENTRIES, Merging, RefusedError, with_defaults
 from dagster_plus_k8s_helpers.check.plannable import CANNOT_PLAN
 from dagster_plus_k8s_helpers.check.rules.allowed import refused_of_location
 from dagster_plus_k8s_helpers.check.subjects.subjects import OF_RUN, OF_SERVER, Hit, PodGroup, Surroundings
@@ -39,10 +39,6 @@ TOO_LONG = Rule(
     "runs has as many. What is wrong with each file by itself is said all the same.",
     "shorten the list, or plan the pods with -m",
 )
-
-
-MOST_ENTRIES = 1_000
-"""Of a list in the settings of pods that are merged."""
 
 
 def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]:
