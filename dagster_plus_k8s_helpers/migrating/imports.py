@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
@@ -193,16 +194,21 @@ def _at_top(module: Module, source: str, text: str) -> Edit:
         end = _end_of_line(source, module.span(small).end)
     if end is not None:
         return Edit(Span(end, end), f"{newline}{text}{newline}")
-    first = module.tree.body[0] if module.tree.body else None
-    small = first.body[0] if isinstance(first, cst.SimpleStatementLine) else None
-    start = module.span(small).start if small is not None else _start_of(module, source)
+    start = _start_of(source)
     return Edit(Span(start, start), f"{text}{newline}{newline}")
 
 
-def _start_of(module: Module, source: str) -> int:
-    """Behind the comments that a module begins with."""
-    header = module.tree.code_for_node(cst.Module(body=(), header=module.tree.header))
-    return len(header.encode()) if source.startswith(header) else 0
+def _start_of(source: str) -> int:
+    """Behind what is of the whole file: ``#!``, its encoding, comments with a blank line below them."""
+    lines = source.splitlines(keepends=True)
+    own = 0
+    for number, line in enumerate(lines):
+        if not line.startswith("#"):
+            own = number + 1 if not line.strip() else own
+            break
+        if number < 2 and re.match(r"#!|#.*coding[:=]", line):
+            own = number + 1
+    return len("".join(lines[:own]).encode())
 
 
 def _end_of_line(source: str, offset: int) -> int:
