@@ -79,7 +79,7 @@ class _Finder:
             return node.attr.value == "k8s_job_executor"
         if not isinstance(node, cst.Name):
             return False
-        said = self._module.imported.get(node.value)
+        said = self._module.imported_anywhere.get(node.value)
         return said is not None and said.name == "k8s_job_executor"
 
     def _is_tag(self, key: cst.BaseExpression) -> bool:
@@ -92,7 +92,7 @@ class _Finder:
             )
         if not isinstance(key, cst.Name):
             return False
-        said = self._module.imported.get(key.value)
+        said = self._module.imported_anywhere.get(key.value)
         is_stock = said is not None and said.name == "USER_DEFINED_K8S_CONFIG_KEY"
         return is_stock or self._module.constants.get(key.value) == K8sConfig.TAG
 

@@ -62,6 +62,7 @@ class Module:
         tree: Its syntax.
         assigned: What it assigns once and binds nowhere else, but for what is in a class.
         imported: What its top imports, by the names that it has here.
+        imported_anywhere: The same of what it imports in functions, too.
         loads: Where each name is read.
         bound: How often each name is bound, anywhere in it.
 
@@ -85,6 +86,10 @@ class Module:
                 elif bound is not None:
                     self.loads.setdefault(node.value, []).append(node)
         self.imported: dict[str, Imported] = {}
+        self.imported_anywhere: dict[str, Imported] = {}
+        for node in walk(self.tree):
+            if isinstance(node, cst.ImportFrom):
+                self.imported_anywhere.update(_imported(node))
         for statement in self.top():
             if isinstance(statement, cst.ImportFrom):
                 self.imported.update(_imported(statement))

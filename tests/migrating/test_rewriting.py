@@ -553,7 +553,7 @@ def test_what_a_call_returns_under_a_name_is_told_unless_it_is_typed() -> None:
 
 def test_names_that_a_module_has_twice_over_keep_it_as_it_is() -> None:
     source = of(
-        "{'container_config': {'image': 'a:1'}}", "from a import k8s_tags\nfrom b import K8sk8s_tags\n"
+        "{'container_config': {'image': 'a:1'}}", "from a import k8s_tags\nfrom b import typed_k8s_tags\n"
     )
 
     result = rewritten(source)
