@@ -80,7 +80,11 @@ class _Tried:
     def _with(self) -> str:
         if not self._open:
             return ""
-        return f" (tried with a value of ours for {', '.join(self._open)})"
+        shown = ", ".join(" ".join(text.split())[:_SHOWN] for text in self._open)
+        return f" (tried with a value of ours for {shown})"
+
+
+_SHOWN = 60
 
 
 def evaluated(call: Call, holes: Mapping[int, Any]) -> Any:

@@ -171,6 +171,10 @@ def config_of(reader: Reader, node: cst.BaseExpression) -> Items:
             )
         if item.key is None or not isinstance(item.key.value, str):
             raise CannotMigrateError("the program decides the name of one of its sections")
+    keys = [item.key.value for item in read.items if item.key is not None]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise CannotMigrateError(f"{key!r} is there twice, and Python takes the last one")
     return read
 
 
