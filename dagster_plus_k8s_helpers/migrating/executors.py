@@ -8,9 +8,10 @@ import libcst as cst
 
 from dagster_plus_k8s_helpers import _dagster
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.migrating.errors import CannotMigrateError
 from dagster_plus_k8s_helpers.migrating.expressions import Call, Code, Item, Items, Node, literal
 from dagster_plus_k8s_helpers.migrating.fields import by_key
-from dagster_plus_k8s_helpers.migrating.proof import CannotMigrateError, Tried, evaluated
+from dagster_plus_k8s_helpers.migrating.proof import evaluated, proved
 from dagster_plus_k8s_helpers.migrating.reading import is_known
 from dagster_plus_k8s_helpers.migrating.typed import config_call
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
@@ -136,12 +137,7 @@ def _config(node: Node, reader: Reader) -> Call | None:
         raise _NotTheSameError("k8s_job_executor stays: its step_k8s_config is no literal dictionary")
     if not node.items:
         return None
-    tried = Tried(node, reader.holes)
-    for is_typed in (True, False):
-        made = config_call(node, typed=is_typed)
-        if made is not None and tried.is_said_by(Call(made.function, made.items, ".to_dict()")):
-            return made
-    raise CannotMigrateError("no typed form of its step_k8s_config says the same; this is a gap in migrate")
+    return proved(node, reader.holes, config_call, "")
 
 
 def _inside(given: cst.BaseExpression, config: Items, reader: Reader) -> list[tuple[cst.CSTNode, Call]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from dagster_plus_k8s_helpers.migrating.elsewhere import Elsewhere
 from dagster_plus_k8s_helpers.migrating.module import walk
+from dagster_plus_k8s_helpers.migrating.places import Form, Found, Left, Place, Use
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
@@ -15,86 +16,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.migrating.module import Module
 
-__all__ = ["Elsewhere", "Found", "Left", "Place", "Use", "find", "only_call_of"]
-
-Form: TypeAlias = Literal["tags", "run_tags", "dict"]
-"""What has to come out: tags, tags as text, or what ``dagster-k8s/config`` holds."""
-
-
-class Elsewhere(NamedTuple):
-    """How other modules use a name.
-
-    Attributes:
-        used: Whether they do.
-        reads: Where one of them reads or changes what it holds; empty where none does.
-        merged: Whether one of them lays it over another dictionary.
-    """
-
-    used: bool = False
-    reads: str = ""
-    merged: bool = False
-
-
-@dataclass(frozen=True)
-class Place:
-    """A dictionary to rewrite where it stands.
-
-    Attributes:
-        config: The dictionary.
-        replaced: What the new expression takes the place of.
-        form: What has to come out there.
-        spread: Whether it becomes an element of the mapping around it, with ``**`` before it.
-        wrapped: Whether it has to be a plain dictionary, as it is merged with others there.
-    """
-
-    config: cst.BaseExpression
-    replaced: cst.CSTNode
-    form: Form
-    spread: bool = False
-    wrapped: bool = False
-
-
-@dataclass(frozen=True)
-class Use:
-    """A name that stands for a config in tags.
-
-    Attributes:
-        name: The name.
-        place: As for a dictionary that stands there itself.
-    """
-
-    name: cst.Name
-    place: Place
-
-
-@dataclass(frozen=True)
-class Left:
-    """A place that stays as it is.
-
-    Attributes:
-        line: Its line, from 1.
-        reason: Why.
-    """
-
-    line: int
-    reason: str
-
-
-@dataclass
-class Found:
-    """Everything that was found.
-
-    Attributes:
-        places: Dictionaries.
-        uses: Names, where they are used.
-        executors: Calls of ``k8s_job_executor.configured``.
-        left: What stays.
-    """
-
-    places: list[Place] = field(default_factory=list)
-    uses: list[Use] = field(default_factory=list)
-    executors: list[cst.Call] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
+__all__ = ["BY_A_CALL", "find", "only_call_of"]
 
 
 def find(module: Module, elsewhere: Callable[[str], Elsewhere] = lambda _name: Elsewhere()) -> Found:
@@ -157,7 +79,7 @@ class _Finder:
             return node.attr.value == "k8s_job_executor"
         if not isinstance(node, cst.Name):
             return False
-        said = self._module.imported.get(node.value)
+        said = self._module.imported_anywhere.get(node.value)
         return said is not None and said.name == "k8s_job_executor"
 
     def _is_tag(self, key: cst.BaseExpression) -> bool:
@@ -170,7 +92,7 @@ class _Finder:
             )
         if not isinstance(key, cst.Name):
             return False
-        said = self._module.imported.get(key.value)
+        said = self._module.imported_anywhere.get(key.value)
         is_stock = said is not None and said.name == "USER_DEFINED_K8S_CONFIG_KEY"
         return is_stock or self._module.constants.get(key.value) == K8sConfig.TAG
 
@@ -239,7 +161,7 @@ class _Finder:
         if name is None:
             return False
         own = any(self._is_merging(use) for use in self._module.loads.get(name, ()))
-        return own or (name in self._module.assigned and self._elsewhere(name).merged)
+        return own or (self._module.is_at_top(name) and self._elsewhere(name).merged)
 
     def _is_merging(self, use: cst.Name) -> bool:
         around = self._around(use)
@@ -279,7 +201,7 @@ class _Finder:
             outer = self._around(around)
             if isinstance(outer, cst.Subscript | cst.Attribute):
                 return f"line {self._module.line(use)} reads or changes what it holds"
-        return self._elsewhere(name).reads if name in self._module.assigned else ""
+        return self._elsewhere(name).reads if self._module.is_at_top(name) else ""
 
 
 def _has_keywords_only(value: cst.BaseExpression) -> bool:
@@ -295,8 +217,9 @@ def _why_not(value: cst.BaseExpression) -> str:
     )
 
 
+BY_A_CALL = "its value is what a call returns; write a K8sConfig there"
 _REASONS: tuple[tuple[tuple[type[cst.CSTNode], ...], str], ...] = (
-    ((cst.Call,), "its value is what a call returns; write a K8sConfig there"),
+    ((cst.Call,), BY_A_CALL),
     (
         (cst.IfExp, cst.BooleanOperation),
         "its value depends on a condition; make each side a K8sConfig by hand",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
 from dagster_plus_k8s_helpers.migrating.expressions import WIDTH
 from dagster_plus_k8s_helpers.migrating.layout import Edit, newline_of
-from dagster_plus_k8s_helpers.migrating.module import Span
+from dagster_plus_k8s_helpers.migrating.module import Span, walk
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -31,7 +32,8 @@ def local_names(module: Module, wanted: Collection[str]) -> dict[str, str] | Non
             for local, said in module.imported.items()
             if said.name == name and said.module.partition(".")[0] == PACKAGE
         ]
-        others = [local for local in (name, f"K8s{name}") if local not in module.bound]
+        other = f"K8s{name}" if name[0].isupper() else f"typed_{name}"
+        others = [local for local in (name, other) if local not in module.bound]
         if not own and not others:
             return None
         found[name] = (own or others)[0]
@@ -75,8 +77,12 @@ def added(module: Module, source: str, names: Mapping[str, str]) -> list[Edit]:
 def removed(module: Module, source: str, unused: Collection[str]) -> list[Edit]:
     """What takes imports away that nothing uses any more: those of ``json`` and ``dagster_k8s``."""
     edits: list[Edit] = []
-    for node in module.tree.body:
+    for node in walk(module.tree):
         if not isinstance(node, cst.SimpleStatementLine) or len(node.body) != 1:
+            continue
+        # A block has to have a statement.
+        around = module.parent(node)
+        if isinstance(around, cst.IndentedBlock) and len(around.body) == 1:
             continue
         small = node.body[0]
         if not isinstance(small, cst.Import | cst.ImportFrom) or isinstance(small.names, cst.ImportStar):
@@ -90,7 +96,7 @@ def removed(module: Module, source: str, unused: Collection[str]) -> list[Edit]:
             fewer = small.with_changes(names=[*kept[:-1], last])
             edits.append(Edit(module.span(small), module.tree.code_for_node(fewer)))
         elif node.trailing_whitespace.comment is None:
-            start = module.span(small).start
+            start = _start_of_line(source, module.span(small).start)
             edits.append(Edit(Span(start, _end_of_line(source, module.span(small).end)), ""))
     return edits
 
@@ -193,16 +199,25 @@ def _at_top(module: Module, source: str, text: str) -> Edit:
         end = _end_of_line(source, module.span(small).end)
     if end is not None:
         return Edit(Span(end, end), f"{newline}{text}{newline}")
-    first = module.tree.body[0] if module.tree.body else None
-    small = first.body[0] if isinstance(first, cst.SimpleStatementLine) else None
-    start = module.span(small).start if small is not None else _start_of(module, source)
+    start = _start_of(source)
     return Edit(Span(start, start), f"{text}{newline}{newline}")
 
 
-def _start_of(module: Module, source: str) -> int:
-    """Behind the comments that a module begins with."""
-    header = module.tree.code_for_node(cst.Module(body=(), header=module.tree.header))
-    return len(header.encode()) if source.startswith(header) else 0
+def _start_of(source: str) -> int:
+    """Behind what is of the whole file: ``#!``, its encoding, comments with a blank line below them."""
+    lines = source.splitlines(keepends=True)
+    own = 0
+    for number, line in enumerate(lines):
+        if not line.startswith("#"):
+            own = number + 1 if not line.strip() else own
+            break
+        if number < 2 and re.match(r"#!|#.*coding[:=]", line):
+            own = number + 1
+    return len("".join(lines[:own]).encode())
+
+
+def _start_of_line(source: str, offset: int) -> int:
+    return source.encode().rfind(b"\n", 0, offset) + 1
 
 
 def _end_of_line(source: str, offset: int) -> int:

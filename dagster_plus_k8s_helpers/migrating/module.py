@@ -27,15 +27,17 @@ class Span(NamedTuple):
 
 
 class Assigned(NamedTuple):
-    """A name that the top of a module gives a value, once.
+    """A name that a module gives a value, once.
 
     Attributes:
         value: The value.
         is_annotated: Whether its type is written beside it.
+        is_at_top: Whether that is at the top of the module, where others find it.
     """
 
     value: cst.BaseExpression
     is_annotated: bool
+    is_at_top: bool
 
 
 class Imported(NamedTuple):
@@ -58,8 +60,9 @@ class Module:
 
     Attributes:
         tree: Its syntax.
-        assigned: What its top assigns once, and nothing else in it binds.
+        assigned: What it assigns once and binds nowhere else, but for what is in a class.
         imported: What its top imports, by the names that it has here.
+        imported_anywhere: The same of what it imports in functions, too.
         loads: Where each name is read.
         bound: How often each name is bound, anywhere in it.
 
@@ -83,14 +86,27 @@ class Module:
                 elif bound is not None:
                     self.loads.setdefault(node.value, []).append(node)
         self.imported: dict[str, Imported] = {}
-        found: dict[str, Assigned] = {}
+        self.imported_anywhere: dict[str, Imported] = {}
+        for node in walk(self.tree):
+            if isinstance(node, cst.ImportFrom):
+                self.imported_anywhere.update(_imported(node))
         for statement in self.top():
             if isinstance(statement, cst.ImportFrom):
                 self.imported.update(_imported(statement))
-            elif isinstance(statement, cst.Assign | cst.AnnAssign):
-                found.update(_assigned(statement))
-        self.assigned = {name: said for name, said in found.items() if self.bound.get(name) == 1}
+        self.assigned = {name: said for name, said in self._all_assigned() if self.bound.get(name) == 1}
         self.constants = self._constants()
+
+    def is_at_top(self, name: str) -> bool:
+        """Whether the top of the module assigns a name, once."""
+        return name in self.assigned and self.assigned[name].is_at_top
+
+    def _all_assigned(self) -> Iterator[tuple[str, Assigned]]:
+        for node in walk(self.tree):
+            if isinstance(node, cst.Assign | cst.AnnAssign):
+                line = self.parent(node)
+                block = self.parent(line)
+                if not isinstance(self.parent(block), cst.ClassDef):
+                    yield from _assigned(node, is_at_top=block is self.tree).items()
 
     def top(self) -> list[cst.BaseSmallStatement]:
         """The simple statements at the top of the module."""
@@ -155,7 +171,7 @@ def _dotted(node: cst.BaseExpression) -> str:
     return node.value if isinstance(node, cst.Name) else ""
 
 
-def _assigned(statement: cst.Assign | cst.AnnAssign) -> dict[str, Assigned]:
+def _assigned(statement: cst.Assign | cst.AnnAssign, *, is_at_top: bool) -> dict[str, Assigned]:
     targets: Sequence[cst.BaseExpression]
     if isinstance(statement, cst.Assign):
         targets = [target.target for target in statement.targets]
@@ -163,7 +179,8 @@ def _assigned(statement: cst.Assign | cst.AnnAssign) -> dict[str, Assigned]:
         targets = [statement.target]
     if len(targets) != 1 or not isinstance(targets[0], cst.Name) or statement.value is None:
         return {}
-    return {targets[0].value: Assigned(statement.value, isinstance(statement, cst.AnnAssign))}
+    is_annotated = isinstance(statement, cst.AnnAssign)
+    return {targets[0].value: Assigned(statement.value, is_annotated, is_at_top)}
 
 
 def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:

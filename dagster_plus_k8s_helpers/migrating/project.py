@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
+from dagster_plus_k8s_helpers.migrating.elsewhere import Elsewhere, used_elsewhere
 from dagster_plus_k8s_helpers.migrating.files import Source, UnreadableError, python_files, read_source
-from dagster_plus_k8s_helpers.migrating.finding import Elsewhere, Left
+from dagster_plus_k8s_helpers.migrating.places import Left
 from dagster_plus_k8s_helpers.migrating.rewriting import Rewritten, names_wanted, rewritten
 
 if TYPE_CHECKING:
@@ -33,12 +33,6 @@ class Changed(NamedTuple):
     path: Path
     source: Source | None
     result: Rewritten
-
-
-_READ = r"\b{name}\b\s*(\[|\.(?!tags\b|to_dict\b|update\b))"
-"""A name of which something is taken."""
-_MERGED = r"\b{name}(\s*\||\.update\b)|(\|=?\s*|update\()([\w.]+\.)?{name}\b"
-"""A name that is laid over another, or another over it."""
 
 
 @dataclass
@@ -84,22 +78,8 @@ class Project:
         return Changed(source.path, source, result)
 
     def _elsewhere(self, source: Source, name: str) -> Elsewhere:
-        """How other files use a name, judged by their text: more of them than do, but none too few."""
-        stem = source.path.resolve().parent.name if source.path.name == "__init__.py" else source.path.stem
-        word = re.compile(rf"\b{re.escape(name)}\b")
-        used, merged = False, False
-        for other in self._sources():
-            if other.path.resolve() == source.path.resolve() or stem not in other.text:
-                continue
-            if not word.search(other.text):
-                continue
-            used = True
-            read = re.search(_READ.format(name=re.escape(name)), other.text)
-            if read:
-                line = other.text.count("\n", 0, read.start()) + 1
-                return Elsewhere(used=True, reads=f"{other.path}:{line} reads it as one")
-            merged |= bool(re.search(_MERGED.format(name=re.escape(name)), other.text))
-        return Elsewhere(used=used, merged=merged)
+        own = source.path.resolve()
+        return used_elsewhere(name, (other for other in self._sources() if other.path.resolve() != own))
 
     def _sources(self) -> Iterable[Source]:
         if self._others is None:

@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dagster_plus_k8s_helpers
 from dagster_plus_k8s_helpers._dagster.planning import reason
 from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.migrating.errors import CannotMigrateError
 from dagster_plus_k8s_helpers.migrating.expressions import Call, Code, Hole, Items, Layout, written
 from dagster_plus_k8s_helpers.migrating.samples import Samples
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["CannotMigrateError", "Tried", "evaluated", "names_of"]
-
-
-class CannotMigrateError(Exception):
-    """Why a dictionary stays as it is."""
+__all__ = ["evaluated", "names_of", "proved"]
 
 
-class Tried:
+def proved(config: Items, holes: Sequence[str], build: Callable[..., Call | None], suffix: str) -> Call:
+    """The typed form of a dictionary, which says the same.
+
+    Args:
+        config: The dictionary.
+        holes: The expressions that are open, by number.
+        build: Makes a call of the dictionary: of typed parts, or of the fields alone.
+        suffix: What is taken of the call.
+
+    Raises:
+        CannotMigrateError: There is none.
+    """
+    tried = _Tried(config, holes)
+    for typed in (True, False):
+        call = build(config, typed=typed)
+        if call is not None:
+            # A config with a name is tried by its tags, whatever is taken of it.
+            by = suffix or ("" if call.function == "k8s_tags" else ".tags")
+            if tried.is_said_by(replace(call, suffix=by)):
+                return replace(call, suffix=suffix)
+    raise CannotMigrateError("no typed form of it says the same; this is a gap in migrate")
+
+
+class _Tried:
     """A dictionary that has been tried: its value, with one for each expression that it leaves open.
 
     Args:
@@ -59,7 +80,11 @@ class Tried:
     def _with(self) -> str:
         if not self._open:
             return ""
-        return f" (tried with a value of ours for {', '.join(self._open)})"
+        shown = ", ".join(" ".join(text.split())[:_SHOWN] for text in self._open)
+        return f" (tried with a value of ours for {shown})"
+
+
+_SHOWN = 60
 
 
 def evaluated(call: Call, holes: Mapping[int, Any]) -> Any:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from dagster_plus_k8s_helpers.migrating.expressions import Code, Hole, Item, Items, Node, literal
+from dagster_plus_k8s_helpers.migrating.errors import CannotMigrateError
+from dagster_plus_k8s_helpers.migrating.expressions import Call, Code, Hole, Item, Items, Node, literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Reader", "is_known", "text_of"]
+__all__ = ["Reader", "config_of", "is_known", "text_of"]
 
 
 def text_of(node: cst.CSTNode) -> str:
@@ -152,3 +153,30 @@ def _comments(space: cst.BaseParenthesizableWhitespace) -> tuple[str, tuple[str,
     ended = space.first_line.comment
     own = tuple(line.comment.value for line in space.empty_lines if line.comment is not None)
     return ended.value if ended is not None else "", own
+
+
+def config_of(reader: Reader, node: cst.BaseExpression) -> Items:
+    """What ``dagster-k8s/config`` holds, by sections that are known.
+
+    Raises:
+        CannotMigrateError: It is no dictionary, or the program decides what sections there are.
+    """
+    read = reader.read(node.with_changes(lpar=(), rpar=()))
+    if not isinstance(read, Items) or not read.is_mapping:
+        raise CannotMigrateError("its value is no literal dictionary")
+    for item in read.items:
+        if item.stars:
+            raise CannotMigrateError(
+                f"its sections are spread out of {_shown(item.node)}; merge K8sConfig objects with | instead"
+            )
+        if item.key is None or not isinstance(item.key.value, str):
+            raise CannotMigrateError("the program decides the name of one of its sections")
+    keys = [item.key.value for item in read.items if item.key is not None]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise CannotMigrateError(f"{key!r} is there twice, and Python takes the last one")
+    return read
+
+
+def _shown(node: Items | Code | Call) -> str:
+    return node.text.splitlines()[0] if isinstance(node, Code) else "another dictionary"

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
 import warnings
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
 from dagster_plus_k8s_helpers.migrating import executors, imports
-from dagster_plus_k8s_helpers.migrating.expressions import Call, Code, Items, written
-from dagster_plus_k8s_helpers.migrating.finding import Elsewhere, Left, Place, Use, find
+from dagster_plus_k8s_helpers.migrating.comments import with_comments_of
+from dagster_plus_k8s_helpers.migrating.elsewhere import Elsewhere
+from dagster_plus_k8s_helpers.migrating.errors import CannotMigrateError
+from dagster_plus_k8s_helpers.migrating.expressions import Call, Code, written
+from dagster_plus_k8s_helpers.migrating.finding import BY_A_CALL, find, only_call_of
 from dagster_plus_k8s_helpers.migrating.layout import Edit, edited, layout_at
 from dagster_plus_k8s_helpers.migrating.module import Module
-from dagster_plus_k8s_helpers.migrating.proof import CannotMigrateError, Tried, names_of
-from dagster_plus_k8s_helpers.migrating.reading import Reader, text_of
+from dagster_plus_k8s_helpers.migrating.places import Left, Place, Use
+from dagster_plus_k8s_helpers.migrating.proof import names_of, proved
+from dagster_plus_k8s_helpers.migrating.reading import Reader, config_of, text_of
 from dagster_plus_k8s_helpers.migrating.typed import config_call, tags_call, with_names
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.migrating.module import Imported, Span
 
-__all__ = ["Left", "Rewritten", "Wanted", "names_wanted", "rewritten"]
+__all__ = ["Rewritten", "Wanted", "names_wanted", "rewritten"]
 
 
 class Wanted(NamedTuple):
@@ -158,10 +159,10 @@ class _Rewriting:
 
     def _add_place(self, place: Place) -> None:
         reader = Reader(self.module.constants)
-        config = _config(reader, place.config)
+        config = config_of(reader, place.config)
         build, suffix = _FORMS[place.form]
         before, after = ("{**", "}") if place.wrapped else ("**" if place.spread else "", "")
-        call = _proved(config, reader, build, suffix)
+        call = proved(config, reader.holes, build, suffix)
         self.new.append(_New(place.replaced, call, before, after, len(reader.holes)))
 
     def _add_name(self, name: str, uses: list[Use], *, is_wanted: bool) -> None:
@@ -171,12 +172,14 @@ class _Rewriting:
             self._leave_uses(name, uses)
             return
         if not isinstance(said.value, cst.Dict) and not _is_call_of_dict(said.value):
-            return  # typed already, or made by something else
+            if not only_call_of(said.value, "to_dict", "K8sConfig"):
+                self.left += [Left(self.module.line(use.name), BY_A_CALL) for use in uses]
+            return
         value = said.value
         others = [
             node for node in self.module.loads.get(name, ()) if all(node is not use.name for use in uses)
         ]
-        elsewhere = self.elsewhere(name)
+        elsewhere = self.elsewhere(name) if said.is_at_top else Elsewhere()
         against = elsewhere.reads or self._against(others)
         if against:
             self.left.append(Left(self.module.line(value), f"{name} stays a dictionary: {against}"))
@@ -186,8 +189,8 @@ class _Rewriting:
 
         def add() -> None:
             reader = Reader(self.module.constants)
-            config = _config(reader, value)
-            call = _proved(config, reader, config_call, "" if whole else ".to_dict()")
+            config = config_of(reader, value)
+            call = proved(config, reader.holes, config_call, "" if whole else ".to_dict()")
             self.new.append(_New(value, call, holes=len(reader.holes)))
             for use in uses if whole else ():
                 place = use.place
@@ -201,7 +204,7 @@ class _Rewriting:
         for use in uses:
             if name in self.module.imported:
                 continue  # where it is written, it is rewritten or left
-            reason = f"{name} is no dictionary that this module writes at its top, once"
+            reason = f"{name} is no dictionary that this module writes once"
             self.left.append(Left(self.module.line(use.name), reason))
 
     def _against(self, others: list[cst.Name]) -> str:
@@ -229,19 +232,22 @@ class _Rewriting:
         wanted = {name for new in self.new for name in names_of(new.call)}
         names = imports.local_names(self.module, wanted)
         if names is None:
-            reason = "this module has other things by the names K8sConfig, Resources and the like"
-            self.left += [Left(line, reason) for line in self.lines]
-            self.lines.clear()
-            self.new.clear()
-            return self.source
+            return self._left_whole(
+                "this module has other things by the names K8sConfig, Resources and the like"
+            )
         edits = [self._edit(new, names) for new in self.new]
         edits += imports.added(self.module, self.source, names)
         edits += imports.removed(self.module, self.source, self._unused(edits))
         text = edited(self.source, edits)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-        return text
+        if _is_python(text) or not _is_python(self.source):
+            return text
+        return self._left_whole("rewriting it would break it; this is a gap in migrate")
+
+    def _left_whole(self, reason: str) -> str:
+        self.left += [Left(line, reason) for line in self.lines]
+        self.lines.clear()
+        self.new.clear()
+        return self.source
 
     def _edit(self, new: _New, names: dict[str, str]) -> Edit:
         span = self.module.span(new.replaced)
@@ -250,8 +256,7 @@ class _Rewriting:
         node = with_names(new.call, names)
         old = self.source.encode()[span.start : span.end].decode()
         if isinstance(node, Call):
-            lost = Counter(_comments(old)) - Counter(_comments(written(node, layout)))
-            node = _with_comments(node, tuple(lost.elements()))
+            node = with_comments_of(old, node, layout)
         return Edit(span, f"{new.before}{written(node, layout)}{new.after}")
 
     def _unused(self, edits: list[Edit]) -> set[str]:
@@ -268,6 +273,17 @@ class _Rewriting:
         }
 
 
+def _is_python(text: str) -> bool:
+    """Whether this Python can read a source; libcst reads what is newer, too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ast.parse(text)
+        except SyntaxError:
+            return False
+    return True
+
+
 def _is_within(span: Span, spans: list[Span]) -> bool:
     return any(outer.start <= span.start and span.end <= outer.end for outer in spans)
 
@@ -279,59 +295,5 @@ _FORMS: dict[str, tuple[Callable[..., Call | None], str]] = {
 }
 
 
-def _config(reader: Reader, node: cst.BaseExpression) -> Items:
-    read = reader.read(node.with_changes(lpar=(), rpar=()))
-    if not isinstance(read, Items) or not read.is_mapping:
-        raise CannotMigrateError("its value is no literal dictionary")
-    for item in read.items:
-        if item.stars:
-            raise CannotMigrateError(
-                f"its sections are spread out of {_shown(item.node)}; merge K8sConfig objects with | instead"
-            )
-        if item.key is None or not isinstance(item.key.value, str):
-            raise CannotMigrateError("the program decides the name of one of its sections")
-    return read
-
-
-def _shown(node: Items | Code | Call) -> str:
-    return node.text.splitlines()[0] if isinstance(node, Code) else "another dictionary"
-
-
 def _is_call_of_dict(node: cst.BaseExpression) -> bool:
     return isinstance(node, cst.Call) and text_of(node.func) == "dict"
-
-
-def _proved(config: Items, reader: Reader, build: Callable[..., Call | None], suffix: str) -> Call:
-    """The typed form of a dictionary that says the same.
-
-    Raises:
-        CannotMigrateError: There is none.
-    """
-    tried = Tried(config, reader.holes)
-    for typed in (True, False):
-        call = build(config, typed=typed)
-        if call is not None:
-            # What is proved is a value, whatever is taken of the name that it gets.
-            proof = replace(call, suffix=suffix or ("" if call.function == "k8s_tags" else ".tags"))
-            if tried.is_said_by(proof):
-                return replace(call, suffix=suffix)
-    raise CannotMigrateError("no typed form of it says the same; this is a gap in migrate")
-
-
-def _comments(text: str) -> list[str]:
-    """The comments in an expression."""
-    lines = io.StringIO(f"(\n{text.removeprefix('**')}\n)\n").readline
-    try:
-        return [token.string for token in tokenize.generate_tokens(lines) if token.type == tokenize.COMMENT]
-    # What is an element of a mapping is no expression.
-    except (tokenize.TokenError, SyntaxError):
-        return []
-
-
-def _with_comments(call: Call, comments: tuple[str, ...]) -> Call:
-    if not comments:
-        return call
-    if not call.items:
-        return replace(call, below=(*comments, *call.below))
-    first, *others = call.items
-    return replace(call, items=(replace(first, above=(*comments, *first.above)), *others))

@@ -129,3 +129,19 @@ def test_expressions_stay_arguments() -> None:
     assert (
         "k8s_executor(max_concurrent=int(os.environ['N']), owner_references=False)" in rewritten(source).text
     )
+
+
+def test_an_import_in_a_function_and_a_variable_by_the_name_of_the_executor() -> None:
+    source = (
+        "def pick():\n"
+        "    from dagster_k8s import k8s_job_executor\n\n"
+        "    k8s_executor = k8s_job_executor.configured({'max_concurrent': 3})\n"
+        "    return k8s_executor\n"
+    )
+
+    assert rewritten(source).text == (
+        "from dagster_plus_k8s_helpers import k8s_executor as typed_k8s_executor\n\n"
+        "def pick():\n\n"
+        "    k8s_executor = typed_k8s_executor(max_concurrent=3, owner_references=False)\n"
+        "    return k8s_executor\n"
+    )

@@ -136,17 +136,36 @@ def test_a_config_that_another_module_gives_dagster_is_rewritten_where_it_is_wri
     )
 
 
-def test_a_config_that_another_module_reads_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        'import pods\nprint(pods.SMALL["container_config"])\n',
+        'from pods import SMALL as S\nprint(S["container_config"])\n',
+        "from pods import (\n TAGS, SMALL); print(SMALL.items())\n",
+    ],
+)
+def test_a_config_that_another_module_reads_stays(tmp_path: Path, other: str) -> None:
     (tmp_path / "pods.py").write_text(
         'SMALL = {"container_config": {"image": "a:1"}}\nTAGS = {"dagster-k8s/config": SMALL}\n'
     )
-    (tmp_path / "other.py").write_text('import pods\nprint(pods.SMALL["container_config"])\n')
+    (tmp_path / "other.py").write_text(other)
 
     (changed,) = Project([tmp_path / "pods.py"], tmp_path).rewritten()
 
     assert [left.reason for left in changed.result.left] == [
         f"SMALL stays a dictionary: {tmp_path}/other.py:2 reads it as one"
     ]
+
+
+def test_another_thing_by_the_same_name_is_none_of_its_users(tmp_path: Path) -> None:
+    (tmp_path / "pods.py").write_text(
+        'SMALL = {"container_config": {"image": "a:1"}}\nTAGS = {"dagster-k8s/config": SMALL}\n'
+    )
+    (tmp_path / "other.py").write_text('SMALL = {"a": 1}\nprint(SMALL["a"])\n')
+
+    (changed,) = Project([tmp_path], tmp_path).rewritten()
+
+    assert 'SMALL = K8sConfig(image="a:1")\nTAGS = SMALL.tags\n' in changed.result.text
 
 
 @pytest.mark.skipif(GIT is None, reason="there is no git")

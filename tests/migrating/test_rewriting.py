@@ -222,6 +222,31 @@ SAMPLES = {
             }
         }
     """,
+    "in_a_function": """
+        import dagster as dg
+
+        def make(name, memory):
+            limits = {"memory": memory}
+            k8s_config = {"container_config": {"resources": {"limits": limits}}}
+            other = {"container_config": {"image": "a:1"}}
+            return [
+                dg.define_asset_job(name, tags={"dagster-k8s/config": k8s_config}),
+                dg.define_asset_job(name, tags={"dagster-k8s/config": other, "a": str(other)}),
+            ]
+
+        small, big = make("small", "1Gi")
+    """,
+    "whole_sections": """
+        CONTAINER = {"image": "a:1"}
+        BASE = {"hostNetwork": False}
+        TAGS = {
+            "dagster-k8s/config": {
+                "container_config": CONTAINER,
+                "pod_spec_config": {**BASE, "nodeSelector": {"a": "b"}},
+                "job_metadata": {"labels": dict(team="a")},
+            }
+        }
+    """,
     "in_a_class": """
         import dagster as dg
 
@@ -344,10 +369,13 @@ LEFT = {
     "'{}'": "its value is JSON in a text; write K8sConfig(...).run_tags",
     "{k: 1 for k in A}": "its value is a comprehension; write a K8sConfig there",
     "settings.K8S": "its value is taken from another object; write a K8sConfig where that is made",
-    "UNKNOWN": "UNKNOWN is no dictionary that this module writes at its top, once",
+    "UNKNOWN": "UNKNOWN is no dictionary that this module writes once",
     "{}": "it says nothing; leave it out",
     "{'container_config': {}}": "it says nothing; leave it out",
     "{**BASE, 'container_config': {}}": "its sections are spread out of BASE; merge K8sConfig objects with | instead",
+    "{'containerConfig': {'image': 'a:1'}}": "dagster_k8s refuses it: Received unexpected config entry",
+    "{'job_metadata': {}, 'job_metadata': {'labels': {'a': 'b'}}}": "'job_metadata' is there twice, and Python takes the last one",
+    "{'container_config': {'image': f(1,\n2), 'command': 'a'}}": "must be a list, not str (tried with a value of ours for f(1, 2))",
     "{NAME(): {}}": "the program decides the name of one of its sections",
     "{'container_config': {'resources': {'limits': {'memory': '4GB'}}}}": "'4GB' is not a Kubernetes quantity; write '4Gi' or '4G'",
     "{'container_config': {'resorces': {}}}": "Container has no field 'resorces'; did you mean 'resources'?",
@@ -466,7 +494,12 @@ def test_what_is_compared_or_read_by_this_package_is_no_config_of_a_pod() -> Non
             "from __future__ import annotations\n",
             "from __future__ import annotations\n\nfrom dagster_plus_k8s_helpers import k8s_tags\n",
         ),
-        ("# Only a comment.\n", "# Only a comment.\nfrom dagster_plus_k8s_helpers import k8s_tags\n\n"),
+        ("# Of the tags.\n", "from dagster_plus_k8s_helpers import k8s_tags\n\n# Of the tags.\n"),
+        ("# A license.\n\n", "# A license.\n\nfrom dagster_plus_k8s_helpers import k8s_tags\n\n"),
+        (
+            "#!/usr/bin/env python\n# coding: utf-8\n# Of the tags.\n",
+            "#!/usr/bin/env python\n# coding: utf-8\nfrom dagster_plus_k8s_helpers import k8s_tags\n\n# Of the tags.\n",
+        ),
         (
             '"""Doc."""\n\nfrom . import x\n',
             '"""Doc."""\n\nfrom dagster_plus_k8s_helpers import k8s_tags\nfrom . import x\n',
@@ -509,3 +542,24 @@ def test_tabs_and_ends_of_lines_are_kept() -> None:
         "from dagster_plus_k8s_helpers import k8s_tags\r\n\r\n"
         "if True:\r\n\tTAGS = k8s_tags(\r\n\t\t# why\r\n\t\timage='a:1',\r\n\t)\r\n\tx = '''a\nb'''\r\n"
     )
+
+
+def test_what_a_call_returns_under_a_name_is_told_unless_it_is_typed() -> None:
+    source = of("K8S", "K8S = make()\n")
+    typed = of("K8S", "K8S = K8sConfig(image='a:1').to_dict()\n")
+
+    assert [(left.line, left.reason) for left in rewritten(source).left] == [
+        (2, "its value is what a call returns; write a K8sConfig there")
+    ]
+    assert rewritten(typed) == Rewritten(typed)
+
+
+def test_names_that_a_module_has_twice_over_keep_it_as_it_is() -> None:
+    source = of(
+        "{'container_config': {'image': 'a:1'}}", "from a import k8s_tags\nfrom b import typed_k8s_tags\n"
+    )
+
+    result = rewritten(source)
+
+    assert result.text == source
+    assert result.left[0].reason.startswith("this module has other things by the names")
