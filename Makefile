@@ -14,10 +14,12 @@ PARALLEL := $(PYTEST) -n $(WORKERS)
 COVERAGE := $(if $(COVER),--cov --cov-report=term)
 # What Material says of a later MkDocs is nothing that a build is about.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+MIKE := NO_MKDOCS_2_WARNING=1 $(BIN)/mike
 # Without bytecode every worker, and every process that a test starts, would compile Dagster anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-quick test-cluster lint format bench docs docs-serve build matrix sbom constraints known-keys clean
+.PHONY: demo test test-quick test-cluster lint format bench docs docs-serve docs-version build matrix sbom constraints \
+	known-keys clean
 
 demo: $(READY)
 	$(BIN)/python example_project/demo.py
@@ -54,6 +56,12 @@ docs: $(READY)
 
 docs-serve: $(READY)
 	$(MKDOCS) serve
+
+# The docs of a version beside those of others, as a commit on the branch gh-pages; nothing is pushed.
+# make docs-version VERSION=0.1
+docs-version: $(READY)
+	PATH="$(abspath $(BIN)):$$PATH" $(MIKE) deploy --alias-type=copy --update-aliases $(VERSION) latest
+	PATH="$(abspath $(BIN)):$$PATH" $(MIKE) set-default latest
 
 build: $(READY)
 	$(BIN)/python -m build

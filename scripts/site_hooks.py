@@ -1,14 +1,16 @@
-"""What `make docs` adds to pages while it builds the site: public names, and drawings within their page."""
+"""What `make docs` adds to pages while it builds the site: public names, drawings, versions."""
 
 from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.pages import Page
 
 PACKAGE = "dagster_plus_k8s_helpers"
@@ -16,6 +18,13 @@ ROOT = Path(__file__).parent.parent
 STUB = ROOT / PACKAGE / "__init__.pyi"
 BESIDE = ("plan", "testing", "manifests")
 """Modules beside the package itself, from which the docs take names."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """The menu of versions, where there are several: mike says in the environment which one it builds."""
+    if "MIKE_DOCS_VERSION" in os.environ:
+        config.extra["version"] = {"provider": "mike", "default": "latest"}
+    return config
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:

@@ -6,11 +6,16 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
+from chromium import BINARY, Chromium
 from pages import ROOT
+from step_runs import eventually
 
 import dagster_plus_k8s_helpers as package
 from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
@@ -18,6 +23,7 @@ from dagster_plus_k8s_helpers.cli import main
 from scripts import draw
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 DOCS = ROOT / "docs"
@@ -93,6 +99,73 @@ def test_a_browser_loads_nothing_from_another_host(site: Path) -> None:
 
     assert all(found.values())
     assert {name: away for name, assets in found.items() if (away := [a for a in assets if "//" in a])} == {}
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    started = Chromium(tmp_path_factory.mktemp("profile"))
+    yield started
+    started.close()
+
+
+def open_anew(browser: Chromium, address: str, page: str, width: int, scheme: str) -> None:
+    """Open a page as whoever comes for the first time: the colours that somebody has had are remembered."""
+    browser.open(f"{address}/robots.txt", width=width, scheme=scheme)
+    browser.evaluate("localStorage.clear()")
+    browser.open(f"{address}/{page}.html", width=width, scheme=scheme)
+
+    wanted = {"light": "default", "dark": "slate"}[scheme]
+    assert browser.evaluate("document.body.dataset.mdColorScheme") == wanted
+
+
+in_browser = pytest.mark.skipif(BINARY is None, reason="no Chromium on PATH")
+
+
+@in_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [380, 1280])
+@pytest.mark.parametrize("page", ["index", "explanation/levels", "reference/cli", "how-to/rightsize"])
+def test_a_page_is_whole_on_every_screen_and_loads_nothing_from_elsewhere(
+    address: str, browser: Chromium, page: str, width: int, scheme: str
+) -> None:
+    open_anew(browser, address, page, width, scheme)
+
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert browser.console == []
+    assert [url for url in browser.requested if not url.startswith((address, "data:", "blob:"))] == []
+
+
+@in_browser
+def test_a_drawing_is_as_dark_as_its_page(address: str, browser: Chromium) -> None:
+    colours = {}
+    for scheme in ("light", "dark"):
+        open_anew(browser, address, "explanation/levels", 1280, scheme)
+        colours[scheme] = browser.evaluate(
+            "['.diagram text', '.md-content p'].map(of => getComputedStyle(document.querySelector(of)).color)"
+        )
+
+    assert {len(set(pair)) for pair in colours.values()} == {1}
+    assert colours["light"] != colours["dark"]
+
+
+@in_browser
+def test_what_is_searched_is_found(address: str, browser: Chromium) -> None:
+    browser.open(f"{address}/index.html?q=OOMKilled", width=1280)
+
+    found = "[...document.querySelectorAll('.md-search-result__link')].map(link => link.pathname)"
+    eventually(lambda: "/how-to/memory.html" in browser.evaluate(found), "the search finds it")
 
 
 def assets_of(page: Path) -> list[str]:
