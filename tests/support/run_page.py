@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 import tokenize
+import tomllib
 import types
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -66,6 +67,8 @@ class Session:
             case "console" | "shell":
                 for command in commands(block):
                     self.run(command, prints=block.language == "console")
+            case "toml":
+                tomllib.loads(block.text)
             case "text":
                 pass
             case other:
