@@ -10,6 +10,7 @@ from dagster_plus_k8s_helpers.commands.completion import completion
 from dagster_plus_k8s_helpers.commands.explain import explain
 from dagster_plus_k8s_helpers.commands.explain_code import explain_code
 from dagster_plus_k8s_helpers.commands.frame import Commands, examples, framed
+from dagster_plus_k8s_helpers.commands.init import init
 from dagster_plus_k8s_helpers.commands.location import location
 from dagster_plus_k8s_helpers.commands.migrate import migrate
 from dagster_plus_k8s_helpers.commands.plan import plan
@@ -38,6 +39,7 @@ for command in (
     completion,
     explain,
     explain_code,
+    init,
     location,
     migrate,
     plan,

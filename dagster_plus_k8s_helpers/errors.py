@@ -7,6 +7,7 @@ DagsterPlusK8sError
 │   └── ArgumentError (TypeError)   a call with an argument that there is not, or without one that it needs
 ├── InvalidFileError                a file that the platform would refuse or read otherwise than it was meant
 ├── MissingExtraError               a package that an extra of this one brings and that is not installed
+├── StartError (ValueError)         a project that cannot be made: a bad name, a folder that is not empty
 ├── SelectionError (ValueError)     a selection that reaches nothing the config could apply to
 ├── PlanError (ValueError)          a plan that cannot be made: no such job, a config Dagster refuses
 └── DeploymentError                 a deployment for which nothing was given
@@ -35,6 +36,7 @@ __all__ = [
     "PlanError",
     "QuantityError",
     "SelectionError",
+    "StartError",
     "UnknownFieldError",
 ]
 
@@ -139,6 +141,10 @@ class SelectionError(DagsterPlusK8sError, ValueError):
 
 class PlanError(DagsterPlusK8sError, ValueError):
     """A plan that cannot be made: a job that does not exist, or a config that Dagster refuses."""
+
+
+class StartError(DagsterPlusK8sError, ValueError):
+    """A project that cannot be made: a name that will not do, or a folder that has something in it."""
 
 
 class DeploymentError(DagsterPlusK8sError):

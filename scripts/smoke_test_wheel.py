@@ -27,15 +27,25 @@ for arguments in (["--version"], ["explain-code", "DPK533"]):
 print("passed: wheel smoke test of", len(package.__all__), "public names")
 """
 
+INIT = """
+import pathlib, subprocess, sys
+
+program = pathlib.Path(sys.executable).parent / "dagster-plus-k8s"
+subprocess.run([program, "init", "shop", "--yes"], check=True)
+assert pathlib.Path("shop", "tests", "snapshots", "nightly.yaml").exists()
+print("passed: a new project from the template in the wheel")
+"""
+
 
 def main() -> None:
-    """Build, install, import."""
+    """Build, install, import, and make a project."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         run(sys.executable, "-m", "build", "--wheel", "--outdir", str(work), str(ROOT))
         (wheel,) = work.glob("*.whl")
-        python = make_environment(work / "venv", wheel)
+        python = make_environment(work / "venv", wheel, "init")
         run(str(python), "-c", SMOKE, str(ROOT), cwd=work)
+        run(str(python), "-c", INIT, cwd=work)
 
 
 def make_environment(venv: Path, wheel: Path, extras: str = "") -> Path:

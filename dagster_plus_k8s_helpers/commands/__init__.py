@@ -7,6 +7,7 @@ OPEN = (
     "explain",
     "explain_code",
     "frame",
+    "init",
     "location",
     "migrate",
     "plan",

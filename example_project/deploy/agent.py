@@ -1,14 +1,12 @@
 """The Helm values of the agents that run this project.
 
 dagster-plus-k8s agent values --module deploy.agent:VALUES > deploy/values.yaml
-dagster-plus-k8s agent values --module deploy.agent:GPU_CLUSTER > deploy/values-gpu-cluster.yaml
 """
 
 from flight_delays import pods
 
 from dagster_plus_k8s_helpers import (
     AgentImage,
-    AgentQueues,
     AgentValues,
     BranchDeploymentTTL,
     ComputeLogs,
@@ -75,25 +73,8 @@ VALUES = AgentValues(
     workspace=WORKSPACE,
     image_pull_secrets=["registry"],
     compute_logs=ComputeLogs.dagster_plus(),
-    # The agents of the two clusters cannot end each other's runs, so Dagster+ must not ask them to.
+    # The agents of two clusters cannot end each other's runs, so Dagster+ must not ask them to.
     isolated_agents=True,
     extra_manifests=MANIFESTS,
 )
 """The agents of the main cluster: prod, and every branch deployment."""
-
-GPU_CLUSTER = AgentValues(
-    dagster_cloud=DagsterCloud(
-        agent_token_secret_name="dagster-cloud-agent-token",  # noqa: S106 - the name of a Secret
-        deployments=["prod"],
-        branch_deployments=False,
-        agent_label="GPU cluster",
-        agent_queues=AgentQueues(include_default_queue=False, additional_queues=["gpu"]),
-    ),
-    dagster_cloud_agent=AGENT,
-    workspace=WORKSPACE,
-    image_pull_secrets=["registry"],
-    compute_logs=ComputeLogs.dagster_plus(),
-    isolated_agents=True,
-    extra_manifests=MANIFESTS,
-)
-"""The agents of another cluster, for the code locations of prod that say ``agent_queue: gpu``."""

@@ -25,7 +25,9 @@ SCRIPT = K8sConfig(resources=Resources(cpu="1", memory="512Mi"), labels={"compon
 STORAGE_PATH = "/storage"
 
 STORAGE = K8sConfig(
-    volumes=[Volume.persistent_volume_claim("flight-delays-storage", STORAGE_PATH)],
+    volumes=[
+        Volume.persistent_volume_claim("flight-delays-storage", STORAGE_PATH),
+    ],
     pod_security_context={"fs_group": 1000},  # lets the image's user, who is not root, write to it
 )
 """What every step pod has besides: the disk on which one step leaves its output for the next."""

@@ -78,7 +78,7 @@ def test_the_workflow_names_every_action_with_its_version_and_holds_no_secret() 
     assert [action for action in actions if not re.fullmatch(r"[\w-]+/[\w-]+@v\d+", action)] == []
     check = (
         "dagster-plus-k8s check -m flight_delays.definitions --agent deploy/values.yaml "
-        "--location dagster_cloud.yaml deploy/values-gpu-cluster.yaml --nodes deploy/nodes.yaml "
+        "--location dagster_cloud.yaml deploy/values*.yaml --nodes deploy/nodes.yaml "
         "--kubernetes-version 1.31 --format github"
     )
     assert check in [step.get("run") for step in steps]

@@ -5,28 +5,29 @@ import sys
 from pathlib import Path
 
 import pytest
-from deploy import agent
+from deploy import agent, gpu_cluster
 from deploy.images import images
 from flight_delays import pods
 
 from dagster_plus_k8s_helpers import AgentValues
 
 DEPLOY = Path(agent.__file__).parent
-FILES = [("VALUES", "values.yaml"), ("GPU_CLUSTER", "values-gpu-cluster.yaml")]
+FILES = [
+    ("agent:VALUES", agent.VALUES, "values.yaml"),
+    ("gpu_cluster:GPU_CLUSTER", gpu_cluster.GPU_CLUSTER, "values-gpu-cluster.yaml"),
+]
 
 
-@pytest.mark.parametrize(("name", "file"), FILES)
-def test_a_values_file_is_not_stale(name: str, file: str) -> None:
-    values: AgentValues = getattr(agent, name)
-
+@pytest.mark.parametrize(("name", "values", "file"), FILES)
+def test_a_values_file_is_not_stale(name: str, values: AgentValues, file: str) -> None:
     assert (DEPLOY / file).read_text() == values.to_yaml(), (
-        f"{file} is stale: dagster-plus-k8s agent values --module deploy.agent:{name} > deploy/{file}"
+        f"{file} is stale: dagster-plus-k8s agent values --module deploy.{name} > deploy/{file}"
     )
 
 
-@pytest.mark.parametrize(("name", "file"), FILES)
-def test_a_values_file_has_no_mistakes(name: str, file: str) -> None:
-    assert AgentValues.from_yaml(DEPLOY / file) == getattr(agent, name)
+@pytest.mark.parametrize(("name", "values", "file"), FILES)
+def test_a_values_file_has_no_mistakes(name: str, values: AgentValues, file: str) -> None:
+    assert AgentValues.from_yaml(DEPLOY / file) == values, name
 
 
 def test_what_the_pods_of_the_project_set_is_allowed() -> None:
@@ -40,7 +41,7 @@ def test_what_the_pods_of_the_project_set_is_allowed() -> None:
 
 
 def test_the_second_agent_serves_only_its_own_queue() -> None:
-    main, second = agent.VALUES, agent.GPU_CLUSTER
+    main, second = agent.VALUES, gpu_cluster.GPU_CLUSTER
 
     assert str(main.diff(second)).split("\n") == [
         "~ dagsterCloud.branchDeployments: true -> false",

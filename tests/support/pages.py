@@ -6,6 +6,7 @@ What a block is follows from its language alone, so that none is left out:
   the file that it is saved as. A value in a comment behind an expression is what it gives.
 - ``pycon``: typed into the same session, with what it answers.
 - ``yaml``: as the file of its first line, if it names one.
+- ``toml``: the same of TOML.
 - ``console``: commands after ``$``, each with what it prints; ``...`` stands for lines that are left out.
 - ``shell``: commands alone, which succeed.
 - ``text``: what a cluster says, and nothing that can be run; `tests/executor` holds it.

@@ -18,6 +18,7 @@ import shlex
 import subprocess
 import sys
 import tokenize
+import tomllib
 import traceback
 import types
 from contextlib import redirect_stdout
@@ -73,6 +74,8 @@ class Session:
             case "console" | "shell":
                 for command in commands(block):
                     self.run(command, prints=block.language == "console")
+            case "toml":
+                tomllib.loads(block.text)
             case "text":
                 pass
             case other:
