@@ -182,7 +182,9 @@ def written(report: Report, form: str, environment: Mapping[str, str]) -> str:
     """
     secrets = sorted(literal_credentials(environment), key=len, reverse=True)
     rows, keys = (tuple(_without(secrets, row) for row in rows) for rows in (report.rows, report.keys))
-    return _FORMS[form](replace(report, rows=rows, keys=keys))
+    # What Dagster refuses it may quote.
+    notes = tuple(_hidden(secrets, note) for note in report.notes)
+    return _FORMS[form](replace(report, rows=rows, keys=keys, notes=notes))
 
 
 def _without(secrets: Sequence[str], row: Row) -> Row:

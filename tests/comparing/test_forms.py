@@ -126,7 +126,9 @@ def test_a_credential_of_the_environment_is_in_no_form(form: str) -> None:
     text = "swordfish-of-ci"
     row = Row("changed", "env URL", [{"a": f"x{text}"}], f"https://{text}@host", "op tags", "", ("run",))
 
-    found = written(Report("plan", (row,)), form, {"DEPLOY_PASSWORD": text, "HOME": "run"})
+    report = Report("plan", (row,), notes=(f"Dagster refuses {text}",))
+
+    found = written(report, form, {"DEPLOY_PASSWORD": text, "HOME": "run"})
 
     assert text not in found
     assert "https" in found
