@@ -127,8 +127,8 @@ def attempt(folder: Path, python: str, artifact: Path, pins: Iterable[str]) -> s
     for name in ("tests", "benchmarks", "scripts"):  # a test of a benchmark or a script reads that
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
-    # Another release may deprecate what this one calls, and another client of Kubernetes has other fields; that is
-    # not what is asked here.
+    # Another release may deprecate what this one calls, and another client of Kubernetes has other fields;
+    # that is not what is asked here.
     calm = (
         "-o",
         "filterwarnings=",
