@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster.components.core.decl import build_component_decls_from_directory_items
+from dagster.components.resolved.base import derive_model_type
 from dagster.components.resolved.errors import ResolutionException
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from dagster.components.core.decl import ComponentDecl
     from dagster_shared.yaml_utils.source_position import SourcePositionTree
 
-__all__ = ["ResolutionException", "definitions_of_folder", "refused", "refused_by"]
+__all__ = ["ResolutionException", "definitions_of_folder", "derive_model_type", "refused", "refused_by"]
 
 _PART = re.compile(r"\['([^']*)'\]|\[\"([^\"]*)\"\]|\[(\d+)\]|([^.\[\]]+)")
 

@@ -9,6 +9,7 @@ import dagster as dg
 
 from dagster_plus_k8s_helpers._dagster.components import definitions_of_folder, refused_by
 from dagster_plus_k8s_helpers.components.models import SizeTagsModel, read
+from dagster_plus_k8s_helpers.components.scaffolds import starting_with
 from dagster_plus_k8s_helpers.components.template_vars import scope
 from dagster_plus_k8s_helpers.components.values import size_of
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, SelectionError
@@ -25,6 +26,7 @@ def _size(context: dg.ResolutionContext, written: object) -> Any:
     return read(context, written, lambda value: None if value is None else size_of(value))
 
 
+@dg.scaffold_with(starting_with({"config": {"resources": {"cpu": "500m", "memory": "2Gi"}}}))
 @dataclass(kw_only=True)
 class K8sDefaultsComponent(dg.Component, dg.Resolvable):
     """Gives the assets of a folder a pod config: cpu, memory, nodes, and whatever else a pod needs.
@@ -70,6 +72,10 @@ class K8sDefaultsComponent(dg.Component, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The definitions of the folder, with the config beneath."""
+        if not context.path.is_dir():
+            raise refused_by(
+                context, "K8sDefaultsComponent", "stands in a defs.yaml; in Python write with_k8s_config(...)"
+            )
         found = definitions_of_folder(context)
         selection = None if self.selection == _EVERYTHING else self.selection
         try:

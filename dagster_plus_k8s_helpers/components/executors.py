@@ -11,6 +11,7 @@ import dagster as dg
 
 from dagster_plus_k8s_helpers._dagster.components import refused_by
 from dagster_plus_k8s_helpers.components.models import as_written, read
+from dagster_plus_k8s_helpers.components.scaffolds import starting_with
 from dagster_plus_k8s_helpers.components.schemas import (
     BOOLEAN,
     NUMBER,
@@ -146,6 +147,7 @@ def _executors(context: dg.ResolutionContext, written: object) -> Any:
     return read(context, written, lambda value: entries_of(value or {}, executor_of))
 
 
+@dg.scaffold_with(starting_with({"local": "multiprocess", "default": {"max_concurrent": 20}}))
 @dataclass(kw_only=True)
 class K8sExecutorComponent(dg.Component, dg.Resolvable):
     """The executor of a project, by the deployment in which it loads: the most specific one given.

@@ -4,13 +4,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import dagster as dg
+from pydantic import BaseModel, ConfigDict
 
-from dagster_plus_k8s_helpers._dagster.components import refused_by
+from dagster_plus_k8s_helpers._dagster.components import derive_model_type, refused, refused_by
+from dagster_plus_k8s_helpers.arguments import unknown_argument
 from dagster_plus_k8s_helpers.components.backends import backend_of, backend_schema, with_env_vars
 from dagster_plus_k8s_helpers.components.models import as_written, read
+from dagster_plus_k8s_helpers.components.scaffolds import starting_with
 from dagster_plus_k8s_helpers.components.schemas import Schema, mapping_of
 from dagster_plus_k8s_helpers.components.values import entries_of
 from dagster_plus_k8s_helpers.deployment import secrets_for_deployment
@@ -32,6 +35,16 @@ BackendsModel = as_written(
 )
 
 
+@cache
+def _open_model(kind: type[dg.Resolvable]) -> type[BaseModel]:
+    class SecretsComponentModel(derive_model_type(kind)):  # type: ignore[misc] # made when this runs
+        """The attributes of a `SecretsComponent`."""
+
+        model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": False})
+
+    return SecretsComponentModel
+
+
 def _backend(context: dg.ResolutionContext, written: Any) -> Any:
     return read(
         context,
@@ -50,6 +63,7 @@ def _backends(context: dg.ResolutionContext, written: Any) -> Any:
     )
 
 
+@dg.scaffold_with(starting_with({"local": {"type": "env"}}))
 @dataclass(kw_only=True)
 class SecretsComponent(dg.Component, dg.Resolvable):
     """The secrets of a project, by the deployment in which it loads: the most specific ones given.
@@ -114,6 +128,25 @@ class SecretsComponent(dg.Component, dg.Resolvable):
             ],
         ),
     ] = None
+
+    @classmethod
+    def model(cls) -> type[BaseModel]:
+        """The model of the attributes; one that there is not is refused by `resolve_from_model`."""
+        return _open_model(cls)
+
+    @classmethod
+    def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Self:
+        """The component, from what was written.
+
+        pydantic shows what stands at a name that there is not: here that may be a token.
+        """
+        for name in model.model_extra or {}:
+            reason = (
+                f"SecretsComponent has no attribute {name!r}{unknown_argument(name, cls.__annotations__, {})}"
+            )
+            raise refused(context, name, reason, with_lines=False)
+        made: Self = super().resolve_from_model(context, model)
+        return made
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The secrets for the deployment in which this loads, as a resource."""

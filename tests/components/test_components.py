@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster.components.testing import create_defs_folder_sandbox
 from dg_projects import COMPONENTS, TEMPLATES, cause, definitions_of
 
 from dagster_plus_k8s_helpers import EnvSecrets, K8sConfig, Resources, VaultSecrets, VaultTokenAuth
-from dagster_plus_k8s_helpers.components import SecretsComponent
+from dagster_plus_k8s_helpers.components import K8sDefaultsComponent, K8sExecutorComponent, SecretsComponent
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.PreviewWarning", "ignore::dagster.BetaWarning")
 
@@ -162,6 +164,18 @@ def test_what_cannot_be_is_told_at_its_line(files: dict[str, str], told: str) ->
     assert f"/{told}" in first
 
 
+def test_what_stands_in_python_is_told_what_to_write() -> None:
+    code = f"import dagster as dg\nfrom {COMPONENTS} import K8sDefaultsComponent\n\n\n@dg.component_instance\ndef load(context) -> K8sDefaultsComponent:\n    return K8sDefaultsComponent()\n"
+
+    with (
+        pytest.raises(Exception, match="Error while") as refused,
+        definitions_of({"shop/component.py": code}),
+    ):
+        pass
+
+    assert cause(refused.value).endswith("stands in a defs.yaml; in Python write with_k8s_config(...)")
+
+
 EXECUTOR = f"""
 type: {COMPONENTS}.K8sExecutorComponent
 attributes:
@@ -251,3 +265,27 @@ def test_a_secret_in_the_file_is_refused_and_not_shown() -> None:
         )
 
     assert "hvs.secret" not in "".join(map(str, (refused.value, refused.value.__cause__)))
+
+
+def test_a_secret_at_a_name_that_there_is_not_is_not_shown() -> None:
+    written = f"type: {COMPONENTS}.SecretsComponent\nattributes:\n  token: hvs.secret\n"
+
+    with pytest.raises(Exception, match="Error while") as refused, definitions_of({"s/defs.yaml": written}):
+        pass
+
+    assert "s/defs.yaml:3 - attributes.token SecretsComponent has no attribute 'token'" in cause(
+        refused.value
+    )
+    shown = "".join(traceback.format_exception(refused.value))
+    assert "hvs.secret" not in shown
+    assert SecretsComponent.get_model_cls().model_json_schema()["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("kind", [K8sExecutorComponent, SecretsComponent, K8sDefaultsComponent])
+def test_what_dg_scaffolds_loads_as_it_is(kind: type[dg.Component]) -> None:
+    with create_defs_folder_sandbox() as sandbox:
+        folder = sandbox.scaffold_component(component_cls=kind)
+        (folder / "assets.py").write_text(ASSETS, "utf-8")
+        with sandbox.load_component_and_build_defs(folder) as (component, found):
+            assert type(component) is kind
+            assert found.executor or found.resources or configs(found)["orders"]
