@@ -140,6 +140,7 @@ def backend_schema() -> Schema:
     return {
         "title": "Secrets",
         "description": "Where secrets are: vault, aws, env, files, or a chain of several.",
+        "examples": [{"type": "env", "env_file": ".env"}],
         **_by_type(
             {kind: _fields(name, nested=_NESTED.get(kind, {})) for kind, name in _BACKENDS.items()}
             | {_CHAIN: {"backends": list_of(worded({"type": "object"}, _WORDS), "a list of backends")}},

@@ -113,6 +113,7 @@ def executor_schema() -> Schema:
     return {
         "title": "Executor",
         "description": "in_process, multiprocess, k8s, or settings of k8s_executor.",
+        "examples": [{"max_concurrent": 20, "memory_ladder": {"maximum": "64Gi"}}],
         "if": {"type": "string"},
         "then": one_of(*_STOCK, "k8s"),
         "else": object_of(properties, _WORDS, slips=_SLIPS, near=True),
@@ -132,7 +133,11 @@ def _plain(setting: inspect.Parameter) -> Schema:
 @cache
 def executors_schema() -> Schema:
     """What may be written for executors by the name of a deployment."""
-    return {"title": "Executors", **mapping_of(executor_schema(), "a mapping such as {prod: k8s}")}
+    return {
+        "title": "Executors",
+        "examples": [{"prod": "k8s"}],
+        **mapping_of(executor_schema(), "a mapping such as {prod: k8s}"),
+    }
 
 
 ExecutorModel = as_written("ExecutorModel", "An executor.", executor_schema)

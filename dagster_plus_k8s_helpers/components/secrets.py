@@ -26,7 +26,11 @@ __all__ = ["SecretsComponent"]
 @cache
 def backends_schema() -> Schema:
     """What may be written for backends by the name of a deployment."""
-    return {"title": "Backends", **mapping_of(backend_schema(), "a mapping such as {prod: {type: vault}}")}
+    return {
+        "title": "Backends",
+        "examples": [{"prod": {"type": "aws"}}],
+        **mapping_of(backend_schema(), "a mapping such as {prod: {type: vault}}"),
+    }
 
 
 BackendModel = as_written("BackendModel", "A backend of secrets.", backend_schema)

@@ -66,6 +66,7 @@ def config_schema() -> Schema:
     return {
         "title": "K8sConfig",
         "description": "What one pod needs: see K8sConfig of dagster-plus-k8s-helpers.",
+        "examples": [{"resources": _EXAMPLES["resources"]}],
         **object_of(properties, _CONFIG_WORDS, also=camel, slips=CONFIG_SLIPS, near=True),
     }
 
@@ -114,6 +115,7 @@ def resources_schema() -> Schema:
     return {
         "title": "Resources",
         "description": "CPU, memory and devices: an amount is a limit, a list of two [request, limit].",
+        "examples": [_EXAMPLES["resources"]],
         **object_of(
             properties,
             "a mapping such as {cpu: 500m, memory: 2Gi}",
@@ -144,6 +146,7 @@ def ladder_schema() -> Schema:
     return {
         "title": "MemoryLadder",
         "description": "A step that was OOMKilled is launched again with more memory.",
+        "examples": [{"maximum": "64Gi"}],
         **object_of(properties, "a mapping such as {maximum: 64Gi}", slips=slips, near=True),
     }
 
@@ -172,6 +175,7 @@ def size_schema() -> Schema:
     return {
         "title": "Size",
         "description": "What decides the size of a step just before it is launched.",
+        "examples": [{"by": "usage", "maximum": "64Gi"}],
         "if": {"type": "string"},
         "then": worded({"type": "string", "pattern": "^(off|[^:]+:[^:]+)$"}, "a function, as module:name"),
         "else": {**object_of({"by": by, **kinds}, words, near=True), "required": ["by"]},

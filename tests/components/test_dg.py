@@ -7,7 +7,9 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from dagster.components.list import list_all_components_schema
+from dagster_dg_cli.utils.yaml_template_generator import generate_defs_yaml_example_values
 from dg_projects import COMPONENTS, TEMPLATES, create_project, run, save
 from jsonschema import Draft202012Validator
 
@@ -107,6 +109,11 @@ def test_editors_get_a_schema_that_describes_every_attribute() -> None:
     Draft202012Validator.check_schema(schema)
     for name in NAMES:
         attributes: Any = schema["$defs"][f"{name}Model"]
+        example = yaml.safe_load(
+            generate_defs_yaml_example_values(f"{COMPONENTS}.{name}", {**schema, **attributes})
+        )
+        validator = Draft202012Validator({**attributes, "$defs": schema["$defs"]})
+        assert [error.message for error in validator.iter_errors(example["attributes"])] == []
         assert all(attribute["description"] for attribute in attributes["properties"].values())
         assert attributes["additionalProperties"] is False
 
