@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.secrets.resource import SecretsResource
 
 __all__ = [
+    "BY_NAME",
     "Deployment",
     "DeploymentKind",
     "current_deployment",
@@ -28,7 +29,8 @@ DeploymentKind: TypeAlias = Literal["local", "branch", "full"]
 
 T = TypeVar("T")
 
-_BY_NAME = "for the deployment of that name write deployments={{{name!r}: ...}}"
+BY_NAME = "for the deployment of that name write deployments={{{name!r}: ...}}"
+"""What is said of an argument that is the name of a deployment."""
 _KINDS = ("local", "branch", "full")
 
 
@@ -95,7 +97,7 @@ def current_deployment(environ: Mapping[str, str] | None = None) -> Deployment:
     )
 
 
-@answering(otherwise=_BY_NAME)
+@answering(otherwise=BY_NAME)
 def executor_for_deployment(
     *,
     local: dg.ExecutorDefinition | None = None,
@@ -128,7 +130,7 @@ def executor_for_deployment(
     )
 
 
-@answering(otherwise=_BY_NAME)
+@answering(otherwise=BY_NAME)
 def secrets_for_deployment(
     *,
     local: SecretsResource | None = None,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import dagster as dg
 
 from dagster_plus_k8s_helpers._dagster.components import definitions_of_folder, refused_by
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.components.models import SizeTagsModel, read
 from dagster_plus_k8s_helpers.components.scaffolds import starting_with
 from dagster_plus_k8s_helpers.components.template_vars import scope
@@ -27,6 +28,7 @@ def _size(context: dg.ResolutionContext, written: object) -> Any:
 
 
 @dg.scaffold_with(starting_with({"config": {"resources": {"cpu": "500m", "memory": "2Gi"}}}))
+@answering
 @dataclass(kw_only=True)
 class K8sDefaultsComponent(dg.Component, dg.Resolvable):
     """Gives the assets of a folder a pod config: cpu, memory, nodes, and whatever else a pod needs.

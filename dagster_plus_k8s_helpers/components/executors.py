@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import dagster as dg
 
 from dagster_plus_k8s_helpers._dagster.components import refused_by
+from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.components.models import as_written, read
 from dagster_plus_k8s_helpers.components.scaffolds import starting_with
 from dagster_plus_k8s_helpers.components.schemas import (
@@ -36,7 +37,7 @@ from dagster_plus_k8s_helpers.components.values import (
     size_of,
     within,
 )
-from dagster_plus_k8s_helpers.deployment import executor_for_deployment
+from dagster_plus_k8s_helpers.deployment import BY_NAME, executor_for_deployment
 from dagster_plus_k8s_helpers.errors import DeploymentError, K8sConfigError
 from dagster_plus_k8s_helpers.executor.k8s import k8s_executor
 
@@ -153,6 +154,7 @@ def _executors(context: dg.ResolutionContext, written: object) -> Any:
 
 
 @dg.scaffold_with(starting_with({"local": "multiprocess", "default": {"max_concurrent": 20}}))
+@answering(otherwise=BY_NAME)
 @dataclass(kw_only=True)
 class K8sExecutorComponent(dg.Component, dg.Resolvable):
     """The executor of a project, by the deployment in which it loads: the most specific one given.

@@ -10,13 +10,13 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict
 
 from dagster_plus_k8s_helpers._dagster.components import derive_model_type, refused, refused_by
-from dagster_plus_k8s_helpers.arguments import unknown_argument
+from dagster_plus_k8s_helpers.arguments import answering, unknown_argument
 from dagster_plus_k8s_helpers.components.backends import backend_of, backend_schema, with_env_vars
 from dagster_plus_k8s_helpers.components.models import as_written, read
 from dagster_plus_k8s_helpers.components.scaffolds import starting_with
 from dagster_plus_k8s_helpers.components.schemas import Schema, mapping_of
 from dagster_plus_k8s_helpers.components.values import entries_of
-from dagster_plus_k8s_helpers.deployment import secrets_for_deployment
+from dagster_plus_k8s_helpers.deployment import BY_NAME, secrets_for_deployment
 from dagster_plus_k8s_helpers.errors import DeploymentError
 from dagster_plus_k8s_helpers.secrets.resource import SecretsResource
 
@@ -68,6 +68,7 @@ def _backends(context: dg.ResolutionContext, written: Any) -> Any:
 
 
 @dg.scaffold_with(starting_with({"local": {"type": "env"}}))
+@answering(otherwise=BY_NAME)
 @dataclass(kw_only=True)
 class SecretsComponent(dg.Component, dg.Resolvable):
     """The secrets of a project, by the deployment in which it loads: the most specific ones given.

@@ -10,7 +10,14 @@ import pytest
 from dagster.components.testing import create_defs_folder_sandbox
 from dg_projects import COMPONENTS, TEMPLATES, cause, definitions_of
 
-from dagster_plus_k8s_helpers import EnvSecrets, K8sConfig, Resources, VaultSecrets, VaultTokenAuth
+from dagster_plus_k8s_helpers import (
+    ArgumentError,
+    EnvSecrets,
+    K8sConfig,
+    Resources,
+    VaultSecrets,
+    VaultTokenAuth,
+)
 from dagster_plus_k8s_helpers.components import K8sDefaultsComponent, K8sExecutorComponent, SecretsComponent
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.PreviewWarning", "ignore::dagster.BetaWarning")
@@ -162,6 +169,21 @@ def test_what_cannot_be_is_told_at_its_line(files: dict[str, str], told: str) ->
 
     first = cause(refused.value).splitlines()[0]
     assert f"/{told}" in first
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "told"),
+    [
+        (K8sDefaultsComponent, "confg", "did you mean 'config'?"),
+        (K8sExecutorComponent, "prod", "for the deployment of that name write deployments={'prod': ...}"),
+        (SecretsComponent, "locl", "did you mean 'local'?"),
+    ],
+)
+def test_a_slip_in_python_is_answered(kind: Any, written: str, told: str) -> None:
+    with pytest.raises(ArgumentError) as refused:
+        kind(**{written: 1})
+
+    assert str(refused.value) == f"{kind.__name__} has no argument {written!r}; {told}"
 
 
 def test_what_stands_in_python_is_told_what_to_write() -> None:
