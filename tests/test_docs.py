@@ -184,6 +184,10 @@ def test_events_are_quoted_as_the_reference_has_them() -> None:
     assert [line for line in said if line not in guides] == []
 
 
+def test_the_readme_is_one_screen() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 90
+
+
 def test_every_field_is_in_the_guide() -> None:
     guide = (ROOT / "docs" / "reference" / "pod-config.md").read_text("utf-8")
 
