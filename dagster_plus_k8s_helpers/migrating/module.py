@@ -103,10 +103,16 @@ class Module:
     def _all_assigned(self) -> Iterator[tuple[str, Assigned]]:
         for node in walk(self.tree):
             if isinstance(node, cst.Assign | cst.AnnAssign):
-                line = self.parent(node)
-                block = self.parent(line)
-                if not isinstance(self.parent(block), cst.ClassDef):
-                    yield from _assigned(node, is_at_top=block is self.tree).items()
+                scope = self._scope(node)
+                if not isinstance(scope, cst.ClassDef):
+                    yield from _assigned(node, is_at_top=scope is self.tree).items()
+
+    def _scope(self, node: cst.CSTNode) -> cst.CSTNode:
+        """The function, class or module whose name an assignment makes."""
+        scope = self.parent(node)
+        while not isinstance(scope, cst.FunctionDef | cst.ClassDef | cst.Module):
+            scope = self.parent(scope)
+        return scope
 
     def top(self) -> list[cst.BaseSmallStatement]:
         """The simple statements at the top of the module."""

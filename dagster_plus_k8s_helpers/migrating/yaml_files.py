@@ -89,7 +89,7 @@ def _refuse_another(file: str, read: Any, source: str, variable: str) -> None:
     made: dict[str, Any] = {}
     exec(compile(source, file, "exec"), made)  # noqa: S102 - see above
     rendered = made[variable].to_yaml()
-    if type(read).from_yaml(rendered) != read or yaml.safe_load(rendered) != read.to_dict():
+    if type(read).from_yaml(rendered) != read or rendered != read.to_yaml():
         raise DagsterPlusK8sError(
             f"{file}: its Python form would say something else; this is a gap in migrate"
         )

@@ -157,6 +157,17 @@ def test_a_config_that_another_module_reads_stays(tmp_path: Path, other: str) ->
     ]
 
 
+def test_a_name_that_is_given_under_a_condition_is_one_of_the_module_too(tmp_path: Path) -> None:
+    (tmp_path / "pods.py").write_text(
+        'if True:\n    SMALL = {"container_config": {"image": "a:1"}}\n    TAGS = {"dagster-k8s/config": SMALL}\n'
+    )
+    (tmp_path / "other.py").write_text("from pods import SMALL\nprint(SMALL)\n")
+
+    (changed,) = Project([tmp_path], tmp_path).rewritten()
+
+    assert 'SMALL = K8sConfig(image="a:1").to_dict()\n' in changed.result.text
+
+
 def test_another_thing_by_the_same_name_is_none_of_its_users(tmp_path: Path) -> None:
     (tmp_path / "pods.py").write_text(
         'SMALL = {"container_config": {"image": "a:1"}}\nTAGS = {"dagster-k8s/config": SMALL}\n'

@@ -76,6 +76,16 @@ def test_values_become_what_one_would_write(tmp_path: Path) -> None:
     ]
 
 
+def test_a_list_that_is_empty_or_of_lists_comes_back(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("dagsterCloud: {deployment: prod, socketOptions: [[6, 4, 11], []]}\npythonLogs: {}\n")
+
+    source, _ = of(file)
+
+    assert "socket_options=[[6, 4, 11], []]" in source
+    assert yaml.safe_load(run(source, "VALUES").to_yaml()) == yaml.safe_load(file.read_text())
+
+
 def test_keys_that_are_not_known_are_read_from_what_they_are(tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
     file.write_text(
