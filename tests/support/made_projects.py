@@ -63,5 +63,5 @@ def files_of(project: Path) -> dict[str, Any]:
     return {
         path.relative_to(project).as_posix(): path.read_text("utf-8")
         for path in sorted(project.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not {"__pycache__", ".git"} & set(path.parts)
     }
