@@ -128,6 +128,7 @@ def said(figures: dict[str, Any], made: list[float], count: int) -> dict[str, st
         "time in all": f"{figures['seconds']:,.0f} s",
         "memory, before the loop and at most": f"{figures['before']:,.0f} MB, {figures['peak']:,.0f} MB",
         "a turn of the loop, p50 p99 max": _percentiles(turns),
+        "of it the processor, p50 p99 max": _percentiles(sorted(figures["work"])),
         "a pause late by, p50 p99 max": _percentiles(late),
         "turns, and the loop at work": f"{len(turns):,}, {loop:,.1f} s",
         "looks, p50 p99 max": f"{len(looks)}: {_percentiles(looks)}" if looks else "not measured",

@@ -131,6 +131,7 @@ class Measured:
 
     Attributes:
         turns: Seconds that the loop took between two of its pauses.
+        work: Seconds of the processor in each of them: on a busy machine a turn waits for its own.
         late: Seconds that a pause took longer than it was to.
         looks: Seconds of each look.
         writes: Seconds of each event written.
@@ -139,23 +140,27 @@ class Measured:
 
     def __init__(self) -> None:
         self.turns: list[float] = []
+        self.work: list[float] = []
         self.late: list[float] = []
         self.looks: list[float] = []
         self.writes: list[float] = []
         self.events = 0
         self.before = 0.0
         self._awake: float | None = None
+        self._worked = 0.0
 
     def begin(self) -> None:
         """The loop begins: what is in memory by now is Dagster's and the job's own."""
-        self.before, self._awake = resident(), time.perf_counter()
+        self.before, self._awake, self._worked = resident(), time.perf_counter(), time.thread_time()
 
     def pause(self, seconds: float) -> None:
         """Stand where the loop sleeps."""
         now = time.perf_counter()
         if self._awake is not None:
             self.turns.append(now - self._awake)
+            self.work.append(time.thread_time() - self._worked)
         time.sleep(seconds)
+        self._worked = time.thread_time()
         self._awake = time.perf_counter()
         self.late.append(self._awake - now - seconds)
 
@@ -220,6 +225,7 @@ def work(profile: str = "") -> None:
         "before": measured.before,
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "turns": measured.turns,
+        "work": measured.work,
         "late": measured.late,
         "looks": measured.looks,
         "writes": measured.writes,

@@ -15,6 +15,7 @@ from dagster_k8s.utils import detect_current_namespace  # noqa: TID253
 from kubernetes.client import V1OwnerReference  # noqa: TID253
 
 from dagster_plus_k8s_helpers._dagster.execution import CheckStepHealthResult, DagsterEvent, EngineEventData
+from dagster_plus_k8s_helpers._dagster.step_arguments import LateContext
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
 from dagster_plus_k8s_helpers.cluster.errors import CallError, not_built
 from dagster_plus_k8s_helpers.executor.beside.launching import command_of, environment_of, launch_event
@@ -110,15 +111,24 @@ class SupervisedStepHandler(K8sStepHandler):
         self.free_attempts: dict[str, int] = {}
 
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
-        """Build the Job with the stock code, and leave it to the supervisor."""
+        """Have the supervisor launch it when its turn comes."""
         key = self._get_step_key(step_handler_context)
+        tags = step_handler_context.step_tags[key]
 
-        def later() -> None:
+        def launch() -> None:
             list(self._launch_step(step_handler_context))
 
-        if self.sizes.decides(step_handler_context.step_tags[key]) and self.supervisor.hold(key, later):
-            return
-        yield from self._launch_step(step_handler_context)
+        def prepare() -> None:
+            self.supervisor.prepare(_priority(tags.get(_PRIORITY_TAG)), launch)
+
+        if not (self.sizes.decides(tags) and self.supervisor.hold(key, prepare)):
+            prepare()
+        yield from ()
+
+    def _get_step_key(self, step_handler_context: StepHandlerContext) -> str:
+        if isinstance(step_handler_context, LateContext):
+            return step_handler_context.step_key
+        return super()._get_step_key(step_handler_context)
 
     def _launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         key = self._get_step_key(step_handler_context)
@@ -162,9 +172,12 @@ class SupervisedStepHandler(K8sStepHandler):
         """Take over a step of an earlier run worker; asked when a run resumes.
 
         The API is not asked here, where each call would hold up the loop and a failed one would launch the
-        step again: whether there is a Job shows in the first look.
+        step again: whether there is a Job shows in the first look. One that was not launched yet has none.
         """
         key = self._get_step_key(step_handler_context)
+        if not self.supervisor.history.is_announced(key):
+            list(self.launch_step(step_handler_context))
+            return CheckStepHealthResult.healthy()
         name = self._get_k8s_step_job_name(step_handler_context)
         namespace = self._namespace(step_handler_context)
 

@@ -72,6 +72,7 @@ class History:
         outputs: Metadata of outputs that steps have made.
         ended_jobs: The Jobs of attempts that have ended, with their step keys; whoever looks after them takes
             them out.
+        ended_steps: The keys of steps of which an attempt has ended; whoever forgets them takes them out.
         interrupted: Endings of open steps that wait for a look at their pods, by step key: a step that the
             cluster takes away reports a failure of its own on its way out.
     """
@@ -88,6 +89,7 @@ class History:
         self.attempt_of: dict[str, tuple[str, int]] = {}
         self.measured: set[str] = set()
         self.ended_jobs: dict[str, str] = {}
+        self.ended_steps: list[str] = []
         self._jobs: dict[str, str] = {}
         self._counts: dict[str, Counts] = {}
         self._released: list[DagsterEvent] = []
@@ -103,6 +105,10 @@ class History:
     def is_open(self, step_key: str) -> bool:
         """Whether the current attempt of a step has not ended."""
         return step_key in self._open
+
+    def is_announced(self, step_key: str) -> bool:
+        """Whether the launch of a step's attempt is in the event log, where it is before its Job is there."""
+        return step_key in self._jobs or step_key in self.in_run_pod
 
     def most_objects(self) -> int:
         """How many Jobs, or pods, the run can have by now: of each attempt some, and what its steps launch.
@@ -166,6 +172,7 @@ class History:
     def _end(self, event: DagsterEvent, key: str) -> None:
         self._open.discard(key)
         self._ended.add(key)
+        self.ended_steps.append(key)
         self.begun.discard(key)
         self.interrupted.pop(key, None)
         if (job := self._jobs.pop(key, None)) is not None:

@@ -14,7 +14,7 @@ from dagster_plus_k8s_helpers.executor.looking.remains import Watched
 from dagster_plus_k8s_helpers.sizing.usage import USAGE_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from dagster_plus_k8s_helpers._dagster.execution import ExecutionStep, PlanOrchestrationContext
     from dagster_plus_k8s_helpers.executor.events.history import History
@@ -72,21 +72,36 @@ class UsageEvents:
 
     def see(self, look: Look) -> None:
         """Write what a look has found out."""
+        for _ in self.taking(look):
+            pass
+
+    def taking(self, look: Look) -> Iterator[object]:
+        """The same, in parts of one event.
+
+        What is to be written is waited for until it has been.
+        """
         if not self._record:
             return
+        # A launch is in the event log before its Job is there.
+        new = [
+            name
+            for name in look.usage
+            if name not in self._history.measured and name in self._history.attempt_of
+        ]
+        unwritten = {*new, *look.running}
         self._awaited = {
             name: namespace
             for name, namespace in self._awaited.items()
-            if name in look.running or name not in look.remains
+            if name in unwritten or name not in look.remains
         }
-        for name, usage in look.usage.items():
-            # A launch is in the event log before its Job is there.
-            if name in self._history.measured or name not in self._history.attempt_of:
-                continue
+        for name in new:
+            if name in look.remains:
+                self._awaited.pop(name, None)
             self._history.measured.add(name)
             key, attempt = self._history.attempt_of[name]
             if (step := self._step_of(key)) is not None:
-                self._write(step, replace(usage, attempt=attempt, partition=self._partition))
+                self._write(step, replace(look.usage[name], attempt=attempt, partition=self._partition))
+            yield None
 
     def write(self, step_key: str, usage: Usage) -> None:
         """Write what an attempt took that has no pod of its own to look at.
