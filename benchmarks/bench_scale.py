@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,18 +88,21 @@ def run(
         "BENCH_FIGURES": str(figures),
     }
     side = [sys.executable, str(HERE / "scale_run.py")]
-    arguments = [sys.executable, str(HERE / "scale_cluster.py"), str(folder), str(seconds)]
-    cluster = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment)
+    piped: dict[str, Any] = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "text": True,
+        "env": environment,
+    }
+    cluster = subprocess.Popen([sys.executable, str(HERE / "scale_cluster.py"), str(folder)], **piped)
     player: subprocess.Popen[str] | None = None
     try:
         made = subprocess.run([*side, "create"], check=True, capture_output=True, text=True, env=environment)
         template.write_text(made.stdout.strip().splitlines()[-1])
-        player = subprocess.Popen(
-            [*side, "play", str(seconds)], stdin=subprocess.PIPE, text=True, env=environment
-        )
+        player = subprocess.Popen([*side, "play", str(seconds)], **piped)
         times: list[float] = []
-        reader = threading.Thread(target=_hand_on, args=(cluster, player, times), daemon=True)
-        reader.start()
+        for one, other, note in ((cluster, player, times), (player, cluster, [])):
+            threading.Thread(target=_hand_on, args=(one, other, note), daemon=True).start()
         subprocess.run([*side, "work"], check=True, stderr=subprocess.DEVNULL, env=environment)
         return json.loads(figures.read_text()), times
     finally:
@@ -107,19 +112,21 @@ def run(
                 process.wait()
 
 
-def _hand_on(cluster: subprocess.Popen[str], player: subprocess.Popen[str], times: list[float]) -> None:
-    """Tell who plays the steps which Jobs are made."""
-    assert cluster.stdout is not None  # noqa: S101  (both were asked for)
-    assert player.stdin is not None  # noqa: S101
-    for line in cluster.stdout:
-        times.append(json.loads(line)["at"])
-        player.stdin.write(line)
-        player.stdin.flush()
+def _hand_on(one: subprocess.Popen[str], other: subprocess.Popen[str], times: list[float]) -> None:
+    """Tell one side what the other one says: which Jobs are made, which steps have ended."""
+    assert one.stdout is not None  # noqa: S101  (both were asked for)
+    assert other.stdin is not None  # noqa: S101
+    with suppress(BrokenPipeError):
+        for line in one.stdout:
+            times.append(time.time())
+            other.stdin.write(line)
+            other.stdin.flush()
 
 
 def said(figures: dict[str, Any], made: list[float], count: int) -> dict[str, str]:
     """The figures in words."""
-    turns, looks, writes = (sorted(figures[name]) for name in ("turns", "looks", "writes"))
+    turns, looks = sorted(figures["turns"]), sorted(figures["looks"])
+    writes, writing = len(figures["writes"]), 1000 * sum(figures["writes"])
     late, loop = sorted(figures["late"]), sum(figures["turns"])
     after = made[BURST:] or made
     rate = (len(after) - 1) / max(after[-1] - after[0], 1e-9)
@@ -132,8 +139,9 @@ def said(figures: dict[str, Any], made: list[float], count: int) -> dict[str, st
         "a pause late by, p50 p99 max": _percentiles(late),
         "turns, and the loop at work": f"{len(turns):,}, {loop:,.1f} s",
         "looks, p50 p99 max": f"{len(looks)}: {_percentiles(looks)}" if looks else "not measured",
+        "garbage collections, p50 p99 max": _percentiles(sorted(figures["gc"])),
         "launches": f"{len(made):,}, {rate:.1f} a second after the first {BURST}",
-        "events written by the run worker": f"{len(writes):,}, {1000 * sum(writes) / len(writes):.1f} ms each",
+        "events written by the run worker": f"{writes:,}, {writing / writes:.1f} ms each",
         "events read by the loop": f"{figures['events']:,}",
         "CPU of the run worker": f"{figures['cpu']:,.1f} s, {1000 * figures['cpu'] / count:.1f} ms a step",
     }

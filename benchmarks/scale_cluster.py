@@ -1,4 +1,4 @@
-"""A cluster of many pods for `bench_scale`: each runs for so many seconds after its Job was created, and ends.
+"""A cluster of many pods for `bench_scale`: each runs until whoever plays its step says that it has ended.
 
 It is the tests' stand-in, with answers that are written once: what it takes of the processor is not measured,
 and must not be in the way. Objects are as large as those of a cluster.
@@ -7,7 +7,6 @@ and must not be in the way. Objects are as large as those of a cluster.
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import threading
 import time
@@ -22,22 +21,22 @@ from plays import Play, PlayedJob  # noqa: E402
 
 # A pod is 8 to 10 kB in a cluster, of which what the API server notes of its writers is the largest part.
 _WRITERS = [{"manager": "kubelet", "operation": "Update", "fieldsV1": {"f:status": "x" * 4000}}]
+# What a step's process leaves there of what it took (`measuring/message.py`).
+_TOOK = json.dumps(
+    {"dagster-plus-k8s-usage": 1, "memory_peak_bytes": 2**28, "cpu_seconds": 1.5, "wall_seconds": 4.0},
+    separators=(",", ":"),
+)
 _MANY = {"jobs": "JobList", "pods": "PodList"}
 
 
 class TimedJob(PlayedJob):
-    """A Job whose pod runs for so many seconds."""
+    """A Job whose pod runs until it is over."""
 
-    def __init__(self, body: dict[str, Any], number: int, folder: Path, seconds: float) -> None:
+    def __init__(self, body: dict[str, Any], number: int, folder: Path) -> None:
         super().__init__(body, Play(runs=False), number, folder)
         self.body["metadata"]["managedFields"] = _WRITERS
-        self._ends = time.monotonic() + seconds
+        self.is_over = False
         self._texts: dict[tuple[str, bool], str] = {}
-
-    @property
-    def is_over(self) -> bool:
-        """Whether its pod has ended."""
-        return time.monotonic() > self._ends
 
     def text(self, resource: str) -> str:
         """The Job or the pod, as JSON."""
@@ -57,7 +56,7 @@ class TimedJob(PlayedJob):
         found = super()._pod_status(shown)
         if self.is_over:
             found["phase"] = "Succeeded"
-            ended = {"exitCode": 0, "reason": "Completed"}
+            ended = {"exitCode": 0, "reason": "Completed", "message": _TOOK}
             found["containerStatuses"][0]["state"] = {"terminated": ended}
         return found
 
@@ -67,20 +66,24 @@ class LargeCluster(ApiServer):
 
     Args:
         folder: Where its kubeconfig is written.
-        seconds: How long each pod runs.
     """
 
-    def __init__(self, folder: Path, seconds: float) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._seconds, self._made = seconds, list[TimedJob]()
+        self._made: list[TimedJob] = []
+        self._of_key: dict[str, TimedJob] = {}
         self.page = 500
+
+    def end(self, key: str) -> None:
+        """The pod of a step ends."""
+        self._of_key[key].is_over = True
 
     def create(self, body: dict[str, Any], namespace: str = "default") -> tuple[int, dict[str, Any]]:  # noqa: ARG002
         """Take in a Job, and print when that was: nothing here looks for others of its step."""
         name, key = body["metadata"]["name"], body["metadata"]["labels"]["dagster/op"]
         with self._lock:
-            job = TimedJob(body, len(self.played), self._folder, self._seconds)
-            self.played[name] = job
+            job = TimedJob(body, len(self.played), self._folder)
+            self.played[name] = self._of_key[key] = job
             self._made.append(job)
             print(json.dumps({"key": key, "at": time.time()}), flush=True)
         return 201, {"metadata": {"name": name}}
@@ -107,13 +110,14 @@ class LargeCluster(ApiServer):
         return f'{{"kind":"{_MANY[resource]}","metadata":{{"continue":{following}}},"items":[{items}]}}'
 
 
-def serve(folder: str, seconds: str) -> None:
-    """Be the process of the cluster."""
+def serve(folder: str) -> None:
+    """Be the process of the cluster, which is told line by line of which steps the pods end."""
     # Handlers of calls wait for each other's turns otherwise.
     sys.setswitchinterval(0.001)
     threading.stack_size(256 * 1024)
-    LargeCluster(Path(folder), float(seconds))
-    signal.pause()
+    cluster = LargeCluster(Path(folder))
+    for line in sys.stdin:
+        cluster.end(line.strip())
 
 
 if __name__ == "__main__":

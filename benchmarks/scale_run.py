@@ -6,6 +6,7 @@ for each of them, with its own key and time, when its pod would have come that f
 
 from __future__ import annotations
 
+import gc
 import heapq
 import json
 import os
@@ -97,7 +98,7 @@ def create() -> None:
 
 
 def play(seconds: str) -> None:
-    """Write what steps write, as the lines of the cluster say that their Jobs are made."""
+    """Write what steps write, as the cluster says that their Jobs are made, and print which have ended."""
     from dagster._core.events.log import EventLogEntry
     from dagster._serdes import deserialize_value
 
@@ -111,7 +112,7 @@ def play(seconds: str) -> None:
             said = json.loads(line)
             with ready:
                 heapq.heappush(made, (said["at"] + _BEGINNING, said["key"], texts[:begun]))
-                heapq.heappush(made, (said["at"] + float(seconds) - 0.2, said["key"], texts[begun:]))
+                heapq.heappush(made, (said["at"] + float(seconds), said["key"], texts[begun:]))
                 ready.notify()
 
     threading.Thread(target=read, daemon=True).start()
@@ -124,6 +125,8 @@ def play(seconds: str) -> None:
             for text in following:
                 entry = deserialize_value(text.replace("s000000", key), EventLogEntry)
                 instance.event_log_storage.store_event(entry._replace(timestamp=time.time()))
+            if following[-1] == texts[-1]:
+                print(key, flush=True)
 
 
 class Measured:
@@ -135,6 +138,7 @@ class Measured:
         late: Seconds that a pause took longer than it was to.
         looks: Seconds of each look.
         writes: Seconds of each event written.
+        gc: Seconds of each garbage collection.
         events: How many events the loop has read.
     """
 
@@ -144,14 +148,23 @@ class Measured:
         self.late: list[float] = []
         self.looks: list[float] = []
         self.writes: list[float] = []
+        self.gc: list[float] = []
         self.events = 0
         self.before = 0.0
         self._awake: float | None = None
-        self._worked = 0.0
+        self._worked = self._collecting = 0.0
 
     def begin(self) -> None:
         """The loop begins: what is in memory by now is Dagster's and the job's own."""
         self.before, self._awake, self._worked = resident(), time.perf_counter(), time.thread_time()
+        gc.callbacks.append(self.collecting)
+
+    def collecting(self, phase: str, _info: object) -> None:
+        """The beginning or the end of a garbage collection."""
+        if phase == "start":
+            self._collecting = time.perf_counter()
+        else:
+            self.gc.append(time.perf_counter() - self._collecting)
 
     def pause(self, seconds: float) -> None:
         """Stand where the loop sleeps."""
@@ -183,7 +196,7 @@ def resident() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-def work(profile: str = "") -> None:
+def work() -> None:
     """Be the run worker, and print what was measured."""
     from dagster._core.execution.api import execute_run
     from dagster._core.executor.step_delegating import step_delegating_executor as loop
@@ -228,6 +241,7 @@ def work(profile: str = "") -> None:
         "work": measured.work,
         "late": measured.late,
         "looks": measured.looks,
+        "gc": measured.gc,
         "writes": measured.writes,
         "events": measured.events,
     }

@@ -9,6 +9,7 @@ retries (``verify_step``), and it resolves the steps of all keys to execute one 
 
 from __future__ import annotations
 
+from copy import copy
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from dagster._core.execution.plan.state import KnownExecutionState, PastExecutionState
     from dagster._core.execution.plan.step import ExecutionStep
     from dagster._grpc.types import ExecuteStepArgs
+
+    from dagster_plus_k8s_helpers._dagster.late_events import LateEvents
 
 __all__ = ["LateContext", "knowing", "only_what_is_read", "told_to"]
 
@@ -66,6 +69,16 @@ class LateContext(StepHandlerContext):
         if self._step_context is None:
             self._step_context = super().get_step_context(step_key)
         return self._step_context
+
+    def with_events_in(self, events: LateEvents) -> LateContext:
+        """The same, of which the events are kept.
+
+        Args:
+            events: Where.
+        """
+        late = copy(self)
+        late._step_context = events.context(self.get_step_context(self.step_key))  # noqa: SLF001
+        return late
 
 
 def knowing(known: KnownExecutionState) -> Any:

@@ -83,7 +83,7 @@ _NEVER = 10**9
 _MOMENT, _SLICE = 0.005, 0.02
 # Reading an event takes a tenth of a millisecond. Where Dagster reads some of them again, as events may show
 # late there (Dagster+), smaller pages would be read again more often.
-_PAGE, _PAGE_VARIABLE = 200, "DAGSTER_EXECUTOR_POP_EVENTS_LIMIT"
+_PAGE, _PAGE_VARIABLE = 100, "DAGSTER_EXECUTOR_POP_EVENTS_LIMIT"
 # Of what a step took in earlier runs, for whether it is small.
 _ATTEMPTS_THAT_COUNT = 20
 

@@ -15,6 +15,7 @@ from dagster_k8s.utils import detect_current_namespace  # noqa: TID253
 from kubernetes.client import V1OwnerReference  # noqa: TID253
 
 from dagster_plus_k8s_helpers._dagster.execution import CheckStepHealthResult, DagsterEvent, EngineEventData
+from dagster_plus_k8s_helpers._dagster.late_events import LateEvents
 from dagster_plus_k8s_helpers._dagster.step_arguments import LateContext
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
 from dagster_plus_k8s_helpers.cluster.errors import CallError, not_built
@@ -64,6 +65,7 @@ _SHORT_LIVED = (
     "(job_spec_config), so that their steps go on."
 )
 _PRIORITY_TAG = "dagster/priority"
+_MOST_CONTEXTS = 100
 
 
 class SupervisedStepHandler(K8sStepHandler):
@@ -108,10 +110,12 @@ class SupervisedStepHandler(K8sStepHandler):
         self._own: Owner | None = None
         self._deletions: dict[str, Any] | None = None
         self._sized: dict[str, K8sConfig | None] = {}
+        self._contexts: dict[tuple[str, str], K8sContainerContext] = {}
         self.free_attempts: dict[str, int] = {}
 
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Have the supervisor launch it when its turn comes."""
+        assert isinstance(step_handler_context, LateContext)  # noqa: S101 - the loop makes no other
         key = self._get_step_key(step_handler_context)
         tags = step_handler_context.step_tags[key]
 
@@ -126,11 +130,10 @@ class SupervisedStepHandler(K8sStepHandler):
         yield from ()
 
     def _get_step_key(self, step_handler_context: StepHandlerContext) -> str:
-        if isinstance(step_handler_context, LateContext):
-            return step_handler_context.step_key
-        return super()._get_step_key(step_handler_context)
+        assert isinstance(step_handler_context, LateContext)  # noqa: S101
+        return step_handler_context.step_key
 
-    def _launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
+    def _launch_step(self, step_handler_context: LateContext) -> Iterator[DagsterEvent]:
         key = self._get_step_key(step_handler_context)
         self.supervisor.history.launched(key)
         name = self._get_k8s_step_job_name(step_handler_context)
@@ -144,10 +147,11 @@ class SupervisedStepHandler(K8sStepHandler):
                 return
             self._decide_size(key, step, step_handler_context)
             step.namespace = self._namespace(step_handler_context)
-            yield from super().launch_step(step_handler_context)
+            events = LateEvents()
+            yield from super().launch_step(step_handler_context.with_events_in(events))
             job = self._api_client.take()
             self._set_memory(key, step, job)
-            self.supervisor.launch(step, self._launch(key, step, job, step_handler_context))
+            self.supervisor.launch(step, self._launch(key, step, job, step_handler_context, events))
         # One step's config must not end the run: it fails that step.
         except Exception as error:  # noqa: BLE001
             said = why_not_built(error, self._layers(key, step_handler_context))
@@ -250,9 +254,15 @@ class SupervisedStepHandler(K8sStepHandler):
         """The stock one, with the size of the step above its op tags."""
         key = self._get_step_key(step_handler_context)
         size, per_step = self._sized.get(key), self._per_step_k8s_config
-        if size is None:
-            return super()._get_container_context(step_handler_context)
         op = step_handler_context.get_step_context(key).step.op_name
+        if size is None:
+            # Most steps of a large run say the same, and merging the layers takes milliseconds.
+            said = str(step_handler_context.step_tags[key].get(K8sConfig.TAG)), op if op in per_step else ""
+            if said not in self._contexts:
+                if len(self._contexts) >= _MOST_CONTEXTS:
+                    self._contexts.clear()
+                self._contexts[said] = super()._get_container_context(step_handler_context)
+            return self._contexts[said]
         try:
             self._per_step_k8s_config = with_size(per_step, op, size)
             merged = super()._get_container_context(step_handler_context)
@@ -304,13 +314,21 @@ class SupervisedStepHandler(K8sStepHandler):
                 attempts.memory = raise_memory(job, memory)
                 self.supervisor.reports.learned(step.context, attempts.memory, run_id)
 
-    def _launch(self, key: str, step: TrackedStep, job: V1Job, context: StepHandlerContext) -> Launch:
+    def _launch(
+        self, key: str, step: TrackedStep, job: V1Job, context: StepHandlerContext, events: LateEvents
+    ) -> Launch:
         labels = job.metadata.labels
+
+        def build() -> V1Job:
+            # The log has to say that a Job was launched before there is one.
+            events.write()
+            return self._with_owner(job, step.namespace)
+
         return Launch(
             step_key=key,
             namespace=step.namespace,
             job_name=step.job_name,
-            build=lambda: self._with_owner(job, step.namespace),
+            build=build,
             labels={name: labels[name] for name in ("dagster/run-id", "dagster/op")},
             priority=_priority(context.step_tags[key].get(_PRIORITY_TAG)),
         )

@@ -97,6 +97,7 @@ class History:
         self._ended: set[str] = set()
         self._worked: set[str] = set()
         self._to_report: list[str] = []
+        self._retries = 0
 
     def launched(self, step_key: str) -> None:
         """A step is on its way; from now on it can end."""
@@ -115,8 +116,7 @@ class History:
 
         May be asked for on any thread.
         """
-        launched = sum(attempts.made + 1 for attempts in list(self.attempts.values()))
-        return _SPARE_OBJECTS + _OBJECTS_OF_AN_ATTEMPT * launched
+        return _SPARE_OBJECTS + _OBJECTS_OF_AN_ATTEMPT * (len(self.attempts) + self._retries)
 
     def fold(self, events: Sequence[DagsterEvent], *, resuming: bool) -> list[DagsterEvent]:
         """Take in events, and hand on those that the executor's loop is to see.
@@ -182,6 +182,7 @@ class History:
             self._to_report.append(key)
         if event.is_step_up_for_retry:
             self.attempts[key].retried(counts)
+            self._retries += 1
 
     def _note(self, event: DagsterEvent, key: str) -> None:
         if event.event_type is DagsterEventType.STEP_WORKER_STARTING:
