@@ -55,7 +55,6 @@ __all__ = [
     "interrupts_end_runs",
     "is_interrupted",
     "is_under_way",
-    "newest_endings",
     "policy_of",
     "resumes_allowed",
     "retry_data",
@@ -132,31 +131,6 @@ def _is_behind(error: SerializableErrorInfo) -> bool:
     return error.cls_name in _INTERRUPTS or any(
         _is_behind(inner) for inner in (error.cause, error.context) if inner is not None
     )
-
-
-def newest_endings(instance: dg.DagsterInstance, run_id: str) -> list[tuple[int, DagsterEvent]]:
-    """What ended steps lately, with the outputs that go with it, by storage id; oldest first.
-
-    A cursor over ids can pass a transaction that began before it and committed after it. Whatever committed
-    late is among the newest, so one page is enough.
-    """
-    connection = instance.get_records_for_run(
-        run_id, of_type=set(_ENDINGS), limit=_NEWEST_RECORDS, ascending=False
-    )
-    return [
-        (record.storage_id, record.event_log_entry.dagster_event)
-        for record in reversed(connection.records)
-        if record.event_log_entry.dagster_event is not None
-    ]
-
-
-_NEWEST_RECORDS = 1000
-_ENDINGS = (
-    DagsterEventType.STEP_OUTPUT,
-    DagsterEventType.STEP_SUCCESS,
-    DagsterEventType.STEP_FAILURE,
-    DagsterEventType.STEP_UP_FOR_RETRY,
-)
 
 
 def failure_data(

@@ -9,6 +9,7 @@ Imported when a job uses the executor, not before.
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from contextlib import suppress
@@ -17,6 +18,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers._dagster.endings import endings_of
 from dagster_plus_k8s_helpers._dagster.execution import (
     DagsterEvent,
     DagsterExecutionInterruptedError,
@@ -24,7 +26,6 @@ from dagster_plus_k8s_helpers._dagster.execution import (
     interrupts_end_runs,
     is_interrupted,
     is_under_way,
-    newest_endings,
     policy_of,
     resumes_allowed,
     step_in,
@@ -125,7 +126,6 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._brought = _Brought()
         self._read_at, self._is_behind = -self._usual_sleep, False
         self._seen_storage_ids: set[int] = set()
-        self._endings: list[tuple[int, DagsterEvent]] | None = None
         self._late: list[DagsterEvent] = []
         self._plan_steps: dict[str, ExecutionStep] = {}
         self._taken: Taken | None = None
@@ -188,6 +188,9 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._handler.sizes = Sizes(plan_context, self._history, self._before, self._settings.size)
         self._handler.is_in_run_pod = self._is_in_run_pod
         self._handler.will_be_resumed = will_be_resumed(plan_context.instance, plan_context.run_id)
+        # The steps of a large run are millions of objects that stay to its end: a collection of garbage that
+        # looks at them all takes a second, in which nothing else runs.
+        gc.freeze()
         try:
             yield from super().execute(plan_context, execution_plan)
             # What a run leaves behind whose steps have ended must not change how it ends.
@@ -196,6 +199,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         except DagsterExecutionInterruptedError as interrupt:
             raise self._end_of_worker(interrupt) from None
         finally:
+            gc.unfreeze()
             self._supervisor.close()
 
     def _look_at_own_pod(self) -> None:
@@ -268,7 +272,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         events: list[DagsterEvent] = []
         while more := super()._pop_events(instance, run_id, seen_storage_ids):
             events.extend(more)
-        self._seen_storage_ids, self._endings = seen_storage_ids, None
+        self._seen_storage_ids = seen_storage_ids
         return self._history.fold(events, resuming=True)
 
     def _read(
@@ -284,7 +288,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         known, cursor = len(seen_storage_ids), self._event_cursor
         events = super()._pop_events(instance, run_id, seen_storage_ids)
         new = len(seen_storage_ids) - known
-        self._seen_storage_ids, self._endings = seen_storage_ids, None
+        self._seen_storage_ids = seen_storage_ids
         # Where Dagster reads events again, a page without new ones moves on by half of it.
         self._is_behind = new >= self._pop_events_limit or (
             bool(offset) and (new > 0 if self._brought.anything else not new and cursor != self._event_cursor)
@@ -316,12 +320,9 @@ class SupervisedExecutor(StepDelegatingExecutor):
 
     def _has_ended(self, step_key: str) -> bool:
         """Whether the event log has an ending of a step that the cursor has passed; the loop then gets it."""
-        if self._endings is None:
-            self._endings = newest_endings(self._plan_context.instance, self._plan_context.run_id)
+        endings = endings_of(self._plan_context.instance, self._plan_context.run_id, step_key)
         found = {
-            storage_id: event
-            for storage_id, event in self._endings
-            if event.step_key == step_key and storage_id not in self._seen_storage_ids
+            storage_id: event for storage_id, event in endings if storage_id not in self._seen_storage_ids
         }
         self._seen_storage_ids.update(found)
         self._late.extend(found.values())

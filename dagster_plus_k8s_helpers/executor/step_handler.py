@@ -151,6 +151,7 @@ class SupervisedStepHandler(K8sStepHandler):
             yield from super().launch_step(step_handler_context.with_events_in(events))
             job = self._api_client.take()
             self._set_memory(key, step, job)
+            self.supervisor.history.launched_in(key, step.job_name)
             self.supervisor.launch(step, self._launch(key, step, job, step_handler_context, events))
         # One step's config must not end the run: it fails that step.
         except Exception as error:  # noqa: BLE001

@@ -103,6 +103,21 @@ class History:
         """A step is on its way; from now on it can end."""
         self._open.add(step_key)
 
+    def launched_in(self, step_key: str, job_name: str) -> None:
+        """A step is on its way to a Job: what the event of its launch says, which is written beside the loop.
+
+        A cursor may pass that event, where others that began to be written after it are there before it.
+
+        Args:
+            step_key: Whose attempt it is.
+            job_name: The Job.
+        """
+        self._open.add(step_key)
+        self.in_run_pod.discard(step_key)
+        self.told.pop(step_key, None)
+        self._jobs[step_key] = job_name
+        self.attempt_of[job_name] = (step_key, self.attempts[step_key].made + 1)
+
     def is_open(self, step_key: str) -> bool:
         """Whether the current attempt of a step has not ended."""
         return step_key in self._open
@@ -220,11 +235,10 @@ class History:
             self._hand_on_at_once(key)
         self._open.add(key)
         self.told.pop(key, None)
+        if (job := event.engine_event_data.metadata.get(_JOB_NAME)) is not None:
+            self.launched_in(key, str(job.value))
         said = event.engine_event_data.metadata.get(RUNS_IN)
         (self.in_run_pod.add if said is not None and said.value == RUN_POD else self.in_run_pod.discard)(key)
-        if (job := event.engine_event_data.metadata.get(_JOB_NAME)) is not None:
-            self._jobs[key] = str(job.value)
-            self.attempt_of[self._jobs[key]] = (key, self.attempts[key].made + 1)
 
     def _announce(self, key: str, job: str, counts: str) -> None:
         self.announced[key] = job
