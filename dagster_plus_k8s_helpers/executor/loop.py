@@ -81,7 +81,7 @@ __all__ = ["SupervisedExecutor"]
 # The stock loop asks for the health of step after step; here it never does, except when a run resumes.
 _NEVER = 10**9
 # A round that has more to do comes back after a moment, and works for no longer than this at a time.
-_MOMENT, _SLICE = 0.005, 0.02
+_MOMENT, _SLICE, _LONGEST_SLICE = 0.005, 0.02, 0.1
 # Reading an event takes a tenth of a millisecond. Where Dagster reads some of them again, as events may show
 # late there (Dagster+), smaller pages would be read again more often.
 _PAGE, _PAGE_VARIABLE = 100, "DAGSTER_EXECUTOR_POP_EVENTS_LIMIT"
@@ -122,6 +122,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         )
         self._resuming = False
         self._usual_sleep = self._next_sleep = float(stock._sleep_seconds)  # noqa: SLF001 - it has no getter
+        self._left_at, self._slept = time.monotonic(), 0.0
         self._known: KnownExecutionState | None = None
         self._brought = _Brought()
         self._read_at, self._is_behind = -self._usual_sleep, False
@@ -133,8 +134,8 @@ class SupervisedExecutor(StepDelegatingExecutor):
     @property
     def _sleep_seconds(self) -> float:  # type: ignore[override]  # the loop asks for it once in each round
         """Seconds until the next round; the usual ones when nothing says otherwise before."""
-        seconds, self._next_sleep = self._next_sleep, self._usual_sleep
-        return seconds
+        self._slept, self._next_sleep = self._next_sleep, self._usual_sleep
+        return self._slept
 
     def ladder_of(self, tags: Mapping[str, str]) -> MemoryLadder | None:
         """The memory ladder that a step climbs when it may start again.
@@ -250,7 +251,9 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._known = None
         if self._resuming:
             return self._read_before(instance, run_id, seen_storage_ids)
-        until = time.monotonic() + _SLICE
+        # Where the rest of a round takes long, as without a whole processor, it must not be most of the time.
+        elsewhere = time.monotonic() - self._left_at - self._slept
+        until = time.monotonic() + min(max(_SLICE, elsewhere), _LONGEST_SLICE)
         self._brought.collect(self._supervisor)
         kept: Sequence[DagsterEvent] = ()
         is_time = time.monotonic() - self._read_at >= self._usual_sleep
@@ -260,6 +263,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         # What is wrong with one step fails that step; whatever else keeps steps from starting ends the run.
         self._supervisor.launch_some(until)
         late, self._late = self._late, []
+        self._left_at = time.monotonic()
         hurries = self._is_behind or self._supervisor.has_more_to_do
         self._next_sleep = min(_MOMENT, self._usual_sleep) if hurries else self._usual_sleep
         return [*kept, *self._history.fold(late, resuming=False)]

@@ -350,6 +350,7 @@ class Supervisor:
         self._launches.close(wait=not self._hurries)
         self._deletions.close(wait=not self._hurries)
         self._looks.close(wait=not self._hurries)
+        self._usage.close(wait=not self._hurries)
 
     def _take_launch(self, result: Launched) -> None:
         key = result.launch.step_key

@@ -72,6 +72,7 @@ class History:
         outputs: Metadata of outputs that steps have made.
         ended_jobs: The Jobs of attempts that have ended, with their step keys; whoever looks after them takes
             them out.
+        succeeded: The keys of steps that have succeeded.
         ended_steps: The keys of steps of which an attempt has ended; whoever forgets them takes them out.
         interrupted: Endings of open steps that wait for a look at their pods, by step key: a step that the
             cluster takes away reports a failure of its own on its way out.
@@ -89,6 +90,7 @@ class History:
         self.attempt_of: dict[str, tuple[str, int]] = {}
         self.measured: set[str] = set()
         self.ended_jobs: dict[str, str] = {}
+        self.succeeded: set[str] = set()
         self.ended_steps: list[str] = []
         self._jobs: dict[str, str] = {}
         self._counts: dict[str, Counts] = {}
@@ -193,8 +195,10 @@ class History:
         if (job := self._jobs.pop(key, None)) is not None:
             self.ended_jobs[job] = key
         counts = self._counts.pop(key, Counts.POLICY)
-        if event.is_step_success and self.attempts[key].memory is not None:
-            self._to_report.append(key)
+        if event.is_step_success:
+            self.succeeded.add(key)
+            if self.attempts[key].memory is not None:
+                self._to_report.append(key)
         if event.is_step_up_for_retry:
             self.attempts[key].retried(counts)
             self._retries += 1
