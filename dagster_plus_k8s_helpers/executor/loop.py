@@ -209,7 +209,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         Before the Jobs of its steps are deleted, for which a pod may have all the time that is left to it.
         """
         if is_under_way(self._plan_context.instance, self._plan_context.run_id):
-            self._taken = what_took(self._handler.cluster, self._handler.place())
+            self._taken = what_took(self._handler.cluster, self._handler.owners.place())
 
     def _end_of_worker(self, interrupt: DagsterExecutionInterruptedError) -> BaseException:
         """What this run worker ends with, when it was told to end.
@@ -236,7 +236,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
                 resumes=resumes_allowed(instance),
                 in_dagster_plus=current_deployment().kind != "local",
             )
-            said = self._reports.taken(self._taken, self._handler.owner, out, resumed=resumed)
+            said = self._reports.taken(self._taken, self._handler.owners.owner, out, resumed=resumed)
         # Whether the run goes on is not known, so nothing more is done to its steps.
         except Exception:  # noqa: BLE001
             return interrupt
