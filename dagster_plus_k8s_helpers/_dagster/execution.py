@@ -24,6 +24,7 @@ from dagster._core.executor.step_delegating import (
     StepHandlerContext,
 )
 from dagster._core.storage.dagster_run import DagsterRunStatus
+from dagster._grpc.types import ExecuteStepArgs
 from dagster._utils.interrupts import check_captured_interrupt as is_interrupted
 from dagster_shared.error import SerializableErrorInfo
 
@@ -39,6 +40,7 @@ __all__ = [
     "DagsterEventType",
     "DagsterExecutionInterruptedError",
     "EngineEventData",
+    "ExecuteStepArgs",
     "ExecutionPlan",
     "ExecutionStep",
     "IStepContext",
@@ -53,14 +55,12 @@ __all__ = [
     "interrupts_end_runs",
     "is_interrupted",
     "is_under_way",
-    "newest_endings",
     "policy_of",
     "resumes_allowed",
     "retry_data",
     "step_in",
     "was_interrupted",
     "will_be_resumed",
-    "with_attempts",
     "without_delay",
 ]
 
@@ -69,37 +69,6 @@ def policy_of(step_context: IStepContext) -> dg.RetryPolicy | None:
     """The retry policy of a step's op; ``None`` when retries are off altogether."""
     policy: dg.RetryPolicy | None = step_context.op_retry_policy
     return policy
-
-
-def with_attempts(
-    context: StepHandlerContext, plan_context: PlanOrchestrationContext, step: ExecutionStep, free: int
-) -> StepHandlerContext:
-    """The context of a launch whose process counts fewer attempts than there were.
-
-    The process decides about its RetryPolicy by the attempts it is told of. It also compares them with the
-    event log, to refuse a second start of one attempt; that comparison has to be left out.
-    """
-    arguments = context.execute_step_args
-    known = arguments.known_state
-    assert known is not None  # noqa: S101 - the executor's loop always says what it knows
-    counted = {**known.previous_retry_attempts}
-    counted[step.key] = max(counted.get(step.key, 0) - free, 0)
-    return StepHandlerContext(
-        instance=context.instance,
-        plan_context=plan_context,
-        steps=[step],
-        execute_step_args=type(arguments)(
-            job_origin=arguments.job_origin,
-            run_id=arguments.run_id,
-            step_keys_to_execute=arguments.step_keys_to_execute,
-            instance_ref=arguments.instance_ref,
-            retry_mode=arguments.retry_mode,
-            known_state=known._replace(previous_retry_attempts=counted),
-            should_verify_step=False,
-            print_serialized_events=arguments.print_serialized_events,
-        ),
-        dagster_run=context.dagster_run,
-    )
 
 
 def will_be_resumed(instance: dg.DagsterInstance, run_id: str) -> bool:
@@ -162,31 +131,6 @@ def _is_behind(error: SerializableErrorInfo) -> bool:
     return error.cls_name in _INTERRUPTS or any(
         _is_behind(inner) for inner in (error.cause, error.context) if inner is not None
     )
-
-
-def newest_endings(instance: dg.DagsterInstance, run_id: str) -> list[tuple[int, DagsterEvent]]:
-    """What ended steps lately, with the outputs that go with it, by storage id; oldest first.
-
-    A cursor over ids can pass a transaction that began before it and committed after it. Whatever committed
-    late is among the newest, so one page is enough.
-    """
-    connection = instance.get_records_for_run(
-        run_id, of_type=set(_ENDINGS), limit=_NEWEST_RECORDS, ascending=False
-    )
-    return [
-        (record.storage_id, record.event_log_entry.dagster_event)
-        for record in reversed(connection.records)
-        if record.event_log_entry.dagster_event is not None
-    ]
-
-
-_NEWEST_RECORDS = 1000
-_ENDINGS = (
-    DagsterEventType.STEP_OUTPUT,
-    DagsterEventType.STEP_SUCCESS,
-    DagsterEventType.STEP_FAILURE,
-    DagsterEventType.STEP_UP_FOR_RETRY,
-)
 
 
 def failure_data(

@@ -1,16 +1,24 @@
 """The executor: the stock loop, with the supervisor asked in every round.
 
+A round is short, however large the run: it reads one page of the event log, does a slice of what is left to
+do, and comes back at once while there is more. So neither a signal nor the end of a step waits for thousands
+of others.
+
 Imported when a job uses the executor, not before.
 """
 
 from __future__ import annotations
 
+import gc
+import os
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers._dagster.endings import endings_of
 from dagster_plus_k8s_helpers._dagster.execution import (
     DagsterEvent,
     DagsterExecutionInterruptedError,
@@ -18,13 +26,12 @@ from dagster_plus_k8s_helpers._dagster.execution import (
     interrupts_end_runs,
     is_interrupted,
     is_under_way,
-    newest_endings,
     policy_of,
     resumes_allowed,
     step_in,
     will_be_resumed,
-    with_attempts,
 )
+from dagster_plus_k8s_helpers._dagster.step_arguments import LateContext, knowing, told_to
 from dagster_plus_k8s_helpers._dagster.step_facts import node_of
 from dagster_plus_k8s_helpers.deployment import current_deployment
 from dagster_plus_k8s_helpers.errors import K8sConfigError
@@ -54,6 +61,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers._dagster.execution import (
         ActiveExecution,
+        ExecuteStepArgs,
         ExecutionPlan,
         ExecutionStep,
         KnownExecutionState,
@@ -61,6 +69,8 @@ if TYPE_CHECKING:
         SerializableErrorInfo,
         StepHandlerContext,
     )
+    from dagster_plus_k8s_helpers.executor.launching.launches import Launched
+    from dagster_plus_k8s_helpers.executor.looking.looker import Look
     from dagster_plus_k8s_helpers.executor.looking.run_worker import Taken
     from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory, MemoryLadder
     from dagster_plus_k8s_helpers.sizing.strategy import Strategy
@@ -70,6 +80,11 @@ __all__ = ["SupervisedExecutor"]
 
 # The stock loop asks for the health of step after step; here it never does, except when a run resumes.
 _NEVER = 10**9
+# A round that has more to do comes back after a moment, and works for no longer than this at a time.
+_MOMENT, _SLICE, _LONGEST_SLICE = 0.005, 0.02, 0.1
+# Reading an event takes a tenth of a millisecond. Where Dagster reads some of them again, as events may show
+# late there (Dagster+), smaller pages would be read again more often.
+_PAGE, _PAGE_VARIABLE = 100, "DAGSTER_EXECUTOR_POP_EVENTS_LIMIT"
 # Of what a step took in earlier runs, for whether it is small.
 _ATTEMPTS_THAT_COUNT = 20
 
@@ -106,11 +121,21 @@ class SupervisedExecutor(StepDelegatingExecutor):
             lambda tags: self.strategy_of(tags) is not None,
         )
         self._resuming = False
+        self._usual_sleep = self._next_sleep = float(stock._sleep_seconds)  # noqa: SLF001 - it has no getter
+        self._left_at, self._slept = time.monotonic(), 0.0
+        self._known: KnownExecutionState | None = None
+        self._brought = _Brought()
+        self._read_at, self._is_behind = -self._usual_sleep, False
         self._seen_storage_ids: set[int] = set()
-        self._endings: list[tuple[int, DagsterEvent]] | None = None
         self._late: list[DagsterEvent] = []
         self._plan_steps: dict[str, ExecutionStep] = {}
         self._taken: Taken | None = None
+
+    @property
+    def _sleep_seconds(self) -> float:  # type: ignore[override]  # the loop asks for it once in each round
+        """Seconds until the next round; the usual ones when nothing says otherwise before."""
+        self._slept, self._next_sleep = self._next_sleep, self._usual_sleep
+        return self._slept
 
     def ladder_of(self, tags: Mapping[str, str]) -> MemoryLadder | None:
         """The memory ladder that a step climbs when it may start again.
@@ -164,6 +189,9 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._handler.sizes = Sizes(plan_context, self._history, self._before, self._settings.size)
         self._handler.is_in_run_pod = self._is_in_run_pod
         self._handler.will_be_resumed = will_be_resumed(plan_context.instance, plan_context.run_id)
+        # The steps of a large run are millions of objects that stay to its end: a collection of garbage that
+        # looks at them all takes a second, in which nothing else runs.
+        gc.freeze()
         try:
             yield from super().execute(plan_context, execution_plan)
             # What a run leaves behind whose steps have ended must not change how it ends.
@@ -172,6 +200,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         except DagsterExecutionInterruptedError as interrupt:
             raise self._end_of_worker(interrupt) from None
         finally:
+            gc.unfreeze()
             self._supervisor.close()
 
     def _look_at_own_pod(self) -> None:
@@ -180,7 +209,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         Before the Jobs of its steps are deleted, for which a pod may have all the time that is left to it.
         """
         if is_under_way(self._plan_context.instance, self._plan_context.run_id):
-            self._taken = what_took(self._handler.cluster, self._handler.place())
+            self._taken = what_took(self._handler.cluster, self._handler.owners.place())
 
     def _end_of_worker(self, interrupt: DagsterExecutionInterruptedError) -> BaseException:
         """What this run worker ends with, when it was told to end.
@@ -207,7 +236,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
                 resumes=resumes_allowed(instance),
                 in_dagster_plus=current_deployment().kind != "local",
             )
-            said = self._reports.taken(self._taken, self._handler.owner, out, resumed=resumed)
+            said = self._reports.taken(self._taken, self._handler.owners.owner, out, resumed=resumed)
         # Whether the run goes on is not known, so nothing more is done to its steps.
         except Exception:  # noqa: BLE001
             return interrupt
@@ -219,19 +248,65 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self, instance: dg.DagsterInstance, run_id: str, seen_storage_ids: set[int]
     ) -> Sequence[DagsterEvent]:
         """The round of the loop: what the API brought is acted upon when the log has been read after it."""
-        resuming, self._resuming = self._resuming, False
-        launched, look = ([], None) if resuming else self._supervisor.collect()
-        has_ended = not resuming and self._supervisor.run_pod.collect()
-        events = list(super()._pop_events(instance, run_id, seen_storage_ids))
-        # A page may be full: a step's own ending in the next one must come before any diagnosis of it.
-        while (resuming or look is not None or launched or has_ended) and (
-            more := super()._pop_events(instance, run_id, seen_storage_ids)
-        ):
+        self._known = None
+        if self._resuming:
+            return self._read_before(instance, run_id, seen_storage_ids)
+        # Where the rest of a round takes long, as without a whole processor, it must not be most of the time.
+        elsewhere = time.monotonic() - self._left_at - self._slept
+        until = time.monotonic() + min(max(_SLICE, elsewhere), _LONGEST_SLICE)
+        self._brought.collect(self._supervisor)
+        kept: Sequence[DagsterEvent] = ()
+        is_time = time.monotonic() - self._read_at >= self._usual_sleep
+        if self._brought.anything or self._is_behind or is_time or not self._supervisor.has_more_to_do:
+            kept = self._read(instance, run_id, seen_storage_ids)
+        self._safely(lambda: self._supervisor.go_on(until))
+        # What is wrong with one step fails that step; whatever else keeps steps from starting ends the run.
+        self._supervisor.launch_some(until)
+        late, self._late = self._late, []
+        self._left_at = time.monotonic()
+        hurries = self._is_behind or self._supervisor.has_more_to_do
+        self._next_sleep = min(_MOMENT, self._usual_sleep) if hurries else self._usual_sleep
+        return [*kept, *self._history.fold(late, resuming=False)]
+
+    def _read_before(
+        self, instance: dg.DagsterInstance, run_id: str, seen_storage_ids: set[int]
+    ) -> Sequence[DagsterEvent]:
+        """Read all that a run worker before this one has left: the loop takes in nothing else of it."""
+        self._resuming = False
+        events: list[DagsterEvent] = []
+        while more := super()._pop_events(instance, run_id, seen_storage_ids):
             events.extend(more)
-        self._seen_storage_ids, self._endings = seen_storage_ids, None
-        kept = self._history.fold(events, resuming=resuming)
-        if resuming:
-            return kept
+        self._seen_storage_ids = seen_storage_ids
+        return self._history.fold(events, resuming=True)
+
+    def _read(
+        self, instance: dg.DagsterInstance, run_id: str, seen_storage_ids: set[int]
+    ) -> Sequence[DagsterEvent]:
+        """Read a page of the event log, and act upon what the API brought once there is no other.
+
+        A step's own ending, in the next page, must come before any diagnosis of it.
+        """
+        offset = self._get_pop_events_offset(instance)
+        if not offset and os.environ.get(_PAGE_VARIABLE) is None:
+            self._pop_events_limit = _PAGE
+        known, cursor = len(seen_storage_ids), self._event_cursor
+        events = super()._pop_events(instance, run_id, seen_storage_ids)
+        new = len(seen_storage_ids) - known
+        self._seen_storage_ids = seen_storage_ids
+        # Where Dagster reads events again, a page without new ones moves on by half of it.
+        self._is_behind = new >= self._pop_events_limit or (
+            bool(offset) and (new > 0 if self._brought.anything else not new and cursor != self._event_cursor)
+        )
+        kept = self._history.fold(events, resuming=False)
+        self._supervisor.forget_ended()
+        self._tell_what_worked()
+        if not self._is_behind:
+            self._read_at = time.monotonic()
+            launched, look = self._brought.take()
+            self._safely(lambda: self._supervisor.act(launched, look))
+        return kept
+
+    def _tell_what_worked(self) -> None:
         for key in self._history.successes_to_report():
             attempts = self._history.attempts[key]
             if attempts.memory is not None and (step := self._plan_steps.get(key)) is not None:
@@ -239,22 +314,19 @@ class SupervisedExecutor(StepDelegatingExecutor):
                 self._reports.worked(
                     self._plan_context.for_step(step), attempts.memory, [*tried, attempts.memory.limit]
                 )
+
+    def _safely(self, look_after: Callable[[], None]) -> None:
+        """What goes wrong in looking after the steps must not end a run whose steps are well."""
         try:
-            self._supervisor.act(launched, look)
-        # What goes wrong in looking after the steps must not end a run whose steps are well.
+            look_after()
         except Exception as error:  # noqa: BLE001
             self._supervisor.note(f"The steps could not be looked after: {type(error).__name__}: {error}")
-        late, self._late = self._late, []
-        return [*kept, *self._history.fold(late, resuming=False)]
 
     def _has_ended(self, step_key: str) -> bool:
         """Whether the event log has an ending of a step that the cursor has passed; the loop then gets it."""
-        if self._endings is None:
-            self._endings = newest_endings(self._plan_context.instance, self._plan_context.run_id)
+        endings = endings_of(self._plan_context.instance, self._plan_context.run_id, step_key)
         found = {
-            storage_id: event
-            for storage_id, event in self._endings
-            if event.step_key == step_key and storage_id not in self._seen_storage_ids
+            storage_id: event for storage_id, event in endings if storage_id not in self._seen_storage_ids
         }
         self._seen_storage_ids.update(found)
         self._late.extend(found.values())
@@ -268,10 +340,19 @@ class SupervisedExecutor(StepDelegatingExecutor):
     ) -> StepHandlerContext:
         (step,) = steps
         self._plan_steps[step.key] = step
-        context = super()._get_step_handler_context(plan_context, steps, active_execution)
         free = self._history.attempts[step.key].free
         self._handler.free_attempts[step.key] = free
-        return with_attempts(context, plan_context, step, free) if free else context
+        stock = super()._get_step_handler_context
+
+        def make() -> ExecuteStepArgs:
+            # To ask for it takes a look at every output of the run.
+            self._known = self._known or active_execution.get_known_state()
+            context = stock(plan_context, steps, knowing(self._known))
+            return told_to(context.execute_step_args, step, free)
+
+        # It is launched in the next round.
+        self._next_sleep = min(_MOMENT, self._usual_sleep)
+        return LateContext(plan_context, step, make)
 
     def log_failure_or_retry_event_after_error(
         self, step_context: Any, err_info: SerializableErrorInfo, known_state: KnownExecutionState
@@ -344,3 +425,36 @@ class SupervisedExecutor(StepDelegatingExecutor):
             return None
         # The maximum may have been lowered since.
         return (ladder.capped(found[0]), found[1]) if found is not None else None
+
+
+@dataclass
+class _Brought:
+    """What the API has brought since the event log was last read to its end.
+
+    Args:
+        launched: Launches that have been decided.
+        look: A look.
+        has_ended: Whether processes in the run's pod have ended.
+    """
+
+    launched: list[Launched] = field(default_factory=list)
+    look: Look | None = None
+    has_ended: bool = False
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is something to act upon."""
+        return bool(self.launched) or self.look is not None or self.has_ended
+
+    def collect(self, supervisor: Supervisor) -> None:
+        """Take what there is by now."""
+        launched, look = supervisor.collect()
+        self.launched.extend(launched)
+        self.look = look or self.look
+        self.has_ended = supervisor.run_pod.collect() or self.has_ended
+
+    def take(self) -> tuple[list[Launched], Look | None]:
+        """What the supervisor acts upon."""
+        launched, look = self.launched, self.look
+        self.launched, self.look, self.has_ended = [], None, False
+        return launched, look

@@ -5,24 +5,23 @@ Imported when a job uses the executor, not before: what it derives from comes wi
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster_k8s.container_context import K8sContainerContext  # noqa: TID253  (see above)
 from dagster_k8s.executor import K8sStepHandler  # noqa: TID253
-from dagster_k8s.utils import detect_current_namespace  # noqa: TID253
-from kubernetes.client import V1OwnerReference  # noqa: TID253
 
 from dagster_plus_k8s_helpers._dagster.execution import CheckStepHealthResult, DagsterEvent, EngineEventData
+from dagster_plus_k8s_helpers._dagster.late_events import LateEvents
+from dagster_plus_k8s_helpers._dagster.step_arguments import LateContext
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
 from dagster_plus_k8s_helpers.cluster.errors import CallError, not_built
 from dagster_plus_k8s_helpers.executor.beside.launching import command_of, environment_of, launch_event
 from dagster_plus_k8s_helpers.executor.beside.run_pod_steps import RunPodStep
 from dagster_plus_k8s_helpers.executor.events.size_events import tell_size
 from dagster_plus_k8s_helpers.executor.launching.launches import Launch
+from dagster_plus_k8s_helpers.executor.launching.owners import Owners
 from dagster_plus_k8s_helpers.executor.launching.unbuildable import why_not_built
-from dagster_plus_k8s_helpers.executor.looking.run_worker import LEAST_TIME_TO_LIVE, owner_in, owner_of
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.job_memory import memory_in, raise_memory
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers._dagster.execution import StepHandlerContext
     from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
     from dagster_plus_k8s_helpers.executor.launching.sizes import Sizes
-    from dagster_plus_k8s_helpers.executor.looking.run_worker import Owner
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
     from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
 
@@ -46,23 +44,8 @@ __all__ = ["SupervisedStepHandler"]
 
 # A run pod has 30 s from SIGTERM to its end, unless it was given more.
 _DELETION_SECONDS = 20.0
-_CANNOT_OWN = (
-    "Step Jobs get no owner reference, so they will not go with the run's pod, which could not be read: "
-    "{said}. Grant its service account get on pods, or write k8s_executor(owner_references=False)."
-)
-# Kubernetes looks for an owner in the namespace of what is owned, and removes what has none.
-_OWNER_ELSEWHERE = (
-    "Step Jobs get no owner reference, so they will not go with the run's pod: it is in the namespace "
-    "{here!r} and they are in {there!r}, where it can own nothing. k8s_executor(owner_references=False) says "
-    "that this is meant."
-)
-# A drain is the end of the run's Job, from which its time to live counts, while its steps go on.
-_SHORT_LIVED = (
-    "Step Jobs go with the run's pod, so they start again when it is taken: its Job {job} would take them "
-    "along {seconds} s after that, by its ttl_seconds_after_finished. Give the runs {least} or more of it "
-    "(job_spec_config), so that their steps go on."
-)
 _PRIORITY_TAG = "dagster/priority"
+_MOST_CONTEXTS = 100
 
 
 class SupervisedStepHandler(K8sStepHandler):
@@ -80,14 +63,13 @@ class SupervisedStepHandler(K8sStepHandler):
         sizes: Decides what sizes attempts get.
         is_in_run_pod: Says whether an attempt runs in the run's pod.
         will_be_resumed: Whether another run worker goes on when this one is gone.
-        owner: What owns the Jobs that were launched; ``None`` while nothing does.
+        owners: What owns the Jobs, and where this process runs.
     """
 
     supervisor: Supervisor
     sizes: Sizes
     is_in_run_pod: Callable[[StepHandlerContext], bool]
     will_be_resumed = False
-    owner: Owner | None = None
 
     def __init__(
         self,
@@ -99,28 +81,43 @@ class SupervisedStepHandler(K8sStepHandler):
         self.__dict__.update(stock.__dict__)
         self.cluster = Cluster(stock._api_client.batch_api.api_client, settings.call_timeout)  # noqa: SLF001
         self._track = track
-        self._wants_owner = self._enable_owner_references
+        self.owners = Owners(
+            self.cluster,
+            self._kubeconfig_file,
+            wanted=self._enable_owner_references,
+            note=self._note,
+            resumed=lambda: self.will_be_resumed,
+        )
         # The stock code asks for the owner while it builds a Job; here a launch's own thread does.
         self._enable_owner_references = False
         self._api_client = _Captured()
         self._before_termination = before_termination
-        self._own: Owner | None = None
         self._deletions: dict[str, Any] | None = None
         self._sized: dict[str, K8sConfig | None] = {}
+        self._contexts: dict[tuple[str, str], K8sContainerContext] = {}
         self.free_attempts: dict[str, int] = {}
 
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
-        """Build the Job with the stock code, and leave it to the supervisor."""
+        """Have the supervisor launch it when its turn comes."""
+        assert isinstance(step_handler_context, LateContext)  # noqa: S101 - the loop makes no other
         key = self._get_step_key(step_handler_context)
+        tags = step_handler_context.step_tags[key]
 
-        def later() -> None:
+        def launch() -> None:
             list(self._launch_step(step_handler_context))
 
-        if self.sizes.decides(step_handler_context.step_tags[key]) and self.supervisor.hold(key, later):
-            return
-        yield from self._launch_step(step_handler_context)
+        def prepare() -> None:
+            self.supervisor.prepare(_priority(tags.get(_PRIORITY_TAG)), launch)
 
-    def _launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
+        if not (self.sizes.decides(tags) and self.supervisor.hold(key, prepare)):
+            prepare()
+        yield from ()
+
+    def _get_step_key(self, step_handler_context: StepHandlerContext) -> str:
+        assert isinstance(step_handler_context, LateContext)  # noqa: S101
+        return step_handler_context.step_key
+
+    def _launch_step(self, step_handler_context: LateContext) -> Iterator[DagsterEvent]:
         key = self._get_step_key(step_handler_context)
         self.supervisor.history.launched(key)
         name = self._get_k8s_step_job_name(step_handler_context)
@@ -134,10 +131,12 @@ class SupervisedStepHandler(K8sStepHandler):
                 return
             self._decide_size(key, step, step_handler_context)
             step.namespace = self._namespace(step_handler_context)
-            yield from super().launch_step(step_handler_context)
+            events = LateEvents()
+            yield from super().launch_step(step_handler_context.with_events_in(events))
             job = self._api_client.take()
             self._set_memory(key, step, job)
-            self.supervisor.launch(step, self._launch(key, step, job, step_handler_context))
+            self.supervisor.history.launched_in(key, step.job_name)
+            self.supervisor.launch(step, self._launch(key, step, job, step_handler_context, events))
         # One step's config must not end the run: it fails that step.
         except Exception as error:  # noqa: BLE001
             said = why_not_built(error, self._layers(key, step_handler_context))
@@ -155,16 +154,19 @@ class SupervisedStepHandler(K8sStepHandler):
         self.supervisor.run_pod.launch(key, self._in_run_pod(step), command, env, priority)
 
     def _in_run_pod(self, step: TrackedStep) -> RunPodStep:
-        namespace, pod = self.place() or ("", "")
+        namespace, pod = self.owners.place() or ("", "")
         return RunPodStep(**{**vars(step), "namespace": namespace, "run_pod": pod})
 
     def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
         """Take over a step of an earlier run worker; asked when a run resumes.
 
         The API is not asked here, where each call would hold up the loop and a failed one would launch the
-        step again: whether there is a Job shows in the first look.
+        step again: whether there is a Job shows in the first look. One that was not launched yet has none.
         """
         key = self._get_step_key(step_handler_context)
+        if not self.supervisor.history.is_announced(key):
+            list(self.launch_step(step_handler_context))
+            return CheckStepHealthResult.healthy()
         name = self._get_k8s_step_job_name(step_handler_context)
         namespace = self._namespace(step_handler_context)
 
@@ -237,9 +239,15 @@ class SupervisedStepHandler(K8sStepHandler):
         """The stock one, with the size of the step above its op tags."""
         key = self._get_step_key(step_handler_context)
         size, per_step = self._sized.get(key), self._per_step_k8s_config
-        if size is None:
-            return super()._get_container_context(step_handler_context)
         op = step_handler_context.get_step_context(key).step.op_name
+        if size is None:
+            # Most steps of a large run say the same, and merging the layers takes milliseconds.
+            said = str(step_handler_context.step_tags[key].get(K8sConfig.TAG)), op if op in per_step else ""
+            if said not in self._contexts:
+                if len(self._contexts) >= _MOST_CONTEXTS:
+                    self._contexts.clear()
+                self._contexts[said] = super()._get_container_context(step_handler_context)
+            return self._contexts[said]
         try:
             self._per_step_k8s_config = with_size(per_step, op, size)
             merged = super()._get_container_context(step_handler_context)
@@ -291,69 +299,27 @@ class SupervisedStepHandler(K8sStepHandler):
                 attempts.memory = raise_memory(job, memory)
                 self.supervisor.reports.learned(step.context, attempts.memory, run_id)
 
-    def _launch(self, key: str, step: TrackedStep, job: V1Job, context: StepHandlerContext) -> Launch:
+    def _note(self, said: str) -> None:
+        self.supervisor.note(said)
+
+    def _launch(
+        self, key: str, step: TrackedStep, job: V1Job, context: StepHandlerContext, events: LateEvents
+    ) -> Launch:
         labels = job.metadata.labels
+
+        def build() -> V1Job:
+            # The log has to say that a Job was launched before there is one.
+            events.write()
+            return self.owners.with_owner(job, step.namespace)
+
         return Launch(
             step_key=key,
             namespace=step.namespace,
             job_name=step.job_name,
-            build=lambda: self._with_owner(job, step.namespace),
+            build=build,
             labels={name: labels[name] for name in ("dagster/run-id", "dagster/op")},
             priority=_priority(context.step_tags[key].get(_PRIORITY_TAG)),
         )
-
-    def place(self) -> tuple[str, str] | None:
-        """Namespace and name of the pod that this process runs in; ``None`` outside of one."""
-        name = os.environ.get("HOSTNAME", "")
-        here = detect_current_namespace(self._kubeconfig_file) if name else None
-        return (here, name) if here else None
-
-    def _with_owner(self, job: V1Job, namespace: str) -> V1Job:
-        """The Job, to go when the run's pod goes, or the Job of that pod."""
-        owner = self._owner_in(namespace) if self._wants_owner else None
-        if owner is not None:
-            self.owner = owner
-            others = [other for other in job.metadata.owner_references or () if other.uid != owner.uid]
-            reference = V1OwnerReference(
-                api_version=owner.api_version, kind=owner.kind, name=owner.name, uid=owner.uid
-            )
-            job.metadata.owner_references = [reference, *others]
-        return job
-
-    def _owner_in(self, namespace: str) -> Owner | None:
-        """What of the run worker can own what is in a namespace."""
-        try:
-            place = self.place()
-            if place is None:
-                return None
-            here, name = place
-            if here != namespace:
-                self.supervisor.note(_OWNER_ELSEWHERE.format(here=here, there=namespace))
-                return None
-            return self._lasting(here, name)
-        except CallError as error:
-            if error.is_passing:
-                raise
-            said = str(error)
-        # A step can do without an owner, whatever is wrong with where it is looked for.
-        except Exception as error:  # noqa: BLE001
-            said = f"{type(error).__name__}: {error}"
-        self._wants_owner = False
-        self.supervisor.note(_CANNOT_OWN.format(said=said))
-        return None
-
-    def _lasting(self, namespace: str, name: str) -> Owner:
-        """What of the run worker's pod owns the steps for as long as they may go on."""
-        if self._own is None:
-            pod = self.cluster.pod(namespace, name)
-            owner = owner_of(self.cluster, namespace, pod, resumed=self.will_be_resumed)
-            seconds = owner.time_to_live
-            if seconds is not None and seconds < LEAST_TIME_TO_LIVE:
-                said = _SHORT_LIVED.format(job=owner.name, seconds=seconds, least=LEAST_TIME_TO_LIVE)
-                self.supervisor.note(said)
-                owner = owner_in(pod, resumed=False)
-            self._own = owner
-        return self._own
 
 
 class _Captured:

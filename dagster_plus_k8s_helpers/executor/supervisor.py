@@ -1,52 +1,53 @@
 """Watches over the steps of a run: what was looked at and launched becomes events and decisions.
 
-Everything here runs on the thread of the executor's loop; calls to the API run beside it.
+Everything here runs on the thread of the executor's loop; calls to the API run beside it. What is to be done
+for each of thousands of steps is done in slices, so that the loop never stands still for long; where nothing
+has happened, nothing is done, however many steps there are.
 """
 
 from __future__ import annotations
 
 import time
 from concurrent.futures import Future, wait
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.cluster.deletions import Deletions
-from dagster_plus_k8s_helpers.cluster.errors import CallError
 from dagster_plus_k8s_helpers.cluster.outage import Outage
-from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
+from dagster_plus_k8s_helpers.diagnosis.kinds import DiagnosisKind
 from dagster_plus_k8s_helpers.executor.beside.run_pod_steps import RunPodSteps
 from dagster_plus_k8s_helpers.executor.events.endings import Endings
 from dagster_plus_k8s_helpers.executor.events.leftovers import LAST_LOOK_INTERVAL, Leftovers
-from dagster_plus_k8s_helpers.executor.events.tracked_step import (
-    TrackedStep,
-    age_of,
-    end_of_wait,
-    told_from,
-    unexplained_wait,
-)
+from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep, told_from
 from dagster_plus_k8s_helpers.executor.events.usage_events import LAST_SECONDS
 from dagster_plus_k8s_helpers.executor.launching.launches import LaunchQueue, RateLimit
-from dagster_plus_k8s_helpers.executor.looking.looker import Looker, Nodes
+from dagster_plus_k8s_helpers.executor.launching.preparing import Preparing
+from dagster_plus_k8s_helpers.executor.looking.looker import Looker
 from dagster_plus_k8s_helpers.executor.looking.remains import Watched
 from dagster_plus_k8s_helpers.executor.looking.rounds import LookRounds
+from dagster_plus_k8s_helpers.executor.outcomes import Outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from dagster_plus_k8s_helpers.cluster.calls import Cluster
+    from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis
     from dagster_plus_k8s_helpers.executor.events.history import History
     from dagster_plus_k8s_helpers.executor.events.reports import Reports
     from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
     from dagster_plus_k8s_helpers.executor.launching.launches import Launch, Launched
-    from dagster_plus_k8s_helpers.executor.looking.looker import Look, Observation
+    from dagster_plus_k8s_helpers.executor.looking.looker import Look
     from dagster_plus_k8s_helpers.executor.looking.remains import Remains
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 
 __all__ = ["Supervisor"]
 
-_LOOKS_WITHOUT_RESULT = 2
 # While a launch waits for what a look brings.
 _BETWEEN_LOOKS = 1.0
+# Of what the API server takes in two seconds, so many Jobs are built ahead.
+_SECONDS_AHEAD = 2.0
+# Steps that a look found nothing new of take some microseconds each: the clock is read after so many.
+_BETWEEN_CLOCKS = 50
 # What a deletion says in the end has to be taken in before its time is up.
 _LAST_SECONDS = 1.0
 
@@ -92,8 +93,21 @@ class Supervisor:
         self._looks = LookRounds(looker, self._outage, settings.health_check_interval)
         self._steps: dict[str, TrackedStep] = {}
         self._deletions = Deletions(cluster)
+        self._outcomes = Outcomes(
+            history,
+            reports,
+            self._endings,
+            settings,
+            looks=self._looks,
+            deletions=self._deletions,
+            outage=self._outage,
+        )
         self._leftovers = Leftovers(self._deletions, reports)
-        self._namespace, self._usage = namespace, usage
+        # It is asked for each step that ends, and is the same for all of a run.
+        self._namespace, self._usage = cache(namespace), usage
+        ahead = settings.launch_burst + int(_SECONDS_AHEAD * settings.launch_qps)
+        self._preparing = Preparing(lambda: self._launches.waiting, max(ahead, 1))
+        self._taking: Iterator[object] | None = None
         self.run_pod = RunPodSteps(
             history,
             self._endings,
@@ -105,9 +119,21 @@ class Supervisor:
         )
         self._held: dict[str, tuple[float, Callable[[], None]]] = {}
         self._hurries = False
-        self._nodes = Nodes()
         self._said: set[str] = set()
         self._notes: list[str] = []
+
+    def prepare(self, priority: int, launch: Callable[[], None]) -> None:
+        """Have a step launched when its turn comes.
+
+        Args:
+            priority: Higher ones go first.
+            launch: Builds its Job, and hands it to `launch`.
+        """
+        self._preparing.add(priority, launch)
+
+    def launch_some(self, until: float) -> None:
+        """Launch steps whose turn it is, until a time by `time.monotonic`."""
+        self._preparing.launch(until)
 
     def launch(self, step: TrackedStep, launch: Launch) -> None:
         """Create the Job of a step as soon as may be."""
@@ -133,13 +159,11 @@ class Supervisor:
         self._looks.soon()
         return True
 
-    def _let_go(self, *, looked: bool) -> None:
+    def _let_go(self) -> None:
         for key, (until, launch) in list(self._held.items()):
             if self._usage.awaited_of(key) is None or time.monotonic() > until:
                 del self._held[key]
                 launch()
-            elif looked:
-                self._looks.within(_BETWEEN_LOOKS)
 
     def adopt(self, step_key: str, step: TrackedStep, relaunch: Callable[[], None]) -> None:
         """Watch over a step that a run worker before this one has launched, or was about to.
@@ -171,35 +195,84 @@ class Supervisor:
         return self._launches.done(), look
 
     def act(self, launched: list[Launched], look: Look | None) -> None:
-        """Do what follows; called when the event log has been read up to after what was collected."""
-        self._steps = {key: step for key, step in self._steps.items() if self.history.is_open(key)}
+        """Do what follows; called when the event log has been read up to after what was collected.
+
+        What follows from a look is begun here, and done by `go_on`.
+        """
+        self.forget_ended()
         for result in launched:
             self._take_launch(result)
-        # What the look before this one has written has come back from the event log by now.
-        self._safely(partial(self._let_go, looked=look is not None))
+        # What a look before this one has written has come back from the event log by now.
+        self._safely(self._let_go)
         if look is not None:
-            self._nodes = look.nodes if look.nodes.known else self._nodes
-            for what, said in look.refused.items():
-                self._say_once(what, _LIMITATIONS[what].format(said=said))
-            # Before the end of an attempt is written, and with it the size of the next decided.
-            self._safely(partial(self._usage.see, look))
-        for key, step in list(self._steps.items()):
-            if step.failing or step.ending is not None:
-                continue
-            seen = look.observations.get(step.job_name) if look is not None else None
-            if key in self.history.interrupted:
-                self._safely(partial(self._take_interruption, key, step, seen))
-            elif step.created and seen is not None:
-                self._safely(partial(self._take_observation, key, step, seen))
+            self._taking = self._take_look(look)
+        else:
+            for key in list(self.history.interrupted):
+                if (step := self._steps.get(key)) is not None:
+                    self._safely(partial(self._outcomes.take, key, step, None))
         self._safely(self.run_pod.act)
-        self._finish_endings()
-        self._look_after_ended(look)
+        self._outcomes.finish()
+        self._look_after_ended()
         while self._notes:
             text = self._notes.pop()
             self._say_once(text, text)
         while (news := self._outage.news()) is not None:
             self.reports.outage(news, self._settings.api_outage_tolerance)
-        self._looks.begin(self._watched())
+        # A look that is not taken in yet is the newest there is.
+        if self._taking is None and self._looks.is_due():
+            self._looks.begin(self._watched())
+
+    def go_on(self, until: float) -> None:
+        """Do a slice of what follows from the last look.
+
+        Args:
+            until: When to stop, by `time.monotonic`.
+        """
+        while self._taking is not None:
+            try:
+                next(self._taking)
+            except StopIteration:
+                self._taking = None
+            if time.monotonic() >= until:
+                return
+
+    @property
+    def has_more_to_do(self) -> bool:
+        """Whether the loop is to come back soon: something is left of what follows from what is known."""
+        return self._taking is not None or self._preparing.is_due
+
+    def forget_ended(self) -> None:
+        """Let go of the steps that have ended; to be called whenever the event log was read."""
+        while self.history.ended_steps:
+            key = self.history.ended_steps.pop()
+            if not self.history.is_open(key):
+                self._steps.pop(key, None)
+                self._outcomes.forget(key)
+
+    def _take_look(self, look: Look) -> Iterator[object]:
+        """What follows from a look, in as many parts as it may be interrupted at."""
+        if look.nodes.known:
+            self._outcomes.nodes = look.nodes
+        for what, said in look.refused.items():
+            self._say_once(what, _LIMITATIONS[what].format(said=said))
+        # Before the end of an attempt is written, and with it the size of the next decided.
+        yield from self._told(self._usage.taking(look))
+        if self._held:
+            self._looks.within(_BETWEEN_LOOKS)
+        for number, (key, step) in enumerate(list(self._steps.items())):
+            if self._steps.get(key) is step and self.history.is_open(key):
+                seen = look.observations.get(step.job_name)
+                self._safely(partial(self._outcomes.take, key, step, seen))
+                if step.failing or step.ending is not None or number % _BETWEEN_CLOCKS == 0:
+                    yield None
+        self._safely(partial(self._leftovers.see, look.remains))
+
+    def _told(self, parts: Iterator[object]) -> Iterator[object]:
+        """The parts of something, told if it goes wrong."""
+        try:
+            yield from parts
+        except Exception as error:  # noqa: BLE001 - it leaves what follows alone
+            self.note(_trouble(error))
 
     def note(self, text: str) -> None:
         """Have the loop tell, once, of something that the executor cannot do here; from any thread."""
@@ -213,6 +286,7 @@ class Supervisor:
         """
         self._hurries = True
         self._held.clear()
+        self._preparing.clear()
         never = self._launches.withdraw(step.job_name for step in self._steps.values())
         deletions = {
             key: self._deletions.submit(
@@ -237,7 +311,8 @@ class Supervisor:
         """
 
         def look() -> Mapping[str, Remains | None]:
-            self._looks.begin(self._watched(), within=LAST_LOOK_INTERVAL)
+            if self._looks.is_due(LAST_LOOK_INTERVAL):
+                self._looks.begin(self._watched(), within=LAST_LOOK_INTERVAL)
             found = self.collect()[1]
             if found is None:
                 return {}
@@ -245,7 +320,8 @@ class Supervisor:
             return found.remains
 
         began = time.monotonic()
-        self._look_after_ended(None)
+        self.go_on(float("inf"))
+        self._look_after_ended()
         self.run_pod.settle(is_interrupted)
         self._leftovers.settle(look, is_interrupted)
         left = LAST_SECONDS - (time.monotonic() - began)
@@ -259,6 +335,7 @@ class Supervisor:
         """Create no more Jobs: the run worker ends, and waits for no call; steps in its pod end."""
         self._hurries = True
         self._held.clear()
+        self._preparing.clear()
         self.run_pod.stop()
         self._launches.withdraw(step.job_name for step in self._steps.values())
         self.run_pod.finish()
@@ -273,6 +350,7 @@ class Supervisor:
         self._launches.close(wait=not self._hurries)
         self._deletions.close(wait=not self._hurries)
         self._looks.close(wait=not self._hurries)
+        self._usage.close(wait=not self._hurries)
 
     def _take_launch(self, result: Launched) -> None:
         key = result.launch.step_key
@@ -282,7 +360,7 @@ class Supervisor:
         problem, begun = result.problem, key in self.history.begun
         # A call without an answer may have created the Job: who has begun has one, others must not begin.
         if problem is not None and problem.kind is DiagnosisKind.API_UNREACHABLE and not begun:
-            step.ending = problem
+            self._outcomes.give_up(key, step, problem)
         elif problem is not None and problem.kind is not DiagnosisKind.API_UNREACHABLE:
             self._endings.end(key, step, problem)
         else:
@@ -297,112 +375,12 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001
             self.note(_trouble(error))
 
-    def _take_interruption(self, key: str, step: TrackedStep, seen: Observation | None) -> None:
-        """A step that reports that it was interrupted: retried for free if the cluster took its pod."""
-        now = time.monotonic()
-        if step.interrupted_at is None:
-            step.interrupted_at = now
-            self._looks.soon()
-        if seen is None:
-            if step.looked_at is None and now - step.interrupted_at > self._settings.api_outage_tolerance:
-                self.history.release(key)
-            return
-        if seen.lingers and seen.disruption is not None:
-            # Whoever took its pod gives its Job another one, unless it is gone.
-            step.last, step.ending = seen, seen.disruption if seen.over else None
-            return
-        step.last, fresh = seen, self._looks.began >= step.interrupted_at
-        if fresh and step.looked_at is None:
-            step.looked_at = now
-        waited = now - step.looked_at if step.looked_at is not None else 0.0
-        self._endings.end_interrupted(key, step, seen, fresh=fresh, waited=waited)
-
-    def _take_observation(self, key: str, step: TrackedStep, seen: Observation) -> None:
-        step.last = seen
-        diagnosis, now = seen.diagnosis, time.monotonic()
-        if not step.dated and (age := age_of(seen.created)) is not None:
-            step.since, step.dated = now - age, True
-        if diagnosis is not None and diagnosis.failed:
-            if seen.over and seen.lingers:
-                # What keeps its pod alive beside it has to go, or the next attempt runs next to it.
-                step.ending = diagnosis
-            elif seen.over:
-                self._take_failure(key, step, diagnosis)
-        elif seen.succeeded:
-            self._take_silence(key, step)
-        else:
-            self._take_wait(step, seen, now)
-
-    def _take_failure(self, key: str, step: TrackedStep, diagnosis: Diagnosis) -> None:
-        never_there = diagnosis.kind is DiagnosisKind.JOB_DELETED and key not in self.history.begun
-        if never_there and step.relaunch is not None:
-            self.reports.launched_again(step.context, step.place)
-            step.relaunch()
-            return
-        self._endings.end(key, step, diagnosis, self._nodes.largest_memory)
-
-    def _take_wait(self, step: TrackedStep, seen: Observation, now: float) -> None:
-        """A step that runs or has not started yet."""
-        diagnosis = seen.diagnosis
-        if seen.started and not step.started:
-            step.started = True
-            if step.told:
-                # In a queue `since` was moved on, as that time does not count.
-                self.reports.started(step.context, age_of(seen.created) or now - step.since)
-                step.told = ""
-        told = diagnosis
-        if told is None and not step.started and not step.told:
-            told = unexplained_wait(step, now)
-        if told is not None and (cause := step.cause(told)) != step.told:
-            step.told = cause
-            step.told_at = step.told_at if step.told_at is not None else now
-            self.reports.waiting(step.context, told, step.place, cause)
-        if not step.started:
-            step.ending = end_of_wait(step, diagnosis, self._nodes, self._settings, now)
-
-    def _take_silence(self, key: str, step: TrackedStep) -> None:
-        """A Job that is complete while its step has reported nothing: its event may be on its way."""
-        step.looks_without_result += 1
-        if step.looks_without_result >= _LOOKS_WITHOUT_RESULT:
-            self._endings.end(
-                key,
-                step,
-                Diagnosis(
-                    DiagnosisKind.NO_RESULT,
-                    "The Job is complete, and the step has reported neither success nor failure.",
-                    hint="Its process may have refused to start twice, or could not reach the event log.",
-                ),
-            )
-
-    def _finish_endings(self) -> None:
-        """Delete the Jobs of steps that are given up, then fail them."""
-        for key, step in self._steps.items():
-            if step.ending is None or step.failing:
-                continue
-            if step.deletion is None:
-                step.deletion = self._deletions.submit(step.namespace, step.job_name)
-                continue
-            if not step.deletion.done():
-                continue
-            error = step.deletion.exception()
-            # Who has waited for the API as long as it may does not wait for it again.
-            patient = step.ending.kind is not DiagnosisKind.API_UNREACHABLE
-            if isinstance(error, CallError) and error.is_passing and patient:
-                self._outage.failed(error, "write")
-                step.deletion = self._deletions.submit(step.namespace, step.job_name)
-                continue
-            if error is not None:
-                self.reports.not_deleted(step.context, step.place, str(error))
-            self._endings.end_deleted(key, step, step.ending, self._nodes.largest_memory)
-
-    def _look_after_ended(self, look: Look | None) -> None:
+    def _look_after_ended(self) -> None:
         """Steps that have ended leave Jobs behind that something beside them may keep."""
         while self.history.ended_jobs:
             job_name, key = self.history.ended_jobs.popitem()
             self._leftovers.add(job_name, key, self._namespace())
             self._usage.add(job_name, self._namespace())
-        if look is not None:
-            self._leftovers.see(look.remains)
 
     def _watched(self) -> list[Watched]:
         held = self.history.interrupted

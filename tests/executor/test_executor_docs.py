@@ -15,8 +15,8 @@ from dagster_plus_k8s_helpers.diagnosis.failed_pod import disrupted
 from dagster_plus_k8s_helpers.executor.events.attempts import Attempts, Rules, decide
 from dagster_plus_k8s_helpers.executor.events.reports import _left_behind_said, _said, _taken_said
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep, unexplained_wait
+from dagster_plus_k8s_helpers.executor.launching.owners import OWNER_ELSEWHERE
 from dagster_plus_k8s_helpers.executor.looking.run_worker import Owner, Taken, way_out
-from dagster_plus_k8s_helpers.executor.step_handler import _OWNER_ELSEWHERE
 from dagster_plus_k8s_helpers.executor.supervisor import _LIMITATIONS
 from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
@@ -87,7 +87,7 @@ def test_the_guide_quotes_what_the_executor_goes_on_without() -> None:
     lines = GUIDE.splitlines()
 
     assert _LIMITATIONS["jobs"].format(said="HTTP 403 jobs.batch is forbidden") in lines
-    assert _OWNER_ELSEWHERE.format(here="dagster", there="etl") in lines
+    assert OWNER_ELSEWHERE.format(here="dagster", there="etl") in lines
 
 
 def test_the_guide_quotes_what_is_told_of_bad_answers_and_late_starts() -> None:

@@ -172,7 +172,7 @@ def test_an_owner_that_cannot_be_found_out_costs_no_step(
         raise TypeError("no context")
 
     monkeypatch.setenv("HOSTNAME", "the-run-pod")
-    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.step_handler.detect_current_namespace", broken)
+    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.launching.owners.detect_current_namespace", broken)
 
     assert run.start({"a": {}}, {}).finish()
 

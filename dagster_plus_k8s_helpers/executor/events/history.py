@@ -72,6 +72,8 @@ class History:
         outputs: Metadata of outputs that steps have made.
         ended_jobs: The Jobs of attempts that have ended, with their step keys; whoever looks after them takes
             them out.
+        succeeded: The keys of steps that have succeeded.
+        ended_steps: The keys of steps of which an attempt has ended; whoever forgets them takes them out.
         interrupted: Endings of open steps that wait for a look at their pods, by step key: a step that the
             cluster takes away reports a failure of its own on its way out.
     """
@@ -88,6 +90,8 @@ class History:
         self.attempt_of: dict[str, tuple[str, int]] = {}
         self.measured: set[str] = set()
         self.ended_jobs: dict[str, str] = {}
+        self.succeeded: set[str] = set()
+        self.ended_steps: list[str] = []
         self._jobs: dict[str, str] = {}
         self._counts: dict[str, Counts] = {}
         self._released: list[DagsterEvent] = []
@@ -95,22 +99,41 @@ class History:
         self._ended: set[str] = set()
         self._worked: set[str] = set()
         self._to_report: list[str] = []
+        self._retries = 0
 
     def launched(self, step_key: str) -> None:
         """A step is on its way; from now on it can end."""
         self._open.add(step_key)
 
+    def launched_in(self, step_key: str, job_name: str) -> None:
+        """A step is on its way to a Job: what the event of its launch says, which is written beside the loop.
+
+        A cursor may pass that event, where others that began to be written after it are there before it.
+
+        Args:
+            step_key: Whose attempt it is.
+            job_name: The Job.
+        """
+        self._open.add(step_key)
+        self.in_run_pod.discard(step_key)
+        self.told.pop(step_key, None)
+        self._jobs[step_key] = job_name
+        self.attempt_of[job_name] = (step_key, self.attempts[step_key].made + 1)
+
     def is_open(self, step_key: str) -> bool:
         """Whether the current attempt of a step has not ended."""
         return step_key in self._open
+
+    def is_announced(self, step_key: str) -> bool:
+        """Whether the launch of a step's attempt is in the event log, where it is before its Job is there."""
+        return step_key in self._jobs or step_key in self.in_run_pod
 
     def most_objects(self) -> int:
         """How many Jobs, or pods, the run can have by now: of each attempt some, and what its steps launch.
 
         May be asked for on any thread.
         """
-        launched = sum(attempts.made + 1 for attempts in list(self.attempts.values()))
-        return _SPARE_OBJECTS + _OBJECTS_OF_AN_ATTEMPT * launched
+        return _SPARE_OBJECTS + _OBJECTS_OF_AN_ATTEMPT * (len(self.attempts) + self._retries)
 
     def fold(self, events: Sequence[DagsterEvent], *, resuming: bool) -> list[DagsterEvent]:
         """Take in events, and hand on those that the executor's loop is to see.
@@ -166,15 +189,19 @@ class History:
     def _end(self, event: DagsterEvent, key: str) -> None:
         self._open.discard(key)
         self._ended.add(key)
+        self.ended_steps.append(key)
         self.begun.discard(key)
         self.interrupted.pop(key, None)
         if (job := self._jobs.pop(key, None)) is not None:
             self.ended_jobs[job] = key
         counts = self._counts.pop(key, Counts.POLICY)
-        if event.is_step_success and self.attempts[key].memory is not None:
-            self._to_report.append(key)
+        if event.is_step_success:
+            self.succeeded.add(key)
+            if self.attempts[key].memory is not None:
+                self._to_report.append(key)
         if event.is_step_up_for_retry:
             self.attempts[key].retried(counts)
+            self._retries += 1
 
     def _note(self, event: DagsterEvent, key: str) -> None:
         if event.event_type is DagsterEventType.STEP_WORKER_STARTING:
@@ -212,11 +239,10 @@ class History:
             self._hand_on_at_once(key)
         self._open.add(key)
         self.told.pop(key, None)
+        if (job := event.engine_event_data.metadata.get(_JOB_NAME)) is not None:
+            self.launched_in(key, str(job.value))
         said = event.engine_event_data.metadata.get(RUNS_IN)
         (self.in_run_pod.add if said is not None and said.value == RUN_POD else self.in_run_pod.discard)(key)
-        if (job := event.engine_event_data.metadata.get(_JOB_NAME)) is not None:
-            self._jobs[key] = str(job.value)
-            self.attempt_of[self._jobs[key]] = (key, self.attempts[key].made + 1)
 
     def _announce(self, key: str, job: str, counts: str) -> None:
         self.announced[key] = job

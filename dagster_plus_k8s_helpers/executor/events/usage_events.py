@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Literal
 import dagster as dg
 
 from dagster_plus_k8s_helpers._dagster.execution import DagsterEvent, EngineEventData, asset_keys_of
+from dagster_plus_k8s_helpers._dagster.late_events import LateEvents
+from dagster_plus_k8s_helpers.executor.events.late_writer import LateWriter
 from dagster_plus_k8s_helpers.executor.events.usage_words import usage_said
 from dagster_plus_k8s_helpers.executor.looking.remains import Watched
 from dagster_plus_k8s_helpers.sizing.usage import USAGE_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from dagster_plus_k8s_helpers._dagster.execution import ExecutionStep, PlanOrchestrationContext
+    from dagster_plus_k8s_helpers._dagster.execution import (
+        ExecutionStep,
+        IStepContext,
+        PlanOrchestrationContext,
+    )
     from dagster_plus_k8s_helpers.executor.events.history import History
     from dagster_plus_k8s_helpers.executor.looking.looker import Look
     from dagster_plus_k8s_helpers.sizing.usage import Usage
@@ -53,6 +59,7 @@ class UsageEvents:
         self._record, self._clock = record, clock
         self._partition = plan_context.dagster_run.tags.get(_PARTITION_TAG)
         self._awaited: dict[str, str] = {}
+        self._writer = LateWriter()
 
     def watched(self) -> list[Watched]:
         """The Jobs of steps that have ended, to be looked at until their containers have, too."""
@@ -72,21 +79,37 @@ class UsageEvents:
 
     def see(self, look: Look) -> None:
         """Write what a look has found out."""
+        for _ in self.taking(look):
+            pass
+
+    def taking(self, look: Look) -> Iterator[object]:
+        """The same, in parts of one event.
+
+        What is to be written is waited for until it has been.
+        """
         if not self._record:
             return
+        # A launch is in the event log before its Job is there.
+        new = [
+            name
+            for name in look.usage
+            if name not in self._history.measured and name in self._history.attempt_of
+        ]
+        unwritten = {*new, *look.running}
         self._awaited = {
             name: namespace
             for name, namespace in self._awaited.items()
-            if name in look.running or name not in look.remains
+            if name in unwritten or name not in look.remains
         }
-        for name, usage in look.usage.items():
-            # A launch is in the event log before its Job is there.
-            if name in self._history.measured or name not in self._history.attempt_of:
-                continue
+        for name in new:
+            if name in look.remains:
+                self._awaited.pop(name, None)
             self._history.measured.add(name)
             key, attempt = self._history.attempt_of[name]
             if (step := self._step_of(key)) is not None:
-                self._write(step, replace(usage, attempt=attempt, partition=self._partition))
+                self._write(step, replace(look.usage[name], attempt=attempt, partition=self._partition))
+            yield None
+        self._writer.check()
 
     def write(self, step_key: str, usage: Usage) -> None:
         """Write what an attempt took that has no pod of its own to look at.
@@ -115,9 +138,33 @@ class UsageEvents:
         while self._awaited and not is_interrupted() and self._clock() - began < seconds:
             time.sleep(_PAUSE)
             look()
+        if not is_interrupted():
+            self._writer.finish(seconds - (self._clock() - began))
+
+    def close(self, *, wait: bool) -> None:
+        """Write no more.
+
+        Args:
+            wait: Whether what is being written is waited for.
+        """
+        self._writer.close(wait=wait)
 
     def _write(self, step: ExecutionStep, usage: Usage) -> None:
-        context, said = self._plan_context.for_step(step), usage.to_metadata()
+        """Write what an attempt took.
+
+        Nobody waits for what a step took that has succeeded. A cursor may pass such an event, which is
+        written beside the loop, so it is known at once. What another step took may size its next attempt.
+        """
+        events = LateEvents()
+        self._log(events.context(self._plan_context.for_step(step)), step, usage)
+        if step.key in self._history.succeeded:
+            self._history.usage.note(step.key, usage.to_metadata())
+            self._writer.write(events)
+        else:
+            events.write()
+
+    def _log(self, context: IStepContext, step: ExecutionStep, usage: Usage) -> None:
+        said = usage.to_metadata()
         DagsterEvent.engine_event(context, usage_said(step.key, usage), EngineEventData(metadata=said))
         if self._record != "asset":
             return

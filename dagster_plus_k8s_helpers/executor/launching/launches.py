@@ -119,6 +119,11 @@ class LaunchQueue:
                 thread.start()
             self._condition.notify()
 
+    @property
+    def waiting(self) -> int:
+        """How many Jobs wait for their turn."""
+        return len(self._waiting)
+
     def done(self) -> list[Launched]:
         """What has been decided since the last call."""
         with self._condition:

@@ -79,6 +79,11 @@ class LookRounds:
         self._next = self._clock() + interval
         return look
 
+    def is_due(self, within: float | None = None) -> bool:
+        """Whether it is time to `begin`: what is to be looked at need not be gathered before."""
+        due = min([self._next, *self._wanted[:1], *([] if within is None else [self.began + within])])
+        return self._looking is None and self._clock() >= due
+
     def begin(self, watched: Sequence[Watched], *, within: float | None = None) -> None:
         """Look at these, if it is time; past the API server's cache if one of them was interrupted.
 
@@ -87,8 +92,7 @@ class LookRounds:
             within: Seconds from the beginning of the last look after which it is time all the same.
         """
         now = self._clock()
-        due = min([self._next, *self._wanted[:1], *([] if within is None else [self.began + within])])
-        if self._looking is not None or now < due or not watched:
+        if not watched or not self.is_due(within):
             return
         while self._wanted and self._wanted[0] <= now:
             heapq.heappop(self._wanted)

@@ -1,0 +1,81 @@
+"""What has ended one step of a run, whichever events the loop has read by then.
+
+A cursor over ids can pass a transaction that began before it and committed after it. Nothing public reads the
+events of one step: `DagsterInstance.get_records_for_run` knows no steps, and the newest of a large run are of
+its last seconds. So the rows are read, which have an index by step. `tests/executor/test_large_runs.py` fails
+when that moves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy
+from dagster._core.events import DagsterEventType
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from dagster._serdes import deserialize_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import dagster as dg
+    from dagster._core.events import DagsterEvent
+
+__all__ = ["endings_of"]
+
+_ENDINGS = (
+    DagsterEventType.STEP_OUTPUT,
+    DagsterEventType.STEP_SUCCESS,
+    DagsterEventType.STEP_FAILURE,
+    DagsterEventType.STEP_UP_FOR_RETRY,
+)
+_NEWEST_RECORDS = 1000
+_Events = SqlEventLogStorageTable
+
+
+def endings_of(instance: dg.DagsterInstance, run_id: str, step_key: str) -> list[tuple[int, DagsterEvent]]:
+    """What ended the attempts of a step, with the outputs that go with it, by storage id; oldest first.
+
+    Args:
+        instance: Whose event log.
+        run_id: Id of the run.
+        step_key: Key of the step.
+    """
+    storage = instance.event_log_storage
+    entries = (
+        _in_database(storage, run_id, step_key)
+        if isinstance(storage, SqlEventLogStorage)
+        else _among_the_newest(instance, run_id)
+    )
+    return [
+        (storage_id, entry.dagster_event)
+        for storage_id, entry in entries
+        if entry.dagster_event is not None and entry.step_key == step_key
+    ]
+
+
+def _in_database(
+    storage: SqlEventLogStorage, run_id: str, step_key: str
+) -> Iterable[tuple[int, dg.EventLogEntry]]:
+    query = (
+        sqlalchemy.select(_Events.c.id, _Events.c.event)
+        .where(_Events.c.run_id == run_id, _Events.c.step_key == step_key)
+        .where(_Events.c.dagster_event_type.in_([kind.value for kind in _ENDINGS]))
+        .order_by(_Events.c.id.asc())
+    )
+    with storage.run_connection(run_id) as connection:
+        rows = connection.execute(query).fetchall()
+    return [(storage_id, deserialize_value(text, EventLogEntry)) for storage_id, text in rows]
+
+
+def _among_the_newest(instance: dg.DagsterInstance, run_id: str) -> Iterable[tuple[int, dg.EventLogEntry]]:
+    """The same by what every storage can do.
+
+    That of Dagster+ has the loop read events again for as long as others may show before them.
+    """
+    connection = instance.get_records_for_run(
+        run_id, of_type=set(_ENDINGS), limit=_NEWEST_RECORDS, ascending=False
+    )
+    return [(record.storage_id, record.event_log_entry) for record in reversed(connection.records)]

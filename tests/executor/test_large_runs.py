@@ -1,0 +1,277 @@
+"""What a round of the loop does in a large run: counted, for a machine may be slow.
+
+`benchmarks/bench_scale.py` measures how long it takes.
+"""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from dagster._core.events import DagsterEvent, EngineEventData
+from dagster._core.execution.plan.objects import StepSuccessData
+from kubernetes.config import new_client_from_config
+
+import dagster_plus_k8s_helpers.executor.loop as loop_module
+from dagster_plus_k8s_helpers._dagster.endings import endings_of
+from dagster_plus_k8s_helpers.cluster.calls import Cluster
+from dagster_plus_k8s_helpers.executor.events.attempts import Rules
+from dagster_plus_k8s_helpers.executor.events.history import History
+from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
+from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
+from dagster_plus_k8s_helpers.executor.launching.preparing import Preparing
+from dagster_plus_k8s_helpers.executor.looking.looker import Look, Observation
+from dagster_plus_k8s_helpers.executor.outcomes import Outcomes
+from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
+from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
+from dagster_plus_k8s_helpers.sizing.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from api_server import ApiServer
+    from step_runs import StepRun
+
+MANY = 2_000
+LONG_AGO = 0.0
+
+
+class Asked(History):
+    """Counts how often it is asked about a step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def is_open(self, step_key: str) -> bool:
+        self.asked += 1
+        return super().is_open(step_key)
+
+
+@pytest.fixture
+def history() -> Asked:
+    return Asked()
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys of the steps that something was decided about, in order."""
+    keys: list[str] = []
+    take = Outcomes.take
+
+    def note(self: Outcomes, key: str, step: TrackedStep, seen: Observation | None) -> None:
+        keys.append(key)
+        take(self, key, step, seen)
+
+    monkeypatch.setattr(Outcomes, "take", note)
+    return keys
+
+
+@pytest.fixture
+def supervisor(api_server: ApiServer, history: Asked) -> Iterator[Supervisor]:
+    """It watches over many steps that run, and looks at them once an hour."""
+    run: Any = SimpleNamespace(dagster_run=SimpleNamespace(tags={}))
+    supervisor = Supervisor(
+        Cluster(new_client_from_config(str(api_server.kubeconfig)), 20.0),
+        "run",
+        ExecutorSettings(health_check_interval=3600.0),
+        history,
+        SimpleNamespace(),  # type: ignore[arg-type]
+        namespace=lambda: "default",
+        has_ended=lambda _key: False,
+        usage=UsageEvents(run, history, lambda _key: None, record=True),
+    )
+    for number in range(MANY):
+        supervisor.adopt(key(number), tracked(number), relaunch=lambda: None)
+    supervisor._looks._next = float("inf")
+    yield supervisor
+    supervisor.close()
+
+
+def key(number: int) -> str:
+    return f"s{number}"
+
+
+def tracked(number: int) -> TrackedStep:
+    context: Any = SimpleNamespace()
+    return TrackedStep(context, f"job-{number}", "default", Rules(None, None, 2), 600.0, time.monotonic())
+
+
+def look() -> Look:
+    return Look({f"job-{number}": Observation(None, started=True) for number in range(MANY)})
+
+
+def success(number: int) -> list[DagsterEvent]:
+    metadata = {"Kubernetes Job name": f"job-{number}"}
+    starting = EngineEventData(metadata=metadata)  # type: ignore[arg-type]
+    return [
+        DagsterEvent("STEP_WORKER_STARTING", "job", step_key=key(number), event_specific_data=starting),
+        DagsterEvent("STEP_SUCCESS", "job", step_key=key(number), event_specific_data=StepSuccessData(1.0)),
+    ]
+
+
+def test_a_round_in_which_nothing_happens_touches_no_step(
+    supervisor: Supervisor, history: Asked, taken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Supervisor, "_watched", lambda _self: pytest.fail("nobody looks"))
+    history.asked = 0
+
+    supervisor.act([], None)
+    supervisor.go_on(LONG_AGO)
+
+    assert (history.asked, taken) == (0, [])
+    assert not supervisor.has_more_to_do
+
+
+def test_a_round_touches_the_steps_that_have_ended(supervisor: Supervisor, history: Asked) -> None:
+    history.fold([*success(3), *success(5)], resuming=False)
+    history.asked = 0
+
+    supervisor.act([], None)
+
+    assert history.asked == 2
+    assert (supervisor.step("s3"), supervisor.step("s5")) == (None, None)
+    assert len(supervisor.open_steps()) == MANY - 2
+
+
+def test_a_step_that_is_launched_again_is_not_forgotten_for_its_first_end(
+    supervisor: Supervisor, history: Asked
+) -> None:
+    history.fold(success(3), resuming=False)
+    history.launched("s3")
+
+    supervisor.act([], None)
+
+    assert supervisor.step("s3") is not None
+
+
+def test_a_look_is_taken_in_in_slices_and_each_step_once(supervisor: Supervisor, taken: list[str]) -> None:
+    supervisor.act([], look())
+    slices = 0
+    while supervisor.has_more_to_do:
+        before = len(taken)
+        supervisor.go_on(LONG_AGO)
+        slices += 1
+        assert len(taken) - before <= 50
+
+    assert taken == [key(number) for number in range(MANY)]
+    assert slices >= MANY / 50
+
+
+def test_a_step_that_ends_between_two_slices_is_left_alone(
+    supervisor: Supervisor, history: Asked, taken: list[str]
+) -> None:
+    supervisor.act([], look())
+    supervisor.go_on(LONG_AGO)
+    history.fold(success(MANY - 1), resuming=False)
+    supervisor.forget_ended()
+
+    supervisor.go_on(float("inf"))
+
+    assert taken == [key(number) for number in range(MANY - 1)]
+
+
+def test_nobody_looks_before_the_last_look_is_taken_in(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    monkeypatch.setattr(supervisor._looks, "begin", lambda watched: begun.append(len(watched)))
+
+    supervisor.act([], look())
+    supervisor._looks.soon()
+    supervisor.act([], None)
+    assert begun == []
+
+    supervisor.go_on(float("inf"))
+    supervisor.act([], None)
+    assert begun == [MANY]
+
+
+def test_usage_is_written_one_event_at_a_time_and_waited_for_until_then(
+    supervisor: Supervisor, history: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(UsageEvents, "_write", lambda _self, _step, usage: written.append(usage.job))
+    monkeypatch.setattr(supervisor._usage, "_step_of", lambda key: key)
+    history.fold([*success(0), *success(1)], resuming=False)
+    usage = {name: Usage(job=name, memory_peak_bytes=1) for name in ("job-0", "job-1")}
+
+    supervisor.act([], None)
+    supervisor.act([], Look(usage=usage, remains=dict.fromkeys(usage)))
+    awaited = []
+    while supervisor.has_more_to_do:
+        supervisor.go_on(LONG_AGO)
+        awaited.append((len(written), supervisor._usage.awaited_of("s1")))
+
+    assert awaited[:2] == [(1, "job-1"), (2, None)]
+    assert written == ["job-0", "job-1"]
+
+
+def test_steps_are_prepared_by_priority_one_at_least_and_as_many_as_there_is_room_for() -> None:
+    launched: list[str] = []
+    preparing = Preparing(lambda: len(launched), most=4)
+    for name, priority in (("a", 0), ("b", 5), ("c", 0), ("d", 5), ("e", -1)):
+        preparing.add(priority, lambda name=name: launched.append(name))  # type: ignore[misc]
+
+    preparing.launch(LONG_AGO)
+    assert launched == ["b"]
+
+    preparing.launch(float("inf"))
+    assert launched == ["b", "d", "a", "c"]
+    assert not preparing.is_due
+
+    launched.clear()
+    assert preparing.is_due
+    preparing.clear()
+    preparing.launch(float("inf"))
+    assert launched == []
+
+
+def test_a_round_reads_one_page_and_the_run_ends_as_ever(
+    run: StepRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop_module, "_PAGE", 2)
+    pages: list[int] = []
+    read = run.instance.get_records_for_run
+
+    def note(run_id: str, *arguments: Any, **named: Any) -> Any:
+        found = read(run_id, *arguments, **named)
+        pages.append(len(found.records))
+        return found
+
+    monkeypatch.setattr(run.instance, "get_records_for_run", note)
+    run.start({"a": {}, "b": {"after": ["a"]}, "c": {"does": "fail"}}, {})
+
+    assert not run.finish()
+    assert [len(run.events("STEP_SUCCESS", step)) for step in "ab"] == [1, 1]
+    assert len(run.events("STEP_FAILURE", "c")) == 1
+    assert max(pages) == 2
+
+
+def test_what_ended_a_step_is_found_behind_any_number_of_newer_events(run: StepRun) -> None:
+    assert run.start({"a": {}, "b": {"after": ["a"]}}, {}).finish()
+
+    found = endings_of(run.instance, run.run_id, "a")
+
+    assert [event.event_type_value for _, event in found] == ["STEP_OUTPUT", "STEP_SUCCESS"]
+    assert {event.step_key for _, event in found} == {"a"}
+    ids = {record.storage_id for record in run.instance.get_records_for_run(run.run_id).records}
+    assert {storage_id for storage_id, _ in found} <= ids
+
+
+def test_a_launch_whose_event_the_cursor_passed_is_known_all_the_same(history: Asked) -> None:
+    history.launched_in("a", "job-a")
+
+    assert history.is_open("a")
+    assert history.is_announced("a")
+    assert history.attempt_of == {"job-a": ("a", 1)}
+
+    history.fold(
+        [DagsterEvent("STEP_SUCCESS", "job", step_key="a", event_specific_data=StepSuccessData(1.0))],
+        resuming=False,
+    )
+
+    assert history.ended_jobs == {"job-a": "a"}
+    assert not history.is_announced("a")
