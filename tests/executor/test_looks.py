@@ -26,6 +26,8 @@ class FailingLookout:
     def __init__(self, *answers: CallError | None) -> None:
         self.answers, self.asked = list(answers), []  # type: ignore[var-annotated]
 
+    def close(self, *, wait: bool) -> None: ...
+
     def look(self, watched: Any, *, consistent: bool) -> Look:
         self.asked.append(consistent)
         if (answer := self.answers.pop(0)) is not None:
@@ -46,7 +48,7 @@ class FailingLookout:
 )
 def test_when_the_next_look_is(answer: CallError | None, *, interrupted: bool, wait: float) -> None:
     clock, looker = Clock(), FailingLookout(answer, None)
-    looks = LookRounds(looker, Outage(clock), 10.0, clock)  # type: ignore[arg-type]
+    looks = LookRounds(looker, Outage(clock), 10.0, clock=clock)  # type: ignore[arg-type]
     watched = [Watched("a", "default", 0.0, interrupted=interrupted)]
     looks.soon()
     looks.begin(watched)
