@@ -149,7 +149,18 @@ class _Call:
 
     def begin(self) -> BaseHTTPResponse | Answer:
         """The answer when its headers are there, and whole if it says that something went wrong."""
-        return self._made(lambda response: response if response.status == _OK else _whole(response))
+        return self._made(self._begun)
+
+    def _begun(self, response: BaseHTTPResponse) -> BaseHTTPResponse | Answer:
+        if response.status != _OK:
+            return _whole(response)
+        try:
+            # Whoever waited for it may have gone, and nobody else would close it.
+            self._go_on()
+        except CallError:
+            response.close()
+            raise
+        return response
 
     def _made(self, take: Callable[[BaseHTTPResponse], T]) -> T:
         _current.call = self

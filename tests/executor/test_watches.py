@@ -82,11 +82,15 @@ class Looks:
         every = [Watched(name, "default", since) for name, since in self.watched.items()]
         return self.snapshots.take("default", list(self.watched), every, consistent=consistent)
 
-    def begin(self, count: int = 1) -> None:
-        """The first look, and the watches that begin with it."""
-        self.look()
-        eventually(lambda: self.server.watches.open == 2 * count, "the watches are there")
-        self.server.queries.clear()
+    def begin(self) -> None:
+        """The first look, and the watches that begin with it; or what brings them back."""
+
+        def are_there() -> bool:
+            self.look()
+            return self.server.watches.open == 2
+
+        eventually(are_there, "the watches are there")
+        eventually(lambda: not self.lists_of_a_look(), "both are read")
 
     def lists(self) -> list[str]:
         """The calls that were made since, but for watches."""

@@ -68,6 +68,7 @@ class ApiServer:
         self.deletions: list[dict[str, Any]] = []
         self.created: list[str] = []
         self.calls: Counter[str] = Counter()
+        self.sent = 0
         self.queries: list[tuple[str, dict[str, str]]] = []
         self.rights: set[Right] = set()
         self.faults: list[Fault] = []
@@ -334,9 +335,11 @@ class ApiServer:
                 "kind": "PendingWorkloadsSummary",
                 "items": self._pending(query["namespace"][0], name),
             }
-        if verb == "WATCH":
-            return self._watched(resource, query)
-        taken = self._taken(method, name, is_eviction=parts[-1] == "eviction")
+        taken = (
+            self._watched(resource, query)
+            if verb == "WATCH"
+            else self._taken(method, name, is_eviction=parts[-1] == "eviction")
+        )
         return taken or self._content(method, resource, name, query, body, wants_log=parts[-1] == "log")
 
     def _watched(self, resource: str, query: dict[str, list[str]]) -> tuple[int, Any]:
@@ -456,6 +459,7 @@ class ApiServer:
                         self.send_header("Retry-After", str(seconds))
                     self.end_headers()
                     self.wfile.write(text.encode())
+                    server.sent += len(text.encode())
 
             def do_GET(self) -> None:
                 self.handle_call()
