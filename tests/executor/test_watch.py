@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from scenarios import ends
 from step_runs import eventually
 
 from dagster_plus_k8s_helpers.executor.looking.looker import Looker
+from dagster_plus_k8s_helpers.executor.supervisor import _LIMITATIONS
 
 if TYPE_CHECKING:
     from step_runs import StepRun
@@ -108,3 +110,13 @@ def looks_without_a_call(run: StepRun, looks: list[int], count: int) -> bool:
     asked, looked = sum(run.server.calls.values()), len(looks)
     eventually(lambda: len(looks) >= looked + count, "more looks")
     return sum(run.server.calls.values()) == asked
+
+
+def test_the_page_quotes_what_is_told() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "watch.md").read_text("utf-8")
+    said = (
+        'HTTP 403 pods is forbidden: User "system:serviceaccount:etl:runs" cannot watch resource "pods" in API '
+        'group "" in the namespace "etl"'
+    )
+
+    assert f"```text\n{_LIMITATIONS['watch'].format(said=said)}\n```" in page

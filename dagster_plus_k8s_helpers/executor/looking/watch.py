@@ -34,7 +34,7 @@ _OVER = 1.5
 _GAP_SECONDS = 5.0
 # Between two connections, however well the first one ended.
 _PAUSE_SECONDS = 0.5
-_MOST_PAUSE_SECONDS = 120.0
+_MOST_PAUSE_SECONDS = 30.0
 
 
 class Watch:
@@ -114,7 +114,10 @@ class Watch:
             name = f"watch-{self._resource}"
             # A daemon, as a connection that hangs must not keep the run worker.
             self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-            self._thread.start()
+            try:
+                self._thread.start()
+            except RuntimeError as error:
+                self.give_up(str(error))
 
     def give_up(self, why: str) -> None:
         """Watch no more."""
@@ -150,12 +153,13 @@ class Watch:
                     self.give_up(str(error))
                     break
                 pause = self._backoff.failed(error.retry_after)
-            # What nobody has thought of leaves looks with lists, as they were without a watch.
+            # What nobody has thought of leaves looks with lists, as they were without a watch. Its text may
+            # be that of an object, and so a secret.
             except Exception as error:  # noqa: BLE001
-                self.give_up(f"{type(error).__name__}: {error}")
+                self.give_up(type(error).__name__)
                 break
             # Who shares an API server that was away must not come back to it in the same moment.
-            self._pause(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+            self._pause(pause * random.uniform(1.0, 2.0))  # noqa: S311 - no secret
             self._tell_if_lost()
         self._on_news()
 
