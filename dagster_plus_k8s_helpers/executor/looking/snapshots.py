@@ -77,7 +77,9 @@ class Snapshots:
         Args:
             wait: Whether to wait for their threads.
         """
-        for place in self._places.values():
+        # A look that is under way when the run worker has to end begins none.
+        self._watch = False
+        for place in list(self._places.values()):
             place.close(wait=wait)
 
     def _new(self, namespace: str) -> WatchedNamespace:
