@@ -170,7 +170,7 @@ def test_nothing_of_an_environment_is_kept_but_what_must_be_masked(looks: Looks)
     looks.create("a")
     looks.begin()
     looks.create("b", QUERY="select-1", API_PASSWORD="hunter22")
-    eventually(lambda: "b" in looks.look().jobs, "it has come")
+    eventually(lambda: "b" in looks.look().jobs and "b" in looks.look().pods, "both have come")
 
     snapshot = looks.look()
     kept = [snapshot.jobs["b"], *snapshot.pods["b"]]
