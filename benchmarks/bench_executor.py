@@ -1,7 +1,7 @@
 """The executor beside the stock one, on the tests' stand-in API server, in a process of its own here.
 
-One look at 1,000 running steps, or 5,000; 100 launches, or 500; a pod's failure. Jobs are played, not run:
-a run worker is real, its steps are not.
+One look at 1,000 running steps, or 5,000; 100 launches, or 500; a pod's failure; what steps that run cost the
+API server. Jobs are played, not run: a run worker is real, its steps are not.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ LARGEST = 5000
 LAUNCHES = 100
 MOST_LAUNCHES = 500
 LATENCY = 0.01
+RUNNING = 20
+LISTS, WATCH = {"watch": False}, {"watch": True}
+# The first comparison of watches with lists is over by then, and the next is minutes away.
+SETTLED, MINUTE = 50.0, 60.0
 
 sys.path[:0] = [str(ROOT), str(SUPPORT)]
 
@@ -58,8 +62,11 @@ def main(sizes: tuple[int, ...] = SIZES, count: int = LAUNCHES, *, settled: floa
         seconds, megabytes = launches(settings, count, settled=settled)
         print(f"  {name:<6} {seconds:>6.1f} s   {megabytes:>5.0f} MB")
     print("\nFrom a pod's failure to the step's failure event")
-    for name, settings in {"stock": "stock", "ours": {}}.items():
+    for name, settings in {"stock": "stock", "lists": LISTS, "watch": WATCH}.items():
         print(f"  {name:<6} {failure(settings):>6.1f} s")
+    print(f"\nWhat {RUNNING} steps that run cost the API server, in a minute")
+    for name, settings in {"lists": LISTS, "watch": WATCH}.items():
+        print(f"  {name:<6} {cost(settings)}")
 
 
 def row(figures: dict[str, float]) -> str:
@@ -117,7 +124,7 @@ def stand_in(
         assert process.stdout is not None  # noqa: S101  (it was asked for)
         said = Said(process.stdout)
         try:
-            yield {**said.next(), "folder": folder, "said": said}
+            yield {**said.next(), "folder": folder, "said": said, "pid": process.pid}
         finally:
             process.kill()
             process.wait()
@@ -142,8 +149,14 @@ def serve(folder: str, jobs: int, latency: float, play: str, last: int) -> None:
     for number in range(jobs):
         ApiServer.create(server, step_job(f"job-{number}"))
     server.delay = latency
+
+    def tell(_signal: int, _frame: object) -> None:
+        print(json.dumps({"calls": server.calls, "bytes": server.sent + server.watches.sent}), flush=True)
+
+    signal.signal(signal.SIGUSR1, tell)
     print(json.dumps({"kubeconfig": str(server.kubeconfig)}), flush=True)
-    signal.pause()
+    while True:
+        signal.pause()
 
 
 def step_job(name: str) -> dict[str, Any]:
@@ -196,7 +209,7 @@ def our_look(server: dict[str, Any], size: int) -> tuple[int, float, float]:
 
     client: ApiClient = new_client_from_config(server["kubeconfig"])
     cluster = Cluster(client, 60.0)
-    settings = ExecutorSettings(health_check_interval=0.001, call_timeout=60.0)
+    settings = ExecutorSettings(health_check_interval=0.001, call_timeout=60.0, watch=False)
     history, run = History(), SimpleNamespace(dagster_run=SimpleNamespace(tags={}))
     supervisor = Supervisor(
         cluster,
@@ -284,6 +297,28 @@ def failure(settings: Any) -> float:
         while not (found := [entry for entry in run.instance.all_logs(run.run_id) if failed(entry)]):
             time.sleep(0.1)
         return float(found[0].timestamp - created)
+
+
+def cost(settings: Any) -> str:
+    """Calls and bytes of a minute in which nothing happens."""
+    steps = {f"s{number}": {} for number in range(RUNNING)}
+    with stand_in(last=RUNNING) as server, worker(settings, steps, server):
+        for _ in range(2):
+            server["said"].next()
+        time.sleep(SETTLED)
+        before = asked(server)
+        time.sleep(MINUTE)
+        after = asked(server)
+    calls = {what: after["calls"][what] - before["calls"].get(what, 0) for what in after["calls"]}
+    made = ", ".join(f"{count} {what}" for what, count in calls.items() if count) or "no call"
+    return f"{made}; {after['bytes'] - before['bytes']:,} bytes ({before['bytes']:,} before)"
+
+
+def asked(server: dict[str, Any]) -> dict[str, Any]:
+    """What the stand-in has been asked up to now."""
+    os.kill(server["pid"], signal.SIGUSR1)
+    found: dict[str, Any] = server["said"].next()
+    return found
 
 
 def failed(entry: Any) -> bool:

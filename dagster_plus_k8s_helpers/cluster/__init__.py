@@ -1,6 +1,7 @@
 """Calls to the API server: each with a deadline, what answers mean, and when it cannot be reached."""
 
 OPEN = (
+    "answers",
     "calls",
     "deletions",
     "errors",
@@ -8,5 +9,6 @@ OPEN = (
     "nodes",
     "objects",
     "outage",
+    "streams",
 )
 """The modules of it that other rooms may use."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dagster_plus_k8s_helpers.cluster.errors import CallError, answered
-from dagster_plus_k8s_helpers.diagnosis.api_json import integer, items, name_of, text
+from dagster_plus_k8s_helpers.diagnosis.api_json import integer, items, mapping, name_of, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["PageGuard", "listed", "log_of", "named", "object_of"]
+__all__ = ["Change", "Listing", "PageGuard", "change_of", "listed", "log_of", "named", "object_of"]
 
 _FIRST_ERROR = 400
 _FRUITLESS = 10
@@ -75,6 +75,72 @@ def listed(found: ApiObject) -> Iterator[ApiObject]:
     if "items" not in found or not isinstance(found["items"], list | None):
         raise CallError(0, "the answer is no list")
     return items(found, "items")
+
+
+class Listing:
+    """The objects of a list, asked for page by page as they are taken.
+
+    Args:
+        page: Asks for the page that follows a token, the first one with none.
+        guard: Ends pages that do not end; ``None`` when there is one page.
+
+    Attributes:
+        version: The ``resourceVersion`` that the list is of, once its first page has come.
+    """
+
+    def __init__(self, page: Callable[[str], ApiObject], guard: PageGuard | None) -> None:
+        self._page, self._guard = page, guard
+        self.version = ""
+
+    def __iter__(self) -> Iterator[ApiObject]:
+        following = ""
+        while True:
+            page = self._page(following)
+            found = list(listed(page))
+            self.version = self.version or text(page, "metadata", "resourceVersion")
+            yield from found
+            following = text(page, "metadata", "continue")
+            if not following or self._guard is None:
+                return
+            self._guard.turn(found, following)
+
+
+class Change(NamedTuple):
+    """What a watch says of an object.
+
+    Attributes:
+        kind: ``ADDED``, ``MODIFIED``, ``DELETED``; or ``BOOKMARK``, which only brings a version.
+        item: The object.
+        version: The ``resourceVersion`` up to which is said what there is to say.
+
+    Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks
+    """
+
+    kind: str
+    item: ApiObject
+    version: str
+
+
+_KINDS = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
+
+
+def change_of(line: bytes) -> Change:
+    """What a line of a watch says.
+
+    Raises:
+        CallError: It says that the watch has failed, or is no line of a watch.
+    """
+    found = object_of(line)
+    kind, item = text(found, "type"), mapping(found, "object")
+    if kind == "ERROR":
+        code = integer(item, "code") or 0
+        raise answered(
+            code if code >= _FIRST_ERROR else 500, text(item, "reason"), json.dumps(item, default=str)
+        )
+    version = text(item, "metadata", "resourceVersion")
+    if kind not in _KINDS or not version or (kind != "BOOKMARK" and not name_of(item)):
+        raise CallError(0, "the watch brought something that is no change of an object")
+    return Change(kind, item, version)
 
 
 class PageGuard:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import urlencode, urlsplit
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import urlencode
 
-from dagster_plus_k8s_helpers.cluster.answers import PageGuard, listed, log_of, named, object_of
-from dagster_plus_k8s_helpers.cluster.errors import CallError, answered
-from dagster_plus_k8s_helpers.cluster.timed_http import Request, TimedHttp
+from dagster_plus_k8s_helpers.cluster.answers import Listing, PageGuard, listed, log_of, named, object_of
+from dagster_plus_k8s_helpers.cluster.errors import CallError
+from dagster_plus_k8s_helpers.cluster.timed_http import Request, TimedHttp, error_of
 from dagster_plus_k8s_helpers.diagnosis.api_json import name_of, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from kubernetes.client import ApiClient
 
+    from dagster_plus_k8s_helpers.cluster.streams import Stream
     from dagster_plus_k8s_helpers.cluster.timed_http import Answer
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["MOST", "PAGE", "Cluster"]
+__all__ = ["MOST", "PAGE", "Cluster", "Resource"]
 
 PAGE = 500
 """Objects in a page of a LIST, as kubectl asks for them."""
@@ -30,13 +31,13 @@ MOST = 150_000
 Source: https://kubernetes.io/docs/setup/best-practices/cluster-large/
 """
 
-_GOOD, _REDIRECTS = range(200, 300), range(300, 400)
-
 # What is good to know must not hold up what has to be known: a kubelet that is dead answers no log.
 _QUESTION_SECONDS = 5.0
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 Body: TypeAlias = dict[str, Any]
+Query: TypeAlias = list[tuple[str, str]]
+Resource: TypeAlias = Literal["jobs", "pods"]
 
 
 class Cluster:
@@ -95,33 +96,53 @@ class Cluster:
             if not error.is_absent:
                 raise
 
-    def jobs(
-        self, namespace: str, selector: str, *, consistent: bool = False, most: int = MOST
-    ) -> Iterator[ApiObject]:
-        """The Jobs with these labels: from the API server's cache, or ``consistent`` and in pages.
+    def list_of(
+        self,
+        resource: Resource,
+        namespace: str,
+        selector: str,
+        *,
+        consistent: bool = False,
+        most: int = MOST,
+    ) -> Listing:
+        """The Jobs or pods with these labels: from the API server's cache, or ``consistent`` and in pages.
 
         Args:
+            resource: Which of them.
             namespace: Where they are.
             selector: What their labels are.
             consistent: Whether the cache is passed by.
             most: How many there can be: pages that bring more have no end.
         """
-        path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
-        return self._list(path, selector, consistent=consistent, most=most)
+        return self._list(_path(resource, namespace), selector, consistent=consistent, most=most)
 
-    def pods(
-        self, namespace: str, selector: str, *, consistent: bool = False, most: int = MOST
-    ) -> Iterator[ApiObject]:
-        """The pods with these labels: from the API server's cache, or ``consistent`` and in pages.
+    def watch(
+        self, resource: Resource, namespace: str, selector: str, version: str, *, seconds: int, silence: float
+    ) -> Stream:
+        """What becomes of the Jobs or pods with these labels, on a connection that stays open.
 
         Args:
+            resource: Which of them.
             namespace: Where they are.
             selector: What their labels are.
-            consistent: Whether the cache is passed by.
-            most: How many there can be: pages that bring more have no end.
+            version: The ``resourceVersion`` of a list, after which it begins.
+            seconds: After which the API server is to end it.
+            silence: Seconds for which nothing may come; a bookmark comes about once a minute.
+
+        Raises:
+            CallError: There is none; status 410 when its version is too old.
+
+        Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
         """
-        path = f"/api/v1/namespaces/{namespace}/pods"
-        return self._list(path, selector, consistent=consistent, most=most)
+        query = [
+            ("watch", "1"),
+            ("labelSelector", selector),
+            ("resourceVersion", version),
+            ("allowWatchBookmarks", "true"),
+            ("timeoutSeconds", str(seconds)),
+        ]
+        request = self._request("GET", _path(resource, namespace), query)
+        return self._http.stream(request, self._timeout, silence)
 
     def events(self, namespace: str, name: str) -> list[ApiObject]:
         """The events of an object, oldest first."""
@@ -197,34 +218,26 @@ class Cluster:
         answer = self._answer("GET", path, query, timeout=self._hasty)
         return log_of(answer.content, answer.headers.get("Content-Type") or "")
 
-    def _list(self, path: str, selector: str, *, consistent: bool, most: int = MOST) -> Iterator[ApiObject]:
+    def _list(self, path: str, selector: str, *, consistent: bool, most: int = MOST) -> Listing:
         query = [("labelSelector", selector)]
         if not consistent:
             # Any version the cache has will do; it knows no pages, and comes whole whatever the limit.
-            yield from listed(self._json(path, [*query, ("resourceVersion", "0")]))
-            return
+            return Listing(lambda _following: self._json(path, [*query, ("resourceVersion", "0")]), None)
         query.append(("limit", str(PAGE)))
-        guard, place = PageGuard(most), query
-        while True:
-            page = self._json(path, place)
-            found = list(listed(page))
-            yield from found
-            following = text(page, "metadata", "continue")
-            if not following:
-                return
-            guard.turn(found, following)
-            place = [*query, ("continue", following)]
 
-    def _json(
-        self, path: str, query: list[tuple[str, str]] | None = None, timeout: float | None = None
-    ) -> ApiObject:
+        def page(following: str) -> ApiObject:
+            return self._json(path, [*query, ("continue", following)] if following else query)
+
+        return Listing(page, PageGuard(most))
+
+    def _json(self, path: str, query: Query | None = None, timeout: float | None = None) -> ApiObject:
         return object_of(self._call("GET", path, query, timeout=timeout))
 
     def _call(
         self,
         method: str,
         path: str,
-        query: list[tuple[str, str]] | None = None,
+        query: Query | None = None,
         body: Body | None = None,
         *,
         accept: str = "*/*",
@@ -236,26 +249,31 @@ class Cluster:
         self,
         method: str,
         path: str,
-        query: list[tuple[str, str]] | None = None,
+        query: Query | None = None,
         body: Body | None = None,
         *,
         accept: str = "*/*",
         timeout: float | None = None,
     ) -> Answer:
-        request = Request(
+        request = self._request(method, path, query, body, accept)
+        answer = self._http.call(request, timeout or self._timeout)
+        if (error := error_of(answer)) is not None:
+            raise error
+        return answer
+
+    def _request(
+        self, method: str, path: str, query: Query | None, body: Body | None = None, accept: str = "*/*"
+    ) -> Request:
+        return Request(
             method,
             f"{path}?{urlencode(query)}" if query else path,
             {"Accept": accept, "Content-Type": "application/json", **self._client.default_headers},
             json.dumps(body).encode() if body is not None else None,
         )
-        answer = self._http.call(request, timeout or self._timeout)
-        if answer.status in _GOOD:
-            return answer
-        said, headers = answer.content.decode(errors="replace"), answer.headers
-        error = answered(answer.status, answer.reason, said, headers.get("Retry-After"))
-        if answer.status in _REDIRECTS and (host := urlsplit(headers.get("Location", "")).hostname):
-            error.reason = f"{error.reason} to {host}"
-        raise error
+
+
+def _path(resource: Resource, namespace: str) -> str:
+    return f"{'/apis/batch/v1' if resource == 'jobs' else '/api/v1'}/namespaces/{namespace}/{resource}"
 
 
 def _time_of(event: ApiObject) -> str:

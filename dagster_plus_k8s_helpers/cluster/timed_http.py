@@ -10,7 +10,8 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -18,16 +19,23 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as SocketTimeout
 from urllib3.util import Timeout
 
-from dagster_plus_k8s_helpers.cluster.errors import CallError, late, unreachable
+from dagster_plus_k8s_helpers.cluster.errors import CallError, answered, late, unreachable
+from dagster_plus_k8s_helpers.cluster.streams import Stream
 from dagster_plus_k8s_helpers.secrets.deadline import Deadline, call_within
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kubernetes.client import ApiClient
+    from urllib3 import BaseHTTPResponse
 
-__all__ = ["Answer", "Request", "TimedHttp"]
+__all__ = ["Answer", "Request", "TimedHttp", "error_of"]
 
+_GOOD, _REDIRECTS = range(200, 300), range(300, 400)
+
+T = TypeVar("T")
+
+_OK = 200
 # Ten times a LIST of a thousand steps: a body without an end must not take the run worker's memory.
 _MOST_BYTES = 2**27
 _CHUNK = 2**16
@@ -60,6 +68,17 @@ class Answer(NamedTuple):
     content: bytes
 
 
+def error_of(answer: Answer) -> CallError | None:
+    """What an answer says went wrong; ``None`` when it is good."""
+    if answer.status in _GOOD:
+        return None
+    said, headers = answer.content.decode(errors="replace"), answer.headers
+    error = answered(answer.status, answer.reason, said, headers.get("Retry-After"))
+    if answer.status in _REDIRECTS and (host := urlsplit(headers.get("Location", "")).hostname):
+        error.reason = f"{error.reason} to {host}"
+    return error
+
+
 class TimedHttp:
     """Calls with the credentials and the connections of a client.
 
@@ -82,20 +101,43 @@ class TimedHttp:
         Raises:
             CallError: There was no whole answer.
         """
-        call = _Call(self._client, request, seconds)
-        try:
-            return call_within(seconds, call.make)
-        except TimeoutError:
-            error = late(seconds, has_begun=call.has_begun)
-            call.cut()
-            raise error from None
+        return _within(seconds, call := _Call(self._client, request, seconds), call.make)
+
+    def stream(self, request: Request, seconds: float, silence: float) -> Stream:
+        """An answer that goes on, once it has begun.
+
+        Args:
+            request: What is asked.
+            seconds: For everything up to the end of its headers.
+            silence: Seconds for which nothing may come from then on.
+
+        Raises:
+            CallError: It did not begin, or is an error.
+        """
+        call = _Call(self._client, request, seconds, silence)
+        begun = _within(seconds, call, call.begin)
+        if isinstance(begun, Answer):
+            raise error_of(begun) or CallError(0, f"HTTP {begun.status} is no answer to a watch")
+        return Stream(begun, call.cut, silence, seconds)
+
+
+def _within(seconds: float, call: _Call, make: Callable[[], T]) -> T:
+    try:
+        return call_within(seconds, make)
+    except TimeoutError:
+        error = late(seconds, has_begun=call.has_begun)
+        call.cut()
+        raise error from None
 
 
 class _Call:
     """One call, made on a thread of its own."""
 
-    def __init__(self, client: ApiClient, request: Request, seconds: float) -> None:
+    def __init__(
+        self, client: ApiClient, request: Request, seconds: float, silence: float | None = None
+    ) -> None:
         self._client, self._request, self._deadline = client, request, Deadline(seconds)
+        self._silence = silence
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._is_over = False
@@ -103,6 +145,24 @@ class _Call:
 
     def make(self) -> Answer:
         """The answer; raises ``CallError`` only."""
+        return self._made(_whole)
+
+    def begin(self) -> BaseHTTPResponse | Answer:
+        """The answer when its headers are there, and whole if it says that something went wrong."""
+        return self._made(self._begun)
+
+    def _begun(self, response: BaseHTTPResponse) -> BaseHTTPResponse | Answer:
+        if response.status != _OK:
+            return _whole(response)
+        try:
+            # Whoever waited for it may have gone, and nobody else would close it.
+            self._go_on()
+        except CallError:
+            response.close()
+            raise
+        return response
+
+    def _made(self, take: Callable[[BaseHTTPResponse], T]) -> T:
         _current.call = self
         headers = {**self._request.headers, **self._credentials()}
         self._go_on()
@@ -115,10 +175,10 @@ class _Call:
                 preload_content=False,
                 redirect=False,
                 retries=False,
-                timeout=Timeout(total=max(self._deadline.left(), _LEAST_SECONDS)),
+                timeout=self._timeout(),
             )
             self.has_begun = True
-            return Answer(response.status, response.reason or "", response.headers, _content(response))
+            return take(response)
         except (HTTPError, OSError) as error:
             if isinstance(error, SocketTimeout) and not isinstance(error, NewConnectionError):
                 raise self._late() from None
@@ -129,6 +189,11 @@ class _Call:
                 0, "the request cannot be written: its credentials are not text for HTTP"
             ) from None
 
+    def _timeout(self) -> Timeout:
+        left = max(self._deadline.left(), _LEAST_SECONDS)
+        # What goes on has no end to be late for; whoever waits for its beginning has a deadline of their own.
+        return Timeout(total=left) if self._silence is None else Timeout(connect=left, read=self._silence)
+
     def use(self, connected: socket.socket | None) -> None:
         """Note what to cut when the time is up; to be asked before anything is sent on it.
 
@@ -137,6 +202,8 @@ class _Call:
         """
         with self._lock:
             self._socket = connected or self._socket
+        if connected is not None and self._silence is not None:
+            _keep_alive(connected)
         self._go_on()
 
     def cut(self) -> None:
@@ -166,7 +233,20 @@ class _Call:
         return found
 
 
-def _content(response: Any) -> bytes:
+def _whole(response: BaseHTTPResponse) -> Answer:
+    return Answer(response.status, response.reason or "", response.headers, _content(response))
+
+
+def _keep_alive(connected: socket.socket) -> None:
+    """Have the kernel notice within a minute when the other side is gone without a word."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        # Not every system has them by these names.
+        if hasattr(socket, option):
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+def _content(response: BaseHTTPResponse) -> bytes:
     parts: list[bytes] = []
     size = 0
     for part in response.stream(_CHUNK, decode_content=True):

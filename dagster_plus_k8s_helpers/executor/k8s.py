@@ -92,6 +92,7 @@ def k8s_executor(
     image_pull_grace: float = 300.0,
     fail_at_once: bool = True,
     autoscaler: bool = True,
+    watch: bool = True,
     health_check_interval: float = 10.0,
     api_outage_tolerance: float = 600.0,
     call_timeout: float = 20.0,
@@ -147,7 +148,10 @@ def k8s_executor(
             not exist, a policy that refuses it) fails without waiting for ``start_timeout``.
         autoscaler: Whether nodes may come with what no node has now. Without, a step that asks for a GPU that
             no node has fails at once, where the run's service account may list nodes.
-        health_check_interval: Seconds between two looks at all step pods: two LIST calls, however many.
+        watch: Whether the API server tells what becomes of the step pods as it happens, on two connections a
+            run: a failure is then told within 3 s, and a look makes no call. Off, or where the run's service
+            account may not ``watch`` Jobs and pods, a look is two LIST calls.
+        health_check_interval: Seconds between two looks at all step pods, however many.
         api_outage_tolerance: Seconds for which a launch is tried again while the API server does not answer,
             or answers 429 or 5xx. Steps that run are not touched by an outage, however long.
         call_timeout: Seconds one call to the API may take, from the look-up of its name to the last byte of
@@ -211,6 +215,7 @@ def k8s_executor(
         "kubeconfig_file": kubeconfig_file,
     }
     beyond = ExecutorSettings(
+        watch=watch,
         health_check_interval=health_check_interval,
         start_timeout=start_timeout,
         image_pull_grace=image_pull_grace,

@@ -42,6 +42,7 @@ SMALL = "small"
 class ExecutorSettings:
     """The settings of `k8s_executor` that the stock executor does not have; see there."""
 
+    watch: bool = True
     health_check_interval: float = 10.0
     start_timeout: float | None = 600.0
     image_pull_grace: float = 300.0
@@ -69,7 +70,7 @@ class ExecutorSettings:
         _check_whole("disruption_retries", self.disruption_retries, 0)
         _check_whole("launch_burst", self.launch_burst, 1)
         _check_whole("log_lines", self.log_lines, 0)
-        for name in ("fail_at_once", "autoscaler"):
+        for name in ("watch", "fail_at_once", "autoscaler"):
             if not isinstance(getattr(self, name), bool):
                 raise K8sConfigError(f"must be True or False, not {getattr(self, name)!r}", where=name)
         if not isinstance(self.record_usage, bool) and self.record_usage != "asset":
@@ -88,6 +89,7 @@ class ExecutorSettings:
         """Fields of the executor's config, with these settings as their defaults."""
         ladder = self.memory_ladder.to_dict() if self.memory_ladder else None
         types: dict[str, tuple[object, str]] = {
+            "watch": (bool, "Whether the API server tells what becomes of step pods as it happens."),
             "health_check_interval": (float, "Seconds between two looks at the step pods."),
             "start_timeout": (dg.Noneable(float), "Seconds a step pod may take to start; null for ever."),
             "image_pull_grace": (float, "Seconds an image may fail to be pulled."),

@@ -88,9 +88,14 @@ class Supervisor:
         limit = RateLimit(settings.launch_qps, settings.launch_burst)
         self._launches = LaunchQueue(cluster, self._outage, limit, settings.api_outage_tolerance)
         looker = Looker(
-            cluster, run_id, wants_nodes=True, log_lines=settings.log_lines, most=history.most_objects
+            cluster,
+            run_id,
+            wants_nodes=True,
+            log_lines=settings.log_lines,
+            most=history.most_objects,
+            watch=settings.watch,
         )
-        self._looks = LookRounds(looker, self._outage, settings.health_check_interval)
+        self._looks = LookRounds(looker, self._outage, settings.health_check_interval, at_once=settings.watch)
         self._steps: dict[str, TrackedStep] = {}
         self._deletions = Deletions(cluster)
         self._outcomes = Outcomes(
@@ -408,6 +413,8 @@ _LIMITATIONS = {
     "what becomes of a step is noticed later: {said}",
     "pods": "The run's service account may not list pods, so only what their Jobs say is known of steps: "
     "{said}",
+    "watch": "The run has no watch of its jobs and pods, so what becomes of a step is noticed when they are "
+    "listed next: {said}",
     "events": "The run's service account may not list events, so some causes remain unknown: {said}",
     "workloads": "The run's service account may not list workloads.kueue.x-k8s.io, so why a Job waits in its "
     "queue remains unknown: {said}",

@@ -29,6 +29,7 @@ GUIDE = (Path(__file__).parent.parent.parent / "docs" / "reference" / "executor.
     ("method", "path", "right"),
     [
         ("GET", "/apis/batch/v1/namespaces/n/jobs?labelSelector=a", Right("batch", "jobs", "list")),
+        ("GET", "/apis/batch/v1/namespaces/n/jobs?watch=1&labelSelector=a", Right("batch", "jobs", "watch")),
         ("GET", "/apis/batch/v1/namespaces/n/jobs/a/status", Right("batch", "jobs/status", "get")),
         ("GET", "/api/v1/namespaces/n/pods/p/log?tailLines=5", Right("", "pods/log", "get")),
         ("DELETE", "/apis/batch/v1/namespaces/n/jobs/a", Right("batch", "jobs", "delete")),
@@ -48,7 +49,7 @@ def test_a_run_with_every_trouble_asks_for_what_the_rules_allow_and_for_all_of_i
     run.server.play("waits", Play("image-pull", runs=False))
     run.server.play("vanishes", Play("running", runs=False))
     steps = {"fails": {}, "grows": {"memory": "300Mi"}, "waits": {}, "vanishes": {}}
-    run.start(steps, {"memory_ladder": {}, "start_timeout": 5.0, "disruption_retries": 0})
+    run.start(steps, {"watch": True, "memory_ladder": {}, "start_timeout": 5.0, "disruption_retries": 0})
     eventually(lambda: run.server.of_step("vanishes"), "it is launched")
     run.server.delete(run.server.of_step("vanishes")[0].name)
 

@@ -6,8 +6,11 @@ it was given. So a test takes the API server away from one executor, and from no
 
 from __future__ import annotations
 
+import contextlib
 import json
+import queue
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,9 +19,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 from kubernetes.config import new_client_from_config
+from urllib3.exceptions import HTTPError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from urllib3 import BaseHTTPResponse
+
+
+_PAUSE = 0.05
 
 
 @dataclass
@@ -69,12 +79,14 @@ class ApiProxy:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handles)
         self._port = self._server.server_port
         self._thread: threading.Thread | None = None
+        self._round = 0
         self.start()
         self.kubeconfig = folder / "proxy-kubeconfig"
         self.kubeconfig.write_text(yaml.safe_dump(self._config(namespace)))
 
     def stop(self) -> None:
-        """Refuse connections, as a control plane that is upgraded does."""
+        """Refuse connections, as a control plane that is upgraded does, and end those that are open."""
+        self._round += 1
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
@@ -125,16 +137,21 @@ class ApiProxy:
             "users": [{"name": "nobody", "user": {}}],
         }
 
-    def _answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> _Answer:
+    def _answer(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> _Answer | BaseHTTPResponse:
         split = urlsplit(path)
         resource, is_list = _resource(split.path)
         query = parse_qs(split.query)
         with self._lock:
-            self.calls[f"{'LIST' if method == 'GET' and is_list else method} {resource}"] += 1
+            kind = "WATCH" if "watch" in query else "LIST"
+            self.calls[f"{kind if method == 'GET' and is_list else method} {resource}"] += 1
             refusal = next((item for item in self.refusals if self._applies(item, method, resource)), None)
         if refusal is not None:
             return _refused(refusal)
         takes_any = query.get("resourceVersion") == ["0"]
+        if "watch" in query:
+            return self._opened(path, headers)
         if takes_any and self._is_frozen and split.path in self._seen:
             return self._seen[split.path]
         answer = self._forwarded(method, path, headers, body)
@@ -165,6 +182,31 @@ class ApiProxy:
         }
         return _Answer(response.status, response.data, kept)
 
+    def _opened(self, path: str, headers: dict[str, str]) -> _Answer | BaseHTTPResponse:
+        """An answer that goes on, unless it says that it does not."""
+        self._client.update_params_for_auth(headers, [], ["BearerToken"])
+        url = self._client.configuration.host.rstrip("/") + path
+        response = self._client.rest_client.pool_manager.request(
+            "GET", url, headers=headers, retries=False, preload_content=False, timeout=None
+        )
+        if response.status == 200:
+            return response
+        return _Answer(response.status, response.read(), {"Content-Type": "application/json"})
+
+    def _hand_on(self, response: BaseHTTPResponse, write: Callable[[bytes], object]) -> None:
+        """Hand on what comes, as long as this server is there; nothing while it hangs or its cache lags."""
+        round_, parts = self._round, queue.SimpleQueue[bytes]()
+        reader = threading.Thread(target=_read_parts, args=(response, parts), daemon=True)
+        reader.start()
+        while round_ == self._round:
+            if not self._answers.is_set() or self._is_frozen:
+                time.sleep(_PAUSE)
+                continue
+            with contextlib.suppress(queue.Empty):
+                if not (part := parts.get(timeout=_PAUSE)):
+                    return
+                write(part)
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         proxy = self
 
@@ -176,6 +218,13 @@ class ApiProxy:
                     name: self.headers[name] for name in ("Accept", "Content-Type") if self.headers[name]
                 }
                 answer = proxy._answer(self.command, self.path, headers, body)
+                if not isinstance(answer, _Answer):
+                    self.close_connection = True
+                    self.send_response(200)
+                    self.end_headers()
+                    with contextlib.suppress(OSError, HTTPError):
+                        proxy._hand_on(answer, self.wfile.write)
+                    return
                 try:
                     self.send_response(answer.status)
                     for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
@@ -198,6 +247,17 @@ class ApiProxy:
                 """Say nothing."""
 
         return Handler
+
+
+def _read_parts(response: BaseHTTPResponse, parts: queue.SimpleQueue[bytes]) -> None:
+    """Read an answer to its end, which is nothing."""
+    part = b"more"
+    while part:
+        try:
+            part = response.read1(2**16)
+        except (HTTPError, OSError):
+            part = b""
+        parts.put(part)
 
 
 def _resource(path: str) -> tuple[str, bool]:

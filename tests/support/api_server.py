@@ -20,9 +20,10 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 from permissions import Right, right_for
 from plays import Play, PlayedJob
+from watched_objects import EXPIRED, Versions, Watches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from broken_answers import BrokenAnswer
@@ -33,7 +34,7 @@ class Fault:
     """What some calls get instead of an answer.
 
     Args:
-        method: Of the calls; ``LIST`` for those ``GET`` calls that name no object.
+        method: Of the calls; ``LIST`` and ``WATCH`` for those ``GET`` calls that name no object.
         resource: ``jobs``, ``pods``, ``events``, ...
         status: HTTP status of the answer.
         times: How many calls.
@@ -67,6 +68,7 @@ class ApiServer:
         self.deletions: list[dict[str, Any]] = []
         self.created: list[str] = []
         self.calls: Counter[str] = Counter()
+        self.sent = 0
         self.queries: list[tuple[str, dict[str, str]]] = []
         self.rights: set[Right] = set()
         self.faults: list[Fault] = []
@@ -80,11 +82,16 @@ class ApiServer:
         self.queues: dict[str, list[dict[str, Any]]] = {"clusterqueues": [], "localqueues": []}
         self.page = 10**9
         self.delay = 0.0
+        # Whether a watch that begins too late gets an event that says so, instead of an answer; both happen.
+        self.tells_expiry = False
         self._closing, self._folder = threading.Event(), folder
         self._default = Play(runs=runs_commands)
         self._plays: dict[tuple[str, int], Play] = {}
         self._cache: tuple[list[Any], list[Any]] | None = None
+        self._cache_version = 0
         self._lock = threading.RLock()
+        self.versions = Versions(self._everything)
+        self.watches = Watches(self.versions, self._lock)
         self._handles = self._handler()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handles)
         self._port = self._server.server_port
@@ -101,6 +108,7 @@ class ApiServer:
 
     def stop(self) -> None:
         """Refuse connections, as a control plane that is upgraded does."""
+        self.watches.cut()
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
@@ -118,10 +126,12 @@ class ApiServer:
 
     def freeze_cache(self) -> None:
         """From now on, answer what asks for any version with what is there now."""
-        self._cache = ([job.job() for job in self.played.values()], self._pods())
+        with self._lock:
+            self._cache = ([job.job() for job in self.played.values()], self._pods())
+            self._cache_version, self.watches.frozen = self.versions.see(), True
 
     def thaw_cache(self) -> None:
-        self._cache = None
+        self._cache, self.watches.frozen = None, False
 
     def of_step(self, step_key: str) -> list[PlayedJob]:
         """The Jobs of a step, by attempt, deleted ones too."""
@@ -228,12 +238,15 @@ class ApiServer:
         stale = [pod for job in live for pod in job.stale_pods()]
         return [*stale, *(pod for job in live if (pod := job.pod()) is not None)]
 
+    def _everything(self) -> dict[str, Iterable[dict[str, Any]]]:
+        return {"jobs": [job.job() for job in self._live()], "pods": self._pods()}
+
     def _listed(self, resource: str, query: dict[str, list[str]]) -> dict[str, Any]:
         with self._lock:
             if self._cache is not None and query.get("resourceVersion") == ["0"]:
-                found = self._cache[resource == "pods"]
+                found, version = self._cache[resource == "pods"], self._cache_version
             else:
-                found = self._pods() if resource == "pods" else [job.job() for job in self._live()]
+                version, found = self.versions.see(), self.versions.listed(resource)
         if resource == "nodes":
             return {"items": self.nodes}
         if resource == "workloads":
@@ -246,10 +259,11 @@ class ApiServer:
         found = [item for item in found if selector.items() <= item["metadata"]["labels"].items()]
         if query.get("resourceVersion") == ["0"]:
             # What comes from the watch cache comes whole, whatever the limit.
-            return {"items": found, "metadata": {}}
+            return {"items": found, "metadata": {"resourceVersion": str(version)}}
         begin = int(query.get("continue", ["0"])[0])
         end = begin + min(self.page, int(query.get("limit", ["1000000000"])[0]))
-        return {"items": found[begin:end], "metadata": {"continue": str(end)} if end < len(found) else {}}
+        following = {"continue": str(end)} if end < len(found) else {}
+        return {"items": found[begin:end], "metadata": {"resourceVersion": str(version), **following}}
 
     def _workloads(self, selector: str) -> list[dict[str, Any]]:
         uids = selector.removeprefix("kueue.x-k8s.io/job-uid in (").removesuffix(")").split(",")
@@ -289,7 +303,7 @@ class ApiServer:
         name = parts[parts.index(resource) + 1] if resource != parts[-1] else ""
         if "namespaces" in parts:
             query["namespace"] = [parts[parts.index("namespaces") + 1]]
-        verb = method if name or method != "GET" else "LIST"
+        verb = method if name or method != "GET" else "WATCH" if query.get("watch") else "LIST"
         with self._lock:
             self.rights.add(right_for(method, path))
             self.calls[f"{verb} {resource}"] += 1
@@ -321,8 +335,17 @@ class ApiServer:
                 "kind": "PendingWorkloadsSummary",
                 "items": self._pending(query["namespace"][0], name),
             }
-        taken = self._taken(method, name, is_eviction=parts[-1] == "eviction")
+        taken = (
+            self._watched(resource, query)
+            if verb == "WATCH"
+            else self._taken(method, name, is_eviction=parts[-1] == "eviction")
+        )
         return taken or self._content(method, resource, name, query, body, wants_log=parts[-1] == "log")
+
+    def _watched(self, resource: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        if int(query["resourceVersion"][0]) < self.versions.compacted and not self.tells_expiry:
+            return 410, EXPIRED
+        return 0, self.watches.answer(resource, query)
 
     def _taken(self, method: str, name: str, *, is_eviction: bool) -> tuple[int, Any] | None:
         """The answer to an eviction or deletion of a pod; nothing when the call is neither."""
@@ -436,6 +459,7 @@ class ApiServer:
                         self.send_header("Retry-After", str(seconds))
                     self.end_headers()
                     self.wfile.write(text.encode())
+                    server.sent += len(text.encode())
 
             def do_GET(self) -> None:
                 self.handle_call()

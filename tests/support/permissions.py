@@ -31,7 +31,8 @@ def right_for(method: str, path: str) -> Right:
     resource, *below = rest
     if len(below) > 1:
         resource = f"{resource}/{below[1]}"
-    return Right(group, resource, _VERBS.get(method) or ("get" if below else "list"))
+    several = "watch" if "watch=1" in urlsplit(path).query.split("&") else "list"
+    return Right(group, resource, _VERBS.get(method) or ("get" if below else several))
 
 
 def allowed_by(rules: Iterable[Mapping[str, Sequence[str]]]) -> set[Right]:

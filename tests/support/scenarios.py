@@ -85,6 +85,8 @@ OVER_LIMIT = container(resources={"requests": {"memory": "2Gi"}, "limits": {"mem
 SUSPENDED: Tags = {"dagster-k8s/config": {"job_spec_config": {"suspend": True}}}
 SMALL = container(resources={"requests": {"cpu": "10m", "memory": "128Mi"}})
 IN_RUN_POD = {"dagster-plus-k8s/runs-in": "run-pod"}
+# Looks that can be counted.
+LISTS: dict[str, Any] = {"watch": False}
 GONE_AT_ONCE: Tags = {"dagster-k8s/config": {"job_spec_config": {"ttl_seconds_after_finished": 0}}}
 
 
@@ -111,6 +113,18 @@ def more_looks(cluster: Cluster, count: int = 2) -> None:
     """Wait until the executor has looked at the Jobs a few times more."""
     before = cluster.api.count("LIST jobs")
     eventually(lambda: cluster.api.count("LIST jobs") >= before + count, "more looks")
+
+
+def told_by_a_watch(run: StepRun, cluster: Cluster) -> None:
+    """A process that dies without a word to Dagster, in a run that looks but once an hour."""
+    run.start({"a": {"does": "wait, exit"}}, {"watch": True, "health_check_interval": 3600.0})
+    eventually(lambda: run.begun("a"), "a begins")
+    eventually(lambda: cluster.api.count("WATCH pods"), "its pod is watched")
+    run.release("a")
+    assert not run.finish()
+
+    assert failure_of(run, "a")["exit_code"] == 3
+    assert run.said("has no watch") == []
 
 
 def success(run: StepRun, _cluster: Cluster) -> None:
@@ -193,7 +207,7 @@ def exit_code(run: StepRun, _cluster: Cluster) -> None:
 
 def evicted(run: StepRun, cluster: Cluster) -> None:
     """A step without a RetryPolicy whose pod is evicted while it runs: it starts again, and succeeds."""
-    run.start({"train": {"does": "wait"}}, {})
+    run.start({"train": {"does": "wait"}}, LISTS)
     eventually(lambda: run.begun("train") == 1, "the first attempt")
     more_looks(cluster)
     cluster.evict(run, "train")
@@ -278,7 +292,7 @@ def api_away(run: StepRun, cluster: Cluster) -> None:
 
 def api_hangs(run: StepRun, cluster: Cluster) -> None:
     """The API server takes connections and answers nothing."""
-    run.start({"a": {"does": "wait"}, "b": {"after": ["a"]}}, {"call_timeout": 1.0})
+    run.start({"a": {"does": "wait"}, "b": {"after": ["a"]}}, {"call_timeout": 1.0, **LISTS})
     eventually(lambda: run.begun("a"), "a begins")
     cluster.api.hang()
     eventually(lambda: run.said("The Kubernetes API cannot be reached"), "the outage is told")
@@ -302,7 +316,7 @@ def throttled(run: StepRun, cluster: Cluster) -> None:
 
 def suspended(run: StepRun, cluster: Cluster) -> None:
     """A Job that is suspended waits, however long, and runs when it is resumed."""
-    run.start({"train": {"tags": SUSPENDED}}, {"start_timeout": cluster.start_timeout})
+    run.start({"train": {"tags": SUSPENDED}}, {"start_timeout": cluster.start_timeout, **LISTS})
     eventually(lambda: run.said("waits: JobSuspended: "), "the wait is told")
     # What a pod that does not start may take.
     time.sleep(cluster.start_timeout)
@@ -317,7 +331,7 @@ def suspended(run: StepRun, cluster: Cluster) -> None:
 def taken_by_its_queue(run: StepRun, cluster: Cluster) -> None:
     """A step whose Job is suspended while it runs, as Kueue does: it starts again, in a Job of its own."""
     cluster.refuse_kueue()
-    run.start({"train": {"does": "wait"}}, {"queue": "team-a"})
+    run.start({"train": {"does": "wait"}}, {"queue": "team-a", **LISTS})
     eventually(lambda: run.begun("train") == 1, "the first attempt")
     more_looks(cluster)
     before = cluster.jobs(run)
@@ -334,7 +348,7 @@ def taken_by_its_queue(run: StepRun, cluster: Cluster) -> None:
 
 def held_by_its_queue(run: StepRun, cluster: Cluster) -> None:
     """A step that Kueue holds says why, and runs when there is room."""
-    settings = {"queue": cluster.full_queue(), "start_timeout": cluster.start_timeout}
+    settings = {"queue": cluster.full_queue(), "start_timeout": cluster.start_timeout, **LISTS}
     run.start({"train": {"tags": SMALL}}, settings)
     eventually(lambda: run.said("quota"), "why it waits is told")
     time.sleep(cluster.start_timeout)
@@ -374,7 +388,7 @@ def in_run_pod(run: StepRun, cluster: Cluster) -> None:
 
 def lagging_cache(run: StepRun, cluster: Cluster) -> None:
     """A step fails, which the API server's cache does not know yet; another runs on."""
-    run.start({"a": {"does": "wait"}, "b": {"does": "wait, exit"}}, {})
+    run.start({"a": {"does": "wait"}, "b": {"does": "wait, exit"}}, LISTS)
     eventually(lambda: run.begun("a") and run.begun("b"), "both begin")
     more_looks(cluster)
     cluster.api.freeze_cache()
@@ -391,7 +405,7 @@ def lagging_cache(run: StepRun, cluster: Cluster) -> None:
 
 def early_ttl(run: StepRun, cluster: Cluster) -> None:
     """A Job that Kubernetes removes as soon as it ends."""
-    run.start({"a": {"tags": GONE_AT_ONCE}, "b": {"does": "wait"}}, {})
+    run.start({"a": {"tags": GONE_AT_ONCE}, "b": {"does": "wait"}}, LISTS)
     eventually(lambda: ends(run, "a") and run.begun("b"), "a succeeds, b begins")
     eventually(lambda: len(cluster.jobs(run)) == 1, "the Job of a is gone")
     more_looks(cluster, 3)
@@ -504,6 +518,7 @@ SCENARIOS: dict[str, Callable[[StepRun, Cluster], None]] = {
         sized_by_what_it_used,
         oom_at_the_cap,
         exit_code,
+        told_by_a_watch,
         evicted,
         unschedulable,
         scheduled_after_all,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from api_proxy import ApiProxy
 from cgroups import V2, Tree
@@ -93,3 +93,6 @@ class ProxiedRun(StepRun):
     @property
     def kubeconfig(self) -> str:
         return str(self._api.kubeconfig)
+
+    def settings(self, executor: dict[str, Any]) -> dict[str, Any]:
+        return {**super().settings(executor), "watch": executor.get("watch", True)}

@@ -30,7 +30,8 @@ from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.execution.api import execute_run
 
 PATIENCE = 60.0
-FAST = {"health_check_interval": 0.2}
+# Without watches a look is seen by its lists, which many tests wait for; test_watch.py and the scenarios are with.
+FAST = {"health_check_interval": 0.2, "watch": False}
 
 
 def launcher(server: ApiServer | ApiProxy, folder: Path) -> dict[str, Any]:

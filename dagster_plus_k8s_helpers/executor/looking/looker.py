@@ -27,7 +27,7 @@ from dagster_plus_k8s_helpers.executor.looking.questions import (
 )
 from dagster_plus_k8s_helpers.executor.looking.queues import Queues
 from dagster_plus_k8s_helpers.executor.looking.remains import Remains, Watched, remains
-from dagster_plus_k8s_helpers.executor.looking.snapshot import Snapshot, take_snapshot
+from dagster_plus_k8s_helpers.executor.looking.snapshots import Snapshots
 from dagster_plus_k8s_helpers.executor.looking.used import usage_in
 from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.cluster.calls import Cluster
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
+    from dagster_plus_k8s_helpers.executor.looking.snapshot import Snapshot
     from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 __all__ = ["Look", "Looker", "Nodes", "Observation", "Watched"]
@@ -107,7 +108,11 @@ class Looker:
         wants_nodes: Whether it matters what the nodes have.
         log_lines: How many of the last lines of a failed container are read.
         most: How many Jobs or pods the run can have by now.
+        watch: Whether watches bring what becomes of the Jobs, where they may.
         clock: Seconds that only go forward.
+
+    Attributes:
+        on_news: Called, from any thread, when a watch has brought what is worth a look at once.
     """
 
     def __init__(
@@ -118,10 +123,14 @@ class Looker:
         wants_nodes: bool = False,
         log_lines: int = 50,
         most: Callable[[], int] = lambda: MOST,
+        watch: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most = most
-        self._cluster, self._run_id, self._wants_nodes, self._clock = cluster, run_id, wants_nodes, clock
+        self.on_news: Callable[[], None] = lambda: None
+        self._snapshots = Snapshots(
+            cluster, run_id, watch=watch, most=most, on_news=self._has_news, clock=clock
+        )
+        self._wants_nodes, self._clock = wants_nodes, clock
         self._events, self._logs = EventReader(cluster, clock), LogReader(cluster, log_lines, clock)
         self._queues = Queues(cluster, clock)
         self._nodes, self._disruptions = NodeReader(cluster, clock), Disruptions(cluster)
@@ -141,7 +150,7 @@ class Looker:
         watched = [job for job in watched if not job.ended]
         self._keep_only({job.job_name for job in watched})
         snapshots = {
-            namespace: self._snapshot(namespace, watched, consistent=consistent) for namespace in namespaces
+            namespace: self._snapshot(namespace, every, consistent=consistent) for namespace in namespaces
         }
         refused = {what: said for snapshot in snapshots.values() for what, said in snapshot.refused.items()}
         watched = [job for job in watched if job.job_name not in snapshots[job.namespace].unknown]
@@ -169,12 +178,22 @@ class Looker:
         usage, running = usage_in(snapshots, every)
         return Look(found, left, self._look_at_nodes(found), refused, usage, running)
 
-    def _snapshot(self, namespace: str, watched: Sequence[Watched], *, consistent: bool) -> Snapshot:
-        names = [job.job_name for job in watched if job.namespace == namespace]
+    def close(self, *, wait: bool) -> None:
+        """End the watches; there are no more looks.
+
+        Args:
+            wait: Whether to wait for their threads.
+        """
+        self._snapshots.close(wait=wait)
+
+    def _has_news(self) -> None:
+        self.on_news()
+
+    def _snapshot(self, namespace: str, every: Sequence[Watched], *, consistent: bool) -> Snapshot:
+        here = [job for job in every if job.namespace == namespace]
+        names = [job.job_name for job in here if not job.ended]
         names.sort(key=lambda name: self._seen[name].read_at)
-        snapshot = take_snapshot(
-            self._cluster, namespace, self._run_id, names, consistent=consistent, most=self._most()
-        )
+        snapshot = self._snapshots.take(namespace, names, here, consistent=consistent)
         for name in snapshot.read:
             self._seen[name].read_at = self._clock()
         return snapshot

@@ -14,12 +14,12 @@ from dagster_plus_k8s_helpers.diagnosis.diagnose import job_failure, job_succeed
 from dagster_plus_k8s_helpers.diagnosis.failed_pod import ENDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from dagster_plus_k8s_helpers.cluster.calls import Cluster
+    from dagster_plus_k8s_helpers.cluster.calls import Cluster, Resource
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["Snapshot", "selector_of", "take_snapshot"]
+__all__ = ["Snapshot", "hides_an_end", "job_of", "selector_of", "slim", "take_snapshot"]
 
 _EXPIRED = 410
 # What a look may read by name, so that a thousand Jobs that no list has do not make a thousand calls.
@@ -40,6 +40,7 @@ class Snapshot:
         refused: What the API said when it would not list ``jobs`` or ``pods``.
         read: The Jobs that were read by name.
         unknown: The Jobs of which nothing can be said before another look.
+        versions: The ``resourceVersion`` of the lists of ``jobs`` and ``pods``, where they came whole.
     """
 
     jobs: dict[str, ApiObject] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Snapshot:
     refused: dict[str, str] = field(default_factory=dict)
     read: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def selector_of(run_id: str) -> str:
@@ -81,34 +83,36 @@ def take_snapshot(
         CallError: The API could not be asked.
     """
     consistent = consistent or len(wanted) > _MANY
-    selection = _Selection(namespace, selector_of(run_id), most)
+    selection = _Selection(cluster, namespace, selector_of(run_id), most, {})
     refused: dict[str, str] = {}
-    jobs, lags = _jobs(cluster, selection, wanted, refused, consistent=consistent)
+    jobs, lags = _jobs(selection, wanted, refused, consistent=consistent)
     consistent = consistent or lags
-    pods = _pods(cluster, selection, refused, consistent=consistent)
+    pods = _pods(selection, refused, consistent=consistent)
     missing = sorted(
         (name for name in wanted if name not in jobs), key=lambda name: _runs(pods.get(name, []))
     )
     for name in missing[:_READ_BY_NAME]:
         found = cluster.read_job(namespace, name)
         if found is not None:
-            jobs[name] = _slim(found)
-    if not consistent and any(_hides_an_end(jobs.get(name), pods.get(name, [])) for name in wanted):
-        pods = _pods(cluster, selection, refused, consistent=True)
+            jobs[name] = slim(found)
+    if not consistent and any(hides_an_end(jobs.get(name), pods.get(name, [])) for name in wanted):
+        pods = _pods(selection, refused, consistent=True)
     left = [name for name in missing[_READ_BY_NAME:] if not _runs(pods.get(name, []))]
-    return Snapshot(jobs, pods, refused, frozenset(missing[:_READ_BY_NAME]), frozenset(left))
+    read = frozenset(missing[:_READ_BY_NAME])
+    return Snapshot(jobs, pods, refused, read, frozenset(left), selection.versions)
 
 
 class _Selection(NamedTuple):
-    """Which objects are listed, and how many there can be."""
+    """Which objects are listed, how many there can be, and of which version the lists were."""
 
+    cluster: Cluster
     namespace: str
     selector: str
     most: int
+    versions: dict[str, str]
 
 
 def _jobs(
-    cluster: Cluster,
     selection: _Selection,
     wanted: Sequence[str],
     refused: dict[str, str],
@@ -118,7 +122,7 @@ def _jobs(
     """The Jobs by name, and whether the cache had not all of them."""
 
     def by_name(*, consistent: bool) -> dict[str, ApiObject]:
-        return {name_of(job): job for job in _whole(cluster.jobs, selection, consistent=consistent)}
+        return {name_of(job): job for job in _whole("jobs", selection, consistent=consistent)}
 
     try:
         found = by_name(consistent=consistent)
@@ -131,16 +135,14 @@ def _jobs(
         return {}, False
 
 
-def _pods(
-    cluster: Cluster, selection: _Selection, refused: dict[str, str], *, consistent: bool
-) -> dict[str, list[ApiObject]]:
+def _pods(selection: _Selection, refused: dict[str, str], *, consistent: bool) -> dict[str, list[ApiObject]]:
     """The pods by the name of their Job."""
     found: defaultdict[str, list[ApiObject]] = defaultdict(list)
     if "pods" in refused:
         return found
     try:
-        for pod in _whole(cluster.pods, selection, consistent=consistent):
-            found[_job_of(pod)].append(pod)
+        for pod in _whole("pods", selection, consistent=consistent):
+            found[job_of(pod)].append(pod)
     except CallError as error:
         if not error.is_forbidden:
             raise
@@ -149,7 +151,7 @@ def _pods(
     return dict(found)
 
 
-def _hides_an_end(job: ApiObject | None, pods: Sequence[ApiObject]) -> bool:
+def hides_an_end(job: ApiObject | None, pods: Sequence[ApiObject]) -> bool:
     """Whether a Job has ended and its pod is not seen to have: then what is seen of it may be old."""
     ended = job is not None and (job_succeeded(job) or job_failure(job) is not None)
     return ended and not any(_has_ended(pod) for pod in pods)
@@ -163,26 +165,40 @@ def _has_ended(pod: ApiObject) -> bool:
     return text(pod, "status", "phase") in ENDED
 
 
-def _whole(
-    pages: Callable[..., Iterable[ApiObject]], selection: _Selection, *, consistent: bool
-) -> list[ApiObject]:
+def _whole(resource: Resource, selection: _Selection, *, consistent: bool) -> list[ApiObject]:
     """Everything that is listed; once more from the start when the pages expired meanwhile."""
-    namespace, selector, most = selection
+
+    def listed(*, consistent: bool) -> list[ApiObject]:
+        cluster, namespace, selector, most, versions = selection
+        listing = cluster.list_of(resource, namespace, selector, consistent=consistent, most=most)
+        found = [slim(item) for item in listing]
+        versions[resource] = listing.version
+        return found
+
     try:
-        return [_slim(item) for item in pages(namespace, selector, consistent=consistent, most=most)]
+        return listed(consistent=consistent)
     except CallError as error:
         if error.status != _EXPIRED:
             raise
-        return [_slim(item) for item in pages(namespace, selector, consistent=True, most=most)]
+        return listed(consistent=True)
 
 
-def _job_of(pod: ApiObject) -> str:
+def job_of(pod: ApiObject) -> str:
+    """The name of the Job of a pod."""
     labels = mapping(pod, "metadata", "labels")
     # The first is from 1.27 on; the second will go one day.
     return text(labels, "batch.kubernetes.io/job-name") or text(labels, "job-name")
 
 
-_METADATA = ("name", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "labels")
+_METADATA = (
+    "name",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+)
 _SPEC = (
     "nodeName",
     "resources",
@@ -194,7 +210,7 @@ _SPEC = (
 _CONTAINER = ("name", "resources", "restartPolicy", "restartPolicyRules")
 
 
-def _slim(item: ApiObject) -> ApiObject:
+def slim(item: ApiObject) -> ApiObject:
     """What the diagnosis reads: environments and volumes of 5,000 pods are a hundred megabytes."""
     spec = _slim_spec(mapping(item, "spec"))
     template = mapping(item, "spec", "template", "spec")

@@ -34,8 +34,9 @@ PolicyRule: TypeAlias = Mapping[str, Sequence[str]]
 """Kubernetes' ``PolicyRule``: ``apiGroups``, ``resources`` and ``verbs``."""
 
 START_STEPS: tuple[PolicyRule, ...] = (
-    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "delete", "get", "list"]},
-    {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list"]},
+    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "delete", "get", "list", "watch"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
     {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
 )
 """What the pod of a run needs so that `k8s_executor` gives each of its steps a Job of its own.
