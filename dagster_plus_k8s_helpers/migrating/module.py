@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import libcst as cst
@@ -67,10 +69,13 @@ class Module:
         bound: How often each name is bound, anywhere in it.
 
     Raises:
-        libcst.ParserSyntaxError: The source is not Python.
+        SyntaxError: The source is not Python.
+        libcst.ParserSyntaxError: It is Python that libcst does not know yet.
+        RecursionError: It is nested more deeply than can be read.
     """
 
     def __init__(self, text: str) -> None:
+        _refuse_depth(text)
         wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
         self.tree = wrapper.module
         self._parents = wrapper.resolve(ParentNodeProvider)
@@ -157,6 +162,38 @@ class Module:
                 except (ValueError, SyntaxError):
                     continue
         return found
+
+
+_DEEPEST = 500
+"""No program is nested so deeply; the parser of libcst ends the process some way beyond."""
+
+
+def _refuse_depth(text: str) -> None:
+    """Looks at brackets, which hold most of what is nested, and at the tree that Python itself makes.
+
+    Raises:
+        RecursionError: One of them is too deep.
+        SyntaxError: It is not Python.
+    """
+    depth = deepest = 0
+    for bracket in re.findall(r"[()\[\]{}]", text):
+        depth += 1 if bracket in "([{" else -1
+        deepest = max(deepest, depth)
+    if deepest > _DEEPEST:
+        raise RecursionError
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            level: list[ast.AST] = [ast.parse(text)]
+    except MemoryError:
+        raise RecursionError from None
+    except ValueError as error:  # a byte of zero
+        raise SyntaxError(str(error)) from None
+    for _ in range(_DEEPEST):
+        level = [inner for node in level for inner in ast.iter_child_nodes(node)]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _imported(statement: cst.ImportFrom) -> dict[str, Imported]:

@@ -69,8 +69,12 @@ class Project:
                 source.text, elsewhere=lambda name: self._elsewhere(source, name), wanted=wanted
             )
             source.encoded(result.text)
+        except SyntaxError as error:
+            result = Rewritten(source.text, left=(Left(error.lineno or 0, f"is not Python: {error.msg}"),))
         except cst.ParserSyntaxError as error:
-            result = Rewritten(source.text, left=(Left(error.raw_line, f"is not Python: {error.message}"),))
+            result = Rewritten(
+                source.text, left=(Left(error.raw_line, f"libcst cannot read it: {error.message}"),)
+            )
         except RecursionError:
             result = Rewritten(source.text, left=(Left(0, "is nested too deeply to be read"),))
         except UnreadableError as error:
@@ -101,7 +105,7 @@ def _wanted(sources: Sequence[Source]) -> dict[Path, set[str]]:
     for source in sources:
         try:
             names = names_wanted(source.text)
-        except (cst.ParserSyntaxError, RecursionError):
+        except (SyntaxError, cst.ParserSyntaxError, RecursionError):
             continue
         for name in names:
             for other in sources:

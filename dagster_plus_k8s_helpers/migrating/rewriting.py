@@ -21,7 +21,7 @@ from dagster_plus_k8s_helpers.migrating.layout import Edit, edited, layout_at
 from dagster_plus_k8s_helpers.migrating.module import Module
 from dagster_plus_k8s_helpers.migrating.places import Left, Place, Use
 from dagster_plus_k8s_helpers.migrating.proof import names_of, proved
-from dagster_plus_k8s_helpers.migrating.reading import Reader, config_of, text_of
+from dagster_plus_k8s_helpers.migrating.reading import Reader, config_of
 from dagster_plus_k8s_helpers.migrating.typed import config_call, tags_call, with_names
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def rewritten(
         wanted: Names of this module that others give Dagster as a config.
 
     Raises:
-        libcst.ParserSyntaxError: The text is not Python.
+        SyntaxError: The text is not Python.
+        libcst.ParserSyntaxError: It is Python that libcst does not know yet.
     """
     if not _WORTH_A_LOOK.search(source) and not any(name in source for name in wanted):
         return Rewritten(source)
@@ -91,7 +92,8 @@ def names_wanted(source: str) -> tuple[Wanted, ...]:
     """The configs that a module takes from others.
 
     Raises:
-        libcst.ParserSyntaxError: The text is not Python.
+        SyntaxError: The text is not Python.
+        libcst.ParserSyntaxError: It is Python that libcst does not know yet.
     """
     if not _WORTH_A_LOOK.search(source):
         return ()
@@ -171,7 +173,7 @@ class _Rewriting:
         if said is None or not isinstance(said.value, cst.Dict | cst.Call):
             self._leave_uses(name, uses)
             return
-        if not isinstance(said.value, cst.Dict) and not _is_call_of_dict(said.value):
+        if not isinstance(said.value, cst.Dict) and not only_call_of(said.value, "dict"):
             if not only_call_of(said.value, "to_dict", "K8sConfig"):
                 self.left += [Left(self.module.line(use.name), BY_A_CALL) for use in uses]
             return
@@ -239,7 +241,7 @@ class _Rewriting:
         edits += imports.added(self.module, self.source, names)
         edits += imports.removed(self.module, self.source, self._unused(edits))
         text = edited(self.source, edits)
-        if _is_python(text) or not _is_python(self.source):
+        if _is_python(text):
             return text
         return self._left_whole("rewriting it would break it; this is a gap in migrate")
 
@@ -274,7 +276,7 @@ class _Rewriting:
 
 
 def _is_python(text: str) -> bool:
-    """Whether this Python can read a source; libcst reads what is newer, too."""
+    """Whether Python can read a source."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -293,7 +295,3 @@ _FORMS: dict[str, tuple[Callable[..., Call | None], str]] = {
     "run_tags": (config_call, ".run_tags"),
     "dict": (config_call, ".to_dict()"),
 }
-
-
-def _is_call_of_dict(node: cst.BaseExpression) -> bool:
-    return isinstance(node, cst.Call) and text_of(node.func) == "dict"

@@ -106,7 +106,8 @@ def test_what_cannot_be_read_is_told_and_keeps_no_other_file_from_being_rewritte
     (tmp_path / "b.py").write_bytes(b"# coding: utf-8\nx = '\xff'  # dagster-k8s/config\n")
     (tmp_path / "c.py").write_text("#" * (LARGEST + 1))
     (tmp_path / "d.py").write_text(TAGS)
-    (tmp_path / "e.py").write_text("# dagster-k8s/config\nx = " + "(" * 500 + ")" * 500 + "\n")
+    (tmp_path / "e.py").write_text("# dagster-k8s/config\nx = " + "(" * 50_000 + ")" * 50_000 + "\n")
+    (tmp_path / "f.py").write_text("# dagster-k8s/config\nx = " + "1 + " * 50_000 + "1\n")
 
     found = {item.path.name: item.result for item in Project([tmp_path], tmp_path).rewritten()}
 
@@ -115,6 +116,8 @@ def test_what_cannot_be_read_is_told_and_keeps_no_other_file_from_being_rewritte
     assert found["b.py"].left[0].reason.startswith("cannot be read")
     assert found["c.py"].left[0].reason == "is larger than 2,000,000 bytes, and passed by"
     assert found["d.py"].done == (1,)
+    assert found["e.py"].left[0].reason == "is nested too deeply to be read"
+    assert found["f.py"].left[0].reason == "is nested too deeply to be read"
 
 
 def test_a_config_that_another_module_gives_dagster_is_rewritten_where_it_is_written(tmp_path: Path) -> None:
