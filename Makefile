@@ -18,8 +18,8 @@ MIKE := NO_MKDOCS_2_WARNING=1 $(BIN)/mike
 # Without bytecode every worker, and every process that a test starts, would compile Dagster anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-quick test-cluster lint format bench docs docs-serve docs-version build matrix sbom constraints \
-	known-keys clean
+.PHONY: demo test test-quick test-cluster lint format bench fuzz docs docs-serve docs-version build matrix sbom \
+	constraints known-keys clean
 
 demo: $(READY)
 	$(BIN)/python example_project/demo.py
@@ -49,6 +49,12 @@ format: $(READY)
 # One of them: make bench PART=executor. The largest sizes: make bench FULL=1.
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(PART) $(if $(FULL),--full)
+
+# Inputs that a parser neither takes nor refuses: make fuzz SECONDS=1800 TARGETS="values yaml"; fuzz/__main__.py says more.
+fuzz: $(READY)
+	$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet) --group fuzz \
+		|| echo "Atheris cannot be installed here"
+	$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
 
 # Into site/. A link that leads nowhere, and a page that is in no menu, is an error.
 docs: $(READY)

@@ -24,6 +24,7 @@ LONG = {"test_cluster_tests", "test_fidelity", "test_outages", "test_resumes", "
 # same examples, so that a failure comes from a change; `thorough` looks for others.
 settings.register_profile("project", deadline=None, max_examples=150, derandomize=True)
 settings.register_profile("thorough", settings.get_profile("project"), max_examples=10_000, derandomize=False)
+settings.register_profile("fuzz", settings.get_profile("thorough"), max_examples=1_000)
 settings.register_profile("quick", settings.get_profile("project"), max_examples=15)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 

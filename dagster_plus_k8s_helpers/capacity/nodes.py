@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.documents.document import YamlDocument, read_yaml
@@ -134,6 +134,12 @@ def _price(value: object) -> object:
     return Decimal(str(value))
 
 
+def _count(value: int) -> int:
+    if value < 0:
+        raise K8sConfigError(f"must be a number of nodes, not {value}")
+    return value
+
+
 _Price = Annotated[Decimal | None, BeforeValidator(_price)]
 _Amounts = dict[str, Annotated[Quantity, BeforeValidator(_quantity)]]
 _Labels = Annotated[dict[str, str], BeforeValidator(_labels), Field(default_factory=dict)]
@@ -148,7 +154,7 @@ class _TaintEntry(Section):
 class _PoolEntry(Section, extra="forbid"):
     name: str
     allocatable: _Amounts
-    count: int = 1
+    count: Annotated[int, AfterValidator(_count)] = 1
     labels: _Labels
     taints: Items[_TaintEntry] = ()
     price_per_hour: _Price = None

@@ -6,6 +6,7 @@ is used here, as Helm does.
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -187,14 +188,20 @@ def shown_path(path: Sequence[str | int]) -> str:
 def parse_path(text: str) -> Path:
     """The inverse of `shown_path`, and of the paths in ``K8sConfigError.where``."""
     parts: list[str | int] = []
-    for match in re.finditer(
-        r"\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\]|\[\"((?:[^\"\\]|\\.)*)\"\]|([^.\[\]]+)", text
-    ):
-        index, single, double, name = match.groups()
-        parts.append(
-            int(index) if index else next(part for part in (single, double, name) if part is not None)
-        )
+    for index, quoted, name in _PART.findall(text):
+        parts.append(int(index) if index else _unquoted(quoted) if quoted else name)
     return tuple(parts)
+
+
+_PART = re.compile(r"""\[(\d+)\]|\[('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\]|([^.\[\]]+)""")
+
+
+def _unquoted(text: str) -> str:
+    """A key that Python quoted, with what it wrote instead of a quotation mark, a backslash or a line end."""
+    try:
+        return str(ast.literal_eval(text))
+    except (SyntaxError, ValueError):
+        return text[1:-1]
 
 
 # libyaml is ten times as fast; PyYAML can be built without it.

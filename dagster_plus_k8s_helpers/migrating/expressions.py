@@ -5,6 +5,7 @@ Source: https://black.readthedocs.io/en/stable/the_black_code_style/current_styl
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -144,6 +145,8 @@ class Layout(NamedTuple):
 def literal(value: object) -> Code:
     """A value as Python writes it, in double quotes."""
     text = repr(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return Code(f'float("{text}")', value)
     if isinstance(value, str) and text.startswith("'") and '"' not in text:
         body = text[1:-1].replace("\\'", "'")
         text = f'"{body}"'

@@ -10,7 +10,7 @@ import dagster_plus_k8s_helpers
 from dagster_plus_k8s_helpers._dagster.planning import reason
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.migrating.errors import CannotMigrateError
-from dagster_plus_k8s_helpers.migrating.expressions import Call, Code, Hole, Items, Layout, written
+from dagster_plus_k8s_helpers.migrating.expressions import Call, Code, Hole, Items, Layout, literal, written
 from dagster_plus_k8s_helpers.migrating.samples import Samples
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
@@ -97,10 +97,11 @@ def evaluated(call: Call, holes: Mapping[int, Any]) -> Any:
 
     def shown(code: Code) -> str:
         value = holes[code.value.number] if isinstance(code.value, Hole) else code.value
-        return repr(value)
+        return literal(value).text
 
-    public = {name: getattr(dagster_plus_k8s_helpers, name) for name in names_of(call)}
-    return eval(written(call, Layout(), shown), {**public, "__builtins__": {}})  # noqa: S307 - see above
+    known = {name: getattr(dagster_plus_k8s_helpers, name) for name in names_of(call)}
+    known |= {"__builtins__": {}, "float": float}
+    return eval(written(call, Layout(), shown), known)  # noqa: S307 - see above
 
 
 def names_of(node: Call | Items | Code) -> set[str]:

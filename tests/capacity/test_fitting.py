@@ -177,6 +177,10 @@ def test_a_single_node_is_a_pool() -> None:
             "pools:\n- name: a\n  allocatable: {cpu: 4GB}\n",
             "n.yaml:3:22 pools[0].allocatable.cpu: error DPK402: '4GB'",
         ),
+        (
+            "pools:\n- {name: a, allocatable: {}, count: -1}\n",
+            "count: error DPK402: must be a number of nodes, not -1",
+        ),
         ("pools:\n- {name: a, allocatable: {}, lables: {}}\n", "pools[0].lables: error DPK402"),
         ("pools:\n- {name: a, allocatable: {}, labels: {a: 1}}\n", "must be a mapping of text to text"),
         (

@@ -100,6 +100,16 @@ def test_keys_that_are_not_known_are_read_from_what_they_are(tmp_path: Path) -> 
     assert yaml.safe_load(run(source, "VALUES").to_yaml()) == yaml.safe_load(file.read_text())
 
 
+def test_a_number_without_end_is_written_so_that_python_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("dagsterCloud: {agentTokenSecretName: token}\nbrandNew: {most: .inf, least: -.inf}\n")
+
+    source, _ = of(file)
+
+    assert 'float("inf")' in source
+    assert yaml.safe_load(run(source, "VALUES").to_yaml()) == yaml.safe_load(file.read_text())
+
+
 def test_a_token_does_not_become_part_of_a_program(tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
     file.write_text("dagsterCloud: {agentTokenValue: agent:acme:secret}\n")

@@ -203,6 +203,14 @@ def test_order_agrees_with_the_kubernetes_client_wherever_both_accept(a: Quantit
     assert (a < b, a == b) == (theirs_a < theirs_b, theirs_a == theirs_b)
 
 
+@pytest.mark.parametrize("text", ["\x00" * 60, "\U000e0001" * 60])
+def test_a_refusal_of_what_cannot_be_shown_is_short(text: str) -> None:
+    with pytest.raises(QuantityError) as refusal:
+        Quantity(text)
+
+    assert len(str(refusal.value)) < 400
+
+
 @given(st.text())
 def test_any_text_is_a_quantity_or_refused(text: str) -> None:
     try:
