@@ -1,7 +1,7 @@
 """Runs the benchmarks: `make bench`, or `python -m benchmarks executor` for one of them.
 
 Machines differ and are shared, so each prints what it compares with, measured in the same run, and the
-ratio of the two.
+ratio of the two. What both took is kept in results.json, of which the plot of the documentation is drawn.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import argparse
 import importlib
 import time
 from pathlib import Path
+
+from benchmarks import plot
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -27,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
         bench = importlib.import_module(f"benchmarks.bench_{name}")
         (getattr(bench, "full", bench.main) if asked.full else bench.main)()
         print(f"({time.perf_counter() - begun:.0f} s)")
+    plot.main()
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ MOST_LAUNCHES = 500
 LATENCY = 0.01
 RUNNING = 20
 LISTS, WATCH = {"watch": False}, {"watch": True}
+STOCK = "k8s_job_executor"
 # The first comparison of watches with lists is over by then, and the next is minutes away.
 SETTLED, MINUTE = 50.0, 60.0
 
@@ -49,7 +50,9 @@ def full() -> None:
 
 
 def main(sizes: tuple[int, ...] = SIZES, count: int = LAUNCHES, *, settled: float = 5.0) -> None:
-    """Print three small tables."""
+    """Print small tables."""
+    from benchmarks.results import Comparison, compared
+
     print("One look over running steps: calls, how long the loop stands still, how long in all, memory")
     for size in sizes:
         with stand_in(size) as server:
@@ -57,13 +60,25 @@ def main(sizes: tuple[int, ...] = SIZES, count: int = LAUNCHES, *, settled: floa
         print(f"  {size:>5} steps   stock {row(stock)}")
         ratio = stock["loop"] / max(ours["loop"], 1e-9)
         print(f"                ours  {row(ours)}   loop: {ratio:,.0f} times shorter")
+        if size >= 1000:
+            what = f"calls to look at {size:,} steps"
+            compared(Comparison(what, "executor", ours["calls"], stock["calls"], STOCK, "calls"))
+            what = f"the loop stands still, {size:,} steps"
+            compared(Comparison(what, "executor", ours["loop"], stock["loop"], STOCK))
     print(f"\n{count} ready steps, {1000 * LATENCY:.0f} ms a call: first to last Job, worker's memory")
     for name, settings in {"stock": "stock", "ours": {}}.items():
         seconds, megabytes = launches(settings, count, settled=settled)
         print(f"  {name:<6} {seconds:>6.1f} s   {megabytes:>5.0f} MB")
     print("\nFrom a pod's failure to the step's failure event")
-    for name, settings in {"stock": "stock", "lists": LISTS, "watch": WATCH}.items():
-        print(f"  {name:<6} {failure(settings):>6.1f} s")
+    taken = {
+        name: failure(settings)
+        for name, settings in {"stock": "stock", "lists": LISTS, "watch": WATCH}.items()
+    }
+    for name, seconds in taken.items():
+        print(f"  {name:<6} {seconds:>6.1f} s")
+    what = "from a pod's failure to its step's"
+    compared(Comparison(what, "executor", taken["lists"], taken["stock"], STOCK))
+    compared(Comparison(f"{what}, watching", "executor", taken["watch"], taken["stock"], STOCK))
     print(f"\nWhat {RUNNING} steps that run cost the API server, in a minute")
     for name, settings in {"lists": LISTS, "watch": WATCH}.items():
         print(f"  {name:<6} {cost(settings)}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from benchmarks.results import Comparison, compared
+
 ROUNDS = 7
 STATEMENTS = {
     "dagster_plus_k8s_helpers": "import dagster_plus_k8s_helpers",
@@ -30,6 +32,8 @@ def main() -> None:
             fastest[name] = min(fastest[name], seconds(statement))
     for name, taken in fastest.items():
         print(f"{name:32} {taken * 1000:8.1f} ms over import dagster")
+    ours, theirs = fastest["dagster_plus_k8s_helpers"], fastest["dagster_k8s"]
+    compared(Comparison("import, after dagster", "import", ours, theirs, "import dagster_k8s"))
 
 
 def seconds(statement: str) -> float:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from benchmarks.results import Comparison, compared
+
 SIZES = (1_000,)
 LARGEST = 10_000
 ROUNDS = 2
@@ -70,9 +72,16 @@ def full() -> None:
 def main(sizes: tuple[int, ...] = SIZES) -> None:
     """Print a line each."""
     for size in sizes:
+        found = {}
         for name, timed in TIMED.items():
             loading, taken = min((seconds(size, timed) for _ in range(ROUNDS)), key=lambda pair: pair[1])
             print(f"{size:6,} steps  {name:20} {taken:7.2f} s   (Dagster loads the job in {loading:.2f} s)")
+            found[name] = taken
+        if size >= 1000:
+            own, theirs = found["plan"], found["dagster_k8s a step"]
+            compared(
+                Comparison(f"a plan of {size:,} steps", "plan", own, theirs, "dagster_k8s, step by step")
+            )
 
 
 def seconds(size: int, timed: str) -> tuple[float, float]:

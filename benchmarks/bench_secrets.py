@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.results import Comparison, compared
 from dagster_plus_k8s_helpers.secrets import AwsSecrets, VaultSecrets, VaultTokenAuth
 
 # The servers are those of the tests, which are no package; run from anywhere, they are two folders up.
@@ -63,6 +64,7 @@ def many_aws_secrets(moto: str) -> None:
     }
     print(f"{SECRETS} AWS secrets, cold, moto on loopback")
     reference = 0.0
+    calls_of: dict[str, int] = {}
     for label, read in contenders.items():
         with counted_calls() as calls:
             begun = time.perf_counter()
@@ -71,6 +73,9 @@ def many_aws_secrets(moto: str) -> None:
         reference = reference or seconds
         figures = f"{len(calls):>3} calls {1000 * seconds:>8.1f} ms {seconds / reference:>6.1f} x ours"
         print(f"  {label:<46} {figures}")
+        calls_of[label] = len(calls)
+    own, stock, _ = calls_of.values()
+    compared(Comparison(f"{SECRETS} AWS secrets, cold", "secrets", own, stock, "dagster_aws", "calls"))
     client.close()
 
 
@@ -94,10 +99,16 @@ def warm_reads(moto: str, bao: servers.OpenBao) -> None:
     }
     print("\nWarm read of one secret")
     reference = 0.0
+    taken: dict[str, float] = {}
     for label, (read, times) in contenders.items():
         best = min(seconds_of(read, times) for _ in range(5))
         reference = reference or best
         print(f"  {label:<46} {1e6 * best:>8.1f} µs {best / reference:>6.0f} x ours")
+        taken[label] = best
+    own, caching_client, hvac_alone = taken.values()
+    warm = "a warm read of a secret"
+    compared(Comparison(warm, "secrets", own, caching_client, "aws-secretsmanager-caching"))
+    compared(Comparison(f"{warm} of Vault", "secrets", own, hvac_alone, "hvac, which keeps nothing"))
     client.close()
 
 
