@@ -91,6 +91,10 @@ class LargeCluster(ApiServer):
     def _taken(self, *_call: object, **_more: object) -> None:
         """No pod is evicted here."""
 
+    def _watched(self, resource: str, query: dict[str, list[str]]) -> tuple[int, Any]:  # noqa: ARG002
+        """It keeps no history of its objects, so a run lists them."""
+        return 403, {"kind": "Status", "status": "Failure", "message": "no watch here", "code": 403}
+
     def _read(self, resource: str, name: str) -> tuple[int, Any]:
         if resource == "jobs" and name in self.played:
             return 200, self.played[name].job()

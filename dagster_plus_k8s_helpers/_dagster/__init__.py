@@ -30,12 +30,15 @@ if TYPE_CHECKING:
 
 OPEN = (
     "components",
+    "endings",
     "event_pages",
     "execution",
     "executor_config",
+    "late_events",
     "launching",
     "partitions",
     "planning",
+    "step_arguments",
     "step_facts",
 )
 """The modules of it that other rooms may use, beside what it says itself."""
