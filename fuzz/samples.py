@@ -82,6 +82,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
         "arn:aws:secretsmanager:eu:1:secret:x#y",
     ),
     "helm_set": ("a.b=c,d[0]={x,y}", r"a\.b=1,c=null", "workspace.envVars[0]=A=1", "a={},b=0.5,c=-3,d=\\,"),
+    "pair": ("values and code locations", "a" * 24),
     "path": ("locations\n0\ncontainer_context", "a\nb.c\n1", "it's\n\\", 'a\\b"\n'),
     "edit": (
         "a.b=1\nworkspace:\n  envVars:\n  - A=1 # why\n  labels: {a: b}\n",

@@ -159,13 +159,22 @@ def edit(data: bytes) -> None:
 @_target
 def values(data: bytes) -> None:
     """A values file is checked, and every form takes what is found."""
-    _checked(_content(data, "values.yaml"), "values.yaml")
+    _checked({"values.yaml": _content(data, "values.yaml")})
 
 
 @_target
 def locations(data: bytes) -> None:
     """A file of code locations is checked, alone and merged with its defaults."""
-    _checked(_content(data, "dagster_cloud.yaml"), "dagster_cloud.yaml")
+    _checked({"dagster_cloud.yaml": _content(data, "dagster_cloud.yaml")})
+
+
+@_target
+def pair(data: bytes) -> None:
+    """Code locations are checked beside the agent that runs them."""
+    half = len(data) // 2
+    names = ("values.yaml", "dagster_cloud.yaml")
+    parts = (b"\x01" + data[:half], b"\x01" + data[half:])
+    _checked({name: _content(part, name) for name, part in zip(names, parts, strict=True)})
 
 
 @_target
@@ -280,12 +289,12 @@ def migrated(data: bytes) -> None:
         assert rewritten(once).text == once
 
 
-def _checked(content: bytes, name: str) -> None:
-    findings = check_sources([Source(name, content)])
+def _checked(files: dict[str, bytes]) -> None:
+    findings = check_sources([Source(name, content) for name, content in files.items()])
     for finding in findings:
         assert finding.message
         assert finding.fix
-        assert finding.where.file == name
+        assert finding.where.file in files
     for form in FORMATS.values():
         form(findings)
 

@@ -346,6 +346,11 @@ def test_of_a_healthy_pair_nothing_is_found(agent: str, k8s: str) -> None:
     assert said(values(agent), location(k8s)) == []
 
 
+@pytest.mark.parametrize("name", ["env_secrets", "env_config_maps", "image_pull_secrets"])
+def test_nothing_where_an_object_is_named_is_a_finding_there(name: str) -> None:
+    assert said(location(f"{name}: [null]")) == [("DPK301", "dagster_cloud.yaml", 6)]
+
+
 BOTH = {**{name: case[:2] for name, case in {**FAULTS, **OF_ONE_POD}.items()}, **HEALTHY}
 
 

@@ -272,7 +272,8 @@ def _references(said: Sequence[_Said]) -> set[str]:
         if isinstance(item, str):
             found.add(item)
             continue
-        holders = [item, *(inner for inner in _mapping(item).values() if isinstance(inner, Mapping))]
+        held = _mapping(item)
+        holders = [held, *(inner for inner in held.values() if isinstance(inner, Mapping))]
         found |= {str(holder["name"]) for holder in holders if "name" in holder}
     return found
 
