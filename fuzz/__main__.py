@@ -53,7 +53,10 @@ def target(name: str, seconds: int) -> bool:
     print(f"{name:12} {seconds:5} s {int(tried[1]) if tried else 0:12,} inputs", flush=True)
     if ended.returncode == 0:
         return True
-    print(said[-4000:])
+    # Without what it says of its progress.
+    print(
+        "\n".join(line for line in said.splitlines() if not line.startswith(("#", "INFO", "stat::")))[-4000:]
+    )
     print(
         f"Once more: python -m fuzz.one {name} FILE, with the file in {CORPUS / 'found'} that is named above"
     )

@@ -205,8 +205,8 @@ def _parse(text: str) -> tuple[int, str]:
         raise QuantityError(f"{text[:16]!r}... has {len(text)} characters, more than any quantity needs")
     match = _GRAMMAR.fullmatch(text)
     if match is None or not (match["whole"] or match["fraction"]):
-        # Characters that cannot be shown are written as up to ten others.
-        shown = repr(text) if text.isprintable() else f"{text[:16]!r}"
+        # A character that cannot be shown is written as up to ten others.
+        shown = repr(text) if len(repr(text)) < 100 else f"{text[:16]!r}..."
         raise QuantityError(f"{shown} is not a Kubernetes quantity; {_advice(text)}")
     if match["sign"] == "-":
         raise QuantityError(f"{text!r} is negative; an amount of a resource cannot be")
