@@ -212,6 +212,8 @@ class K8sConfig(Renderings, Sections, FromYaml, Mapping[str, Any]):
         if isinstance(value, str):
             try:
                 value = json.loads(value)
+            except RecursionError:
+                raise K8sConfigError("is JSON that is nested too deeply", where=cls.TAG) from None
             except ValueError as error:
                 raise K8sConfigError(f"is not JSON: {error}", where=cls.TAG) from None
         try:

@@ -196,11 +196,12 @@ def ladder_of_step(tags: Mapping[str, str], default: MemoryLadder | None) -> Mem
         return (default or MemoryLadder()) if written == "on" else None
     try:
         fields = json.loads(written)
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         raise K8sConfigError(
-            f"{written!r} must be 'on', 'off' or MemoryLadder(...).tags", where=f"tag {MEMORY_LADDER_TAG}"
+            f"{written[:60]!r} must be 'on', 'off' or MemoryLadder(...).tags",
+            where=f"tag {MEMORY_LADDER_TAG}",
         )
     try:
         return MemoryLadder.from_dict(fields)

@@ -45,6 +45,10 @@ SIZE_TAG = "dagster-plus-k8s/size"
             f"op tags, {LADDER}: 'maybe' must be 'on', 'off' or MemoryLadder(...).tags",
         ),
         (
+            {"dagster-k8s/config": "[" * 100_000},
+            "op tags, dagster-k8s/config: is JSON that is nested too deeply",
+        ),
+        (
             config(job_spec_config={"template": {}}),
             "op tags, dagster-k8s/config: job_spec_config.template: Dagster overwrites it with the pod that it "
             "makes; write pod_spec_config, and pod_template_spec_metadata for its metadata",

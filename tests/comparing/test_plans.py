@@ -126,6 +126,7 @@ def test_a_step_that_moves_into_the_run_pod_says_so() -> None:
         b"# step a, in the namespace b\n- 1\n",
         b"# step a, in the namespace b\nkind: Pod\n",
         b"a: b: c\n",
+        b'{"job": ' + b"[" * 100_000,
         b"\xff\xfe",
         json.dumps({"job": "a", "run": 1, "steps": {}, "settings": []}).encode(),
     ],

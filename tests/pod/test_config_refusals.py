@@ -144,6 +144,7 @@ def raw(section: str, **fields: object) -> Callable[[], K8sConfig]:
         (lambda: K8sConfig.from_dict({"pod_spec_config": None}), "pod_spec_config: must be a mapping of PodSpec fields, not NoneType"),
         (lambda: K8sConfig.from_dict("cpu: 1"), "a k8s config must be a mapping, not str"),
         (lambda: K8sConfig.from_tags({"dagster-k8s/config": "{"}), "dagster-k8s/config: is not JSON"),
+        (lambda: K8sConfig.from_tags({"dagster-k8s/config": "[" * 100_000}), "dagster-k8s/config: is JSON that is nested too deeply"),
         (lambda: K8sConfig.from_tags({"dagster-k8s/config": "[]"}), "dagster-k8s/config: a k8s config must be a mapping, not list"),
         (lambda: K8sConfig.from_tags({"dagster-k8s/config": {"container_config": {"imag": "a"}}}), "dagster-k8s/config.container_config: Container has no field 'imag'; did you mean 'image'?"),
     ],

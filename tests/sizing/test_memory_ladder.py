@@ -87,6 +87,7 @@ def test_a_ladder_goes_through_a_tag_and_back() -> None:
     [
         ("yes", "tag dagster-plus-k8s/memory-ladder: 'yes' must be 'on', 'off' or MemoryLadder(...).tags"),
         ("[]", "tag dagster-plus-k8s/memory-ladder: '[]' must be 'on', 'off' or MemoryLadder(...).tags"),
+        ("[" * 100_000, f"tag dagster-plus-k8s/memory-ladder: '{'[' * 60}' must be 'on', 'off' or MemoryLadder(...).tags"),
         ('{"facter": 2}', "tag dagster-plus-k8s/memory-ladder: MemoryLadder has no field 'facter'; did you mean 'factor'?"),
         ('{"factor": 0}', "tag dagster-plus-k8s/memory-ladder.factor: 0 gives no more memory; write a number above 1"),
     ],

@@ -224,7 +224,7 @@ def _written(asked: Asked) -> Iterator[_Written]:
             continue
         try:
             config = json.loads(text)
-        except ValueError:  # as the rules for tags say
+        except (ValueError, RecursionError):  # as the rules for tags say
             continue
         if isinstance(config, Mapping):
             of_job = whose == "the job"

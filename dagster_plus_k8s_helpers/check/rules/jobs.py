@@ -226,7 +226,7 @@ _MOST_SHOWN = 3
 def _of_tag(text: str) -> str:
     try:
         return shown(json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return "no JSON"
 
 

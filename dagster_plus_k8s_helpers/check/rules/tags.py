@@ -130,6 +130,9 @@ def _text_problems(
 ) -> Iterator[ConfigProblem]:
     try:
         config = json.loads(text)
+    except RecursionError:
+        yield ConfigProblem(REFUSED_VALUE, "is JSON that is nested too deeply")
+        return
     except ValueError as error:
         yield ConfigProblem(REFUSED_VALUE, f"is not JSON: {error}")
         return

@@ -226,7 +226,7 @@ def _in_metadata(metadata: Mapping[str, Any]) -> Iterator[_Said]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = str(value)
     for waiver in waivers_in_metadata(value):
         shown = f"{WAIVER_TAG} is {value!r}, which is no {{CODE: reason}}"
