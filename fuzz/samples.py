@@ -105,6 +105,14 @@ TEXTS: dict[str, tuple[str, ...]] = {
         'postgres://user:pass@host/db {"api_key": "AKIAIOSFODNN7EXAMPLE"} --secret x',
         "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----",
     ),
+    "plan_file": (
+        (
+            '{"job":"a","run":{"manifest":{"kind":"Job","spec":{}},"namespace":"d","settings":0},"settings":[{"origins":'
+            '{"cpu":{"layer":"agent"}}}],"steps":{"s":{"manifest":null,"namespace":null,"runs_in":"run","depends_on":'
+            '[],"max_retries":0}},"max_concurrent":1}'
+        ),
+        "# step s, in the namespace d\nkind: Job\nspec: {}\n",
+    ),
     "env_file": ("A=1\nexport B='two words' # c\nC=\"a\\nb\"\n", "A\n=\nB=${A}\n"),
     "yaml": (
         "a: &x [1, 2]\nb: *x\n<<: {c: d}\n",

@@ -203,7 +203,7 @@ def test_order_agrees_with_the_kubernetes_client_wherever_both_accept(a: Quantit
     assert (a < b, a == b) == (theirs_a < theirs_b, theirs_a == theirs_b)
 
 
-@pytest.mark.parametrize("text", ["\x00" * 60, "\U000e0001" * 60, "\\" * 120])
+@pytest.mark.parametrize("text", ["\x00" * 60, "\U000e0001" * 60, "\\" * 120, "0" * 86 + ",E"])
 def test_a_refusal_of_what_cannot_be_shown_is_short(text: str) -> None:
     with pytest.raises(QuantityError) as refusal:
         Quantity(text)

@@ -243,7 +243,8 @@ def _advice(text: str) -> str:
         return _ACCEPTED
     number = re.sub(r"[_, ]", "", match[1])
     near = _NEAR_SUFFIXES.get(match[2].lower())
-    if near is None or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", number):
+    # Nobody means a number of more digits, and a message has room for few.
+    if near is None or len(number) > 30 or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", number):
         return _ACCEPTED
     return "write " + " or ".join(f"'{number}{suffix}'" for suffix in near) + f" ({_ACCEPTED[6:]})"
 
