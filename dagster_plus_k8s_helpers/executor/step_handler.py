@@ -45,6 +45,7 @@ __all__ = ["SupervisedStepHandler"]
 # A run pod has 30 s from SIGTERM to its end, unless it was given more.
 _DELETION_SECONDS = 20.0
 _PRIORITY_TAG = "dagster/priority"
+_TAGS_OF_PODS = "dagster-k8s/"
 _MOST_CONTEXTS = 100
 
 
@@ -242,7 +243,10 @@ class SupervisedStepHandler(K8sStepHandler):
         op = step_handler_context.get_step_context(key).step.op_name
         if size is None:
             # Most steps of a large run say the same, and merging the layers takes milliseconds.
-            said = str(step_handler_context.step_tags[key].get(K8sConfig.TAG)), op if op in per_step else ""
+            tags = step_handler_context.step_tags[key].items()
+            # All that Dagster may read of them: the older tag of resources is one of its own.
+            about_pods = sorted((name, text) for name, text in tags if name.startswith(_TAGS_OF_PODS))
+            said = str(about_pods), op if op in per_step else ""
             if said not in self._contexts:
                 if len(self._contexts) >= _MOST_CONTEXTS:
                     self._contexts.clear()

@@ -194,6 +194,22 @@ def test_the_jobs_are_those_of_the_stock_executor(run: StepRun) -> None:
     assert sent[0] == sent[1]
 
 
+def test_steps_with_the_older_tag_of_resources_get_each_their_own(run: StepRun) -> None:
+    def requests(cpu: str) -> dict[str, Any]:
+        return {"tags": {"dagster-k8s/resource_requirements": {"requests": {"cpu": cpu}}}}
+
+    assert run.start({"a": requests("1"), "b": requests("2"), "c": {}}, OURS).finish(), run.messages()
+
+    containers = [
+        run.server.of_step(key)[0].body["spec"]["template"]["spec"]["containers"][0] for key in "abc"
+    ]
+    assert [item.get("resources", {}).get("requests") for item in containers] == [
+        {"cpu": "1"},
+        {"cpu": "2"},
+        None,
+    ]
+
+
 def test_a_sidecar_that_crashes_again_and_again_is_told_while_the_step_runs(run: StepRun) -> None:
     run.server.play("train", Play("sidecar-crash-loop", runs=False))
     run.start({"train": {}}, {"start_timeout": 0.2})
