@@ -85,6 +85,9 @@ _MOMENT, _SLICE, _LONGEST_SLICE = 0.005, 0.02, 0.1
 # Reading an event takes a tenth of a millisecond. Where Dagster reads some of them again, as events may show
 # late there (Dagster+), smaller pages would be read again more often.
 _PAGE, _PAGE_VARIABLE = 100, "DAGSTER_EXECUTOR_POP_EVENTS_LIMIT"
+# Where steps always write something, what the API brought must not wait for a log that is read to its end:
+# before a step's end is written, its own is asked for by its key.
+_LONGEST_BEHIND = 5.0
 # Of what a step took in earlier runs, for whether it is small.
 _ATTEMPTS_THAT_COUNT = 20
 
@@ -300,8 +303,10 @@ class SupervisedExecutor(StepDelegatingExecutor):
         kept = self._history.fold(events, resuming=False)
         self._supervisor.forget_ended()
         self._tell_what_worked()
+        now = time.monotonic()
         if not self._is_behind:
-            self._read_at = time.monotonic()
+            self._read_at = now
+        if not self._is_behind or now - self._brought.since >= _LONGEST_BEHIND:
             launched, look = self._brought.take()
             self._safely(lambda: self._supervisor.act(launched, look))
         return kept
@@ -435,11 +440,13 @@ class _Brought:
         launched: Launches that have been decided.
         look: A look.
         has_ended: Whether processes in the run's pod have ended.
+        since: When the first of it came, by `time.monotonic`.
     """
 
     launched: list[Launched] = field(default_factory=list)
     look: Look | None = None
     has_ended: bool = False
+    since: float = 0.0
 
     @property
     def anything(self) -> bool:
@@ -448,6 +455,8 @@ class _Brought:
 
     def collect(self, supervisor: Supervisor) -> None:
         """Take what there is by now."""
+        if not self.anything:
+            self.since = time.monotonic()
         launched, look = supervisor.collect()
         self.launched.extend(launched)
         self.look = look or self.look

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcomes"]
 
-_LOOKS_WITHOUT_RESULT = 2
+# An event log behind an API may show an event a while after it was written, and looks may come one after
+# the other, as others have news.
+_RESULT_SECONDS = 10.0
 
 
 class Outcomes:
@@ -182,8 +184,11 @@ class Outcomes:
 
     def _take_silence(self, key: str, step: TrackedStep) -> None:
         """A Job that is complete while its step has reported nothing: its event may be on its way."""
-        step.looks_without_result += 1
-        if step.looks_without_result >= _LOOKS_WITHOUT_RESULT:
+        now, patience = time.monotonic(), min(_RESULT_SECONDS, self._settings.health_check_interval)
+        if step.silent_since is None:
+            step.silent_since = now
+            self._looks.within(patience)
+        elif now - step.silent_since >= patience:
             self._endings.end(
                 key,
                 step,

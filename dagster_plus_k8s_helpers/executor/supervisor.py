@@ -112,6 +112,7 @@ class Supervisor:
         self._namespace, self._usage = cache(namespace), usage
         ahead = settings.launch_burst + int(_SECONDS_AHEAD * settings.launch_qps)
         self._preparing = Preparing(lambda: self._launches.waiting, max(ahead, 1))
+        self._launched_before: list[Launched] = []
         self._taking: Iterator[object] | None = None
         self.run_pod = RunPodSteps(
             history,
@@ -205,8 +206,7 @@ class Supervisor:
         What follows from a look is begun here, and done by `go_on`.
         """
         self.forget_ended()
-        for result in launched:
-            self._take_launch(result)
+        self._take_launches(launched)
         # What a look before this one has written has come back from the event log by now.
         self._safely(self._let_go)
         if look is not None:
@@ -216,7 +216,7 @@ class Supervisor:
                 if (step := self._steps.get(key)) is not None:
                     self._safely(partial(self._outcomes.take, key, step, None))
         self._safely(self.run_pod.act)
-        self._outcomes.finish()
+        self._safely(self._outcomes.finish)
         self._look_after_ended()
         while self._notes:
             text = self._notes.pop()
@@ -356,6 +356,16 @@ class Supervisor:
         self._deletions.close(wait=not self._hurries)
         self._looks.close(wait=not self._hurries)
         self._usage.close(wait=not self._hurries)
+
+    def _take_launches(self, launched: list[Launched]) -> None:
+        """Take in what became of launches; nobody else knows, so what goes wrong with one is done again."""
+        again, self._launched_before = self._launched_before, []
+        for result in (*again, *launched):
+            try:
+                self._take_launch(result)
+            except Exception as error:  # noqa: BLE001 - it leaves the others alone
+                self._launched_before.append(result)
+                self.note(_trouble(error))
 
     def _take_launch(self, result: Launched) -> None:
         key = result.launch.step_key

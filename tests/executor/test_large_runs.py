@@ -15,12 +15,16 @@ from dagster._core.execution.plan.objects import StepSuccessData
 from kubernetes.config import new_client_from_config
 
 import dagster_plus_k8s_helpers.executor.loop as loop_module
+import dagster_plus_k8s_helpers.executor.outcomes as outcomes_module
 from dagster_plus_k8s_helpers._dagster.endings import endings_of
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
+from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
 from dagster_plus_k8s_helpers.executor.events.attempts import Rules
+from dagster_plus_k8s_helpers.executor.events.endings import Endings
 from dagster_plus_k8s_helpers.executor.events.history import History
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
 from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
+from dagster_plus_k8s_helpers.executor.launching.launches import Launch, Launched
 from dagster_plus_k8s_helpers.executor.launching.preparing import Preparing
 from dagster_plus_k8s_helpers.executor.looking.looker import Look, Observation
 from dagster_plus_k8s_helpers.executor.outcomes import Outcomes
@@ -250,6 +254,23 @@ def test_a_round_reads_one_page_and_the_run_ends_as_ever(
     assert max(pages) == 2
 
 
+def test_a_log_that_never_ends_holds_up_no_failure(run: StepRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where events may show late, each new one has the log read once more before anything is done."""
+    monkeypatch.setattr(loop_module, "_LONGEST_BEHIND", 0.5)
+    monkeypatch.setenv("DAGSTER_EXECUTOR_POP_EVENTS_OFFSET", "20")
+    read = run.instance.get_records_for_run
+
+    def goes_on(run_id: str, *arguments: Any, **named: Any) -> Any:
+        run.instance.report_engine_event("One more.", run.status)
+        return read(run_id, *arguments, **named)
+
+    monkeypatch.setattr(run.instance, "get_records_for_run", goes_on)
+    run.start({"a": {"does": "exit"}}, {})
+
+    assert not run.finish()
+    assert len(run.events("STEP_FAILURE", "a")) == 1
+
+
 def test_what_ended_a_step_is_found_behind_any_number_of_newer_events(run: StepRun) -> None:
     assert run.start({"a": {}, "b": {"after": ["a"]}}, {}).finish()
 
@@ -259,6 +280,51 @@ def test_what_ended_a_step_is_found_behind_any_number_of_newer_events(run: StepR
     assert {event.step_key for _, event in found} == {"a"}
     ids = {record.storage_id for record in run.instance.get_records_for_run(run.run_id).records}
     assert {storage_id for storage_id, _ in found} <= ids
+
+
+def test_a_failure_that_could_not_be_written_is_written_later(
+    supervisor: Supervisor, history: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries, written = iter([OSError("away"), None, None]), []
+
+    def failed(context: object, *_said: object, **_shown: object) -> None:
+        if (error := next(tries)) is not None:
+            raise error
+        written.append(context)
+
+    monkeypatch.setattr(supervisor.reports, "failed", failed, raising=False)
+    monkeypatch.setattr(supervisor.reports, "limitation", lambda _said: None, raising=False)
+    refused = Diagnosis(DiagnosisKind.JOB_REFUSED, "No.", retryable=False)
+    steps = [supervisor.step(key(number)) for number in (0, 1)]
+    launched = [
+        Launched(Launch(key(number), "default", f"job-{number}", build=object), refused) for number in (0, 1)
+    ]
+
+    supervisor.act(launched, None)
+    assert [step.failing for step in steps if step is not None] == [False, True]
+    supervisor.act([], None)
+    supervisor.act([], None)
+
+    assert written == [step.context for step in reversed(steps) if step is not None]
+
+
+def test_a_complete_job_without_a_result_is_given_time_however_often_it_is_looked_at(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[DiagnosisKind] = []
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(outcomes_module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(Endings, "end", lambda _self, _key, _step, diagnosis: ended.append(diagnosis.kind))
+    step, seen = supervisor.step(key(0)), Observation(None, succeeded=True, started=True)
+    assert step is not None
+
+    for clock.now in (100.0, 100.5, 101.0, 109.5):
+        supervisor._outcomes.take(key(0), step, seen)
+    assert ended == []
+    clock.now = 110.0
+    supervisor._outcomes.take(key(0), step, seen)
+
+    assert ended == [DiagnosisKind.NO_RESULT]
 
 
 def test_a_launch_whose_event_the_cursor_passed_is_known_all_the_same(history: Asked) -> None:

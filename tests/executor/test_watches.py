@@ -147,6 +147,23 @@ def test_what_goes_well_asks_for_no_look(looks: Looks) -> None:
     assert not looks.news.is_set()
 
 
+def test_a_job_that_no_list_has_is_read_by_name_as_long_as_it_is_looked_at(looks: Looks) -> None:
+    looks.create("a")
+    looks.server.play("b", Play("running", runs=False))
+    hidden = job("b")
+    hidden["metadata"]["labels"] = {}
+    looks.server.create(hidden)
+    looks.watched["b"] = looks.clock.now
+    eventually(lambda: looks.look() and looks.server.watches.open == 2, "the watches are there")
+    looks.clock.now += 4.0
+
+    looks.fail("b")
+
+    eventually(lambda: "conditions" in looks.look().jobs["b"]["status"], "its end is seen")
+    looks.clock.now += 11.0
+    assert "watch" not in looks.look().refused, "the watches are not to blame"
+
+
 def test_a_watch_is_asked_for_as_kubernetes_has_it(looks: Looks) -> None:
     looks.create("a")
     looks.look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from dagster_plus_k8s_helpers.executor.events.interruption import judge
 from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory, tried_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from dagster_plus_k8s_helpers.executor.events.attempts import Decision
     from dagster_plus_k8s_helpers.executor.events.history import History
@@ -45,7 +46,10 @@ class Endings:
         """
         if self._has_ended(key):
             return
-        step.failing = True
+        with _failing(step):
+            self._end(key, step, diagnosis, largest_node)
+
+    def _end(self, key: str, step: TrackedStep, diagnosis: Diagnosis, largest_node: str) -> None:
         diagnosis = self._with_what_is_known(key, step, diagnosis)
         attempts = self._history.attempts[key]
         memory = _memory_of(step, diagnosis)
@@ -139,11 +143,11 @@ class Endings:
         decision = decide(diagnosis, self._history.attempts[key], step.rules, Memory())
         if decision.counts is not Counts.DISRUPTION:
             return False
-        step.failing = True
-        # Where the step has asked for a retry itself, by its policy, the announcement is all it takes.
-        self._announce(key, step, diagnosis, decision)
-        if self._history.interrupted[key].is_step_failure:
-            self._reports.retry(step.context, diagnosis, decision)
+        with _failing(step):
+            # Where the step has asked for a retry itself, by its policy, the announcement is all it takes.
+            self._announce(key, step, diagnosis, decision)
+            if self._history.interrupted[key].is_step_failure:
+                self._reports.retry(step.context, diagnosis, decision)
         return True
 
     def _announce(
@@ -159,6 +163,17 @@ class Endings:
         # A run worker that was killed before the retry itself has announced it already.
         if self._history.announced.get(key) != step.job_name:
             self._reports.announced_retry(step.context, diagnosis, decision, step.place, log=log, tried=tried)
+
+
+@contextmanager
+def _failing(step: TrackedStep) -> Iterator[None]:
+    """While its end is written, and from then on; not when that failed: the next look ends it then."""
+    step.failing = True
+    try:
+        yield
+    except Exception:
+        step.failing = False
+        raise
 
 
 def _memory_of(step: TrackedStep, diagnosis: Diagnosis) -> Memory:

@@ -40,7 +40,7 @@ class TrackedStep:
         told: The cause of waiting that was reported last.
         told_at: When a cause of waiting was reported first.
         pulling_since: Since when its image cannot be pulled.
-        looks_without_result: How often it was seen complete without an event of its own.
+        silent_since: Since when it has been seen complete without an event of its own.
         failing: Whether its end was written, and has not come back from the event log yet.
         deletion: The deletion of its Job, after which it fails with ``ending``.
         ending: Why it is being ended.
@@ -65,7 +65,7 @@ class TrackedStep:
     told: str = ""
     told_at: float | None = None
     pulling_since: float | None = None
-    looks_without_result: int = 0
+    silent_since: float | None = None
     failing: bool = False
     deletion: Future[None] | None = None
     ending: Diagnosis | None = None

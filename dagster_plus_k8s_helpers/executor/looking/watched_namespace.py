@@ -180,8 +180,12 @@ class WatchedNamespace:
 
 
 def _shown(snapshot: Snapshot) -> tuple[dict[str, ApiObject], dict[str, ApiObject]]:
-    """The Jobs and the pods of a snapshot, by name."""
-    return snapshot.jobs, {name_of(pod): pod for pods in snapshot.pods.values() for pod in pods}
+    """The listed Jobs and pods of a snapshot, by name.
+
+    Of a Job that no list has, nothing may ever come on a watch: it is read by name again and again.
+    """
+    jobs = {name: job for name, job in snapshot.jobs.items() if name not in snapshot.read}
+    return jobs, {name_of(pod): pod for pods in snapshot.pods.values() for pod in pods}
 
 
 def _missed(mirror: Mirror, shown: Mapping[str, ApiObject], before: Mapping[str, str]) -> dict[str, str]:
