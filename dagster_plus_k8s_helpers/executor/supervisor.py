@@ -44,6 +44,8 @@ __all__ = ["Supervisor"]
 
 # While a launch waits for what a look brings.
 _BETWEEN_LOOKS = 1.0
+# Each look may ask for the events of 20 Jobs, and a watch may bring a look every half second.
+_BETWEEN_QUESTIONS = 5.0
 # Of what the API server takes in two seconds, so many Jobs are built ahead.
 _SECONDS_AHEAD = 2.0
 # Steps that a look found nothing new of take some microseconds each: the clock is read after so many.
@@ -94,6 +96,7 @@ class Supervisor:
             log_lines=settings.log_lines,
             most=history.most_objects,
             watch=settings.watch,
+            pause=min(_BETWEEN_QUESTIONS, settings.health_check_interval),
         )
         self._looks = LookRounds(looker, self._outage, settings.health_check_interval, at_once=settings.watch)
         self._steps: dict[str, TrackedStep] = {}

@@ -1,6 +1,7 @@
 """What the event log says of steps is folded once and for all, and what a look finds out about their Jobs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -369,6 +370,24 @@ def test_events_are_asked_for_only_of_what_is_silent(
     found = look.observations["a"].diagnosis
     assert (found is not None) is (fault is None)
     assert api_server.count("LIST events") == 1
+
+
+def test_why_steps_wait_is_not_asked_for_as_often_as_there_is_news(
+    api_server: ApiServer, clock: Clock
+) -> None:
+    cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 30.0)
+    looker = Looker(cluster, "run", clock=clock, pause=5.0)
+    created(api_server, Play("missing-sa", runs=False))
+    watched = Watched("a", "default", 0.0)
+
+    for clock.now in (10.0, 10.5, 11.0, 14.5):
+        assert looker.look([watched]).observations["a"].diagnosis is not None, "what was read still holds"
+    assert api_server.count("LIST events") == 1
+    looker.look([replace(watched, interrupted=True)])
+    assert api_server.count("LIST events") == 2, "what took a pod is asked for at once"
+    clock.now = 19.5
+    looker.look([watched])
+    assert api_server.count("LIST events") == 3
 
 
 def test_events_that_cannot_be_read_hold_up_no_look(

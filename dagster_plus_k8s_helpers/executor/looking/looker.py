@@ -109,6 +109,7 @@ class Looker:
         log_lines: How many of the last lines of a failed container are read.
         most: How many Jobs or pods the run can have by now.
         watch: Whether watches bring what becomes of the Jobs, where they may.
+        pause: Seconds between two looks that ask why steps wait: others may come as often as there is news.
         clock: Seconds that only go forward.
 
     Attributes:
@@ -124,6 +125,7 @@ class Looker:
         log_lines: int = 50,
         most: Callable[[], int] = lambda: MOST,
         watch: bool = False,
+        pause: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.on_news: Callable[[], None] = lambda: None
@@ -135,6 +137,7 @@ class Looker:
         self._queues = Queues(cluster, clock)
         self._nodes, self._disruptions = NodeReader(cluster, clock), Disruptions(cluster)
         self._seen: dict[str, _Seen] = {}
+        self._pause, self._asked = pause, float("-inf")
 
     def look(self, watched: Sequence[Watched], *, consistent: bool = False) -> Look:
         """Look at these Jobs.
@@ -154,7 +157,9 @@ class Looker:
         }
         refused = {what: said for snapshot in snapshots.values() for what, said in snapshot.refused.items()}
         watched = [job for job in watched if job.job_name not in snapshots[job.namespace].unknown]
-        silent = [job for job in watched if self._is_silent(job, snapshots[job.namespace])]
+        asks = self._clock() - self._asked >= self._pause
+        silent = [job for job in watched if self._is_silent(job, snapshots[job.namespace], asks=asks)]
+        self._asked = self._clock() if asks and silent else self._asked
         self._events.read((job.namespace, job.job_name, self._seen[job.job_name].pod) for job in silent)
         self._queues.read(
             (job, held)
@@ -268,7 +273,7 @@ class Looker:
             seen.ending_since = self._clock()
         return self._clock() - seen.ending_since > grace + _ENDING_SECONDS
 
-    def _is_silent(self, watched: Watched, snapshot: Snapshot) -> bool:
+    def _is_silent(self, watched: Watched, snapshot: Snapshot, *, asks: bool) -> bool:
         """Whether a Job neither runs nor says why not, so that its events are worth a question."""
         job, seen = snapshot.jobs.get(watched.job_name), self._seen[watched.job_name]
         pod = newest_pod(snapshot.pods.get(watched.job_name, []))
@@ -276,7 +281,7 @@ class Looker:
             return True
         if job is None or job_succeeded(job):
             return False
-        waits_for_long = self._clock() - watched.since > _SILENCE_SECONDS
+        waits_for_long = asks and self._clock() - watched.since > _SILENCE_SECONDS
         if pod is None:
             return (job_failure(job) is not None and seen.failure is None) or waits_for_long
         seen.pod = name_of(pod)
