@@ -175,12 +175,17 @@ def test_a_queue_that_is_not_there_hides_the_others_no_place(
     assert positions(places, job) == (1, 0)
 
 
-def test_a_server_that_fails_is_asked_again(api_server: ApiServer, places: QueuePlaces) -> None:
+def test_a_server_that_fails_is_asked_again_a_moment_later(
+    api_server: ApiServer, places: QueuePlaces, clock: Clock
+) -> None:
     api_server.faults.append(Fault("GET", "localqueues", 503, times=1))
-    job = held(api_server, "x")
+    job, other = held(api_server, "x"), held(api_server, "y", "team-b")
 
-    places.read("default", [job])
-    assert places.of(job) is None
+    places.read("default", [job, other])
+    places.read("default", [job, other])
+    assert places.of(job) is places.of(other) is None
+    assert asked(api_server) == ["GET localqueues"]
+    clock.now += 5.0
     places.read("default", [job])
 
     assert positions(places, job) == (0, 0)

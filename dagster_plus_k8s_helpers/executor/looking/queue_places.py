@@ -24,6 +24,8 @@ __all__ = ["QueuePlaces"]
 
 # A place is told with the wait, once; it need not be newer.
 _FRESH_SECONDS = 60.0
+# Looks may come every half second, and wait for each answer: who fails is left alone for a moment.
+_PAUSE_SECONDS = 5.0
 
 
 class QueuePlaces:
@@ -40,6 +42,7 @@ class QueuePlaces:
         self._cluster, self._clock = cluster, clock
         self._versions = list(VERSIONS)
         self._hidden, self._unlisted = Refusal(clock), Refusal(clock)
+        self._paused_until = float("-inf")
         self._places: dict[str, ApiObject] = {}
         self._fresh_until: dict[tuple[str, str], float] = {}
 
@@ -71,7 +74,8 @@ class QueuePlaces:
 
     def _ask_queue(self, namespace: str, queue: str, held: Sequence[ApiObject]) -> None:
         is_stale = self._is_stale(namespace, queue)
-        if self._hidden.said or not (is_stale or any(self.of(job) is None for job in held)):
+        is_paused = self._hidden.said or self._clock() < self._paused_until
+        if is_paused or not (is_stale or any(self.of(job) is None for job in held)):
             return
         self._fresh_until[namespace, queue] = self._clock() + _FRESH_SECONDS
         places = {_owner(item): item for item in self._pending(namespace, queue)}
@@ -93,6 +97,8 @@ class QueuePlaces:
                     continue
                 if error.is_of_no_api or not (error.is_passing or error.is_absent):
                     self._hidden.take(error)
+                if error.is_passing:
+                    self._paused_until = self._clock() + _PAUSE_SECONDS
                 break
         return []
 
