@@ -103,8 +103,9 @@ change first:
                  resources:
                    limits: {cpu: 250m, memory: 512Mi}
 
-then see what will run:
+then see what will run, and what is wrong with it:
   dagster-plus-k8s plan -m my_shop.definitions -d src
+  dagster-plus-k8s check -m my_shop.definitions -d src
 """,
     )
     assert files_of(tmp_path) == before
@@ -267,7 +268,10 @@ def test_an_executor_is_told_where_it_is_given(code: str, line: int, reason: str
         ("executor=k8s_job_executor.configured({'max_concurrent': 5})", "k8s_executor(max_concurrent=5)"),
         ("executor=few", "k8s_executor(max_concurrent=3)"),
         ("executor=k8s_job_executor", "k8s_executor()"),
-        ("executor=k8s_job_executor.configured({'max_concurrent': LIMIT})", "k8s_executor(max_concurrent=LIMIT)"),
+        (
+            "executor=k8s_job_executor.configured({'max_concurrent': LIMIT})",
+            "k8s_executor(max_concurrent=LIMIT)",
+        ),
     ],
 )
 def test_the_limit_of_the_stock_executor_stays_what_it_is(code: str, written: str, tmp_path: Path) -> None:
