@@ -32,7 +32,8 @@ def given(file: str) -> Source:
         try:
             return Source(name, Path(file).read_bytes())
         except OSError as error:
-            raise CannotAnswerError(f"cannot read {name}: {error.strerror or error}") from None
+            why = "it is a folder; give the files in it" if Path(file).is_dir() else error.strerror or error
+            raise CannotAnswerError(f"cannot read {name}: {why}") from None
     meta = click.get_current_context().meta
     if meta.get(_TAKEN):
         raise click.UsageError("only one file can be -, which is standard input")

@@ -88,8 +88,9 @@ def _show_existing(folder: Path) -> None:
         echo(f"{number}. {one_line(f'{change.place}: {change.reason}')}")
         echo(indent(change.write.rstrip("\n"), "     "))
     inside = "" if folder.resolve() == Path.cwd() else f", in {one_line(str(folder))}"
-    echo(f"\nthen see what will run{inside}:")
+    echo(f"\nthen see what will run, and what is wrong with it{inside}:")
     echo(f"  {one_line(found.plan_command())}")
+    echo(f"  {one_line(found.check_command())}")
 
 
 def _answers(folder: Path, given: dict[str, Any], *, is_asking: bool) -> Answers:

@@ -89,7 +89,23 @@ def imported(module_name: str, folder: Path | None = None) -> ModuleType:
         # A module runs whatever it holds; what goes wrong there is the user's to read, not ours to trace.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             hint = "; write it as Python imports it" if "/" in module_name or module_name[:1] == "." else ""
+            hint = hint or _elsewhere(module_name, folder, error)
             raise CannotAnswerError(failure(f"cannot import {module_name!r}{hint}", error)) from None
+
+
+def _elsewhere(module_name: str, folder: Path | None, error: BaseException) -> str:
+    """Where a module is instead, if it was looked for in the working folder and is one up or down."""
+    package = module_name.partition(".")[0]
+    command = click.get_current_context(silent=True)
+    has_option = command is not None and any("-d" in option.opts for option in command.command.params)
+    if not has_option or folder is not None:
+        return ""
+    if not isinstance(error, ModuleNotFoundError) or error.name != package:
+        return ""
+    for option, place in (("src", Path("src")), ("..", Path("..").resolve())):
+        if (place / package).is_dir() or (place / f"{package}.py").is_file():
+            return f"; add -d {option}, the folder to import it from"
+    return ""
 
 
 def pools_of(file: str) -> list[NodePool]:
@@ -155,6 +171,7 @@ def _line_of(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(Path.cwd())
+        # This file is below the working folder too, where that has the virtual environment in it.
+        if frame.filename != __file__ and Path(frame.filename).is_relative_to(Path.cwd())
     ]
     return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

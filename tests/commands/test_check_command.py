@@ -72,7 +72,8 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_checked() -> None:
 
     assert result.stdout.startswith("wrong.yaml\n  1:1 error DPK101 there is no key 'location' here")
     assert result.stderr == (
-        "Error: cannot read absent.yaml: No such file or directory\nError: cannot read .: Is a directory\n"
+        "Error: cannot read absent.yaml: No such file or directory\n"
+        "Error: cannot read .: it is a folder; give the files in it\n"
     )
 
 

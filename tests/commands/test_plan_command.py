@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +14,10 @@ from click.testing import CliRunner, Result
 from kueue import queues_of_cluster
 
 from dagster_plus_k8s_helpers.cli import main
+from dagster_plus_k8s_helpers.commands import loading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from api_server import ApiServer
 
@@ -571,6 +572,40 @@ def test_definitions_are_found_in_what_dagster_loads(module: str) -> None:
 
     assert result.exit_code == 0, result.output
     assert list(json.loads(result.output)["steps"]) == ["table"]
+
+
+@pytest.mark.parametrize(
+    ("package", "working_folder", "hint"),
+    [
+        ("src/elsewhere_defs", ".", "; add -d src, the folder to import it from"),
+        ("elsewhere_defs", "elsewhere_defs", "; add -d .., the folder to import it from"),
+        ("lib/elsewhere_defs", ".", ""),
+    ],
+)
+def test_a_module_that_is_one_folder_up_or_in_src_is_told(
+    package: str, working_folder: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / package).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / working_folder)
+
+    result = call("plan", module="elsewhere_defs.definitions")
+
+    assert result.exit_code == 2
+    assert result.output == (
+        f"Error: cannot import 'elsewhere_defs.definitions'{hint}: "
+        "ModuleNotFoundError: No module named 'elsewhere_defs'\n"
+    )
+
+
+def test_no_line_of_this_package_is_told_as_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where a virtual environment is made in the project, this package is below the working folder.
+    monkeypatch.chdir(Path(loading.__file__).parents[2])
+
+    result = call("plan", module="absent_defs")
+
+    assert result.output == (
+        "Error: cannot import 'absent_defs': ModuleNotFoundError: No module named 'absent_defs'\n"
+    )
 
 
 @pytest.mark.usefixtures("src")

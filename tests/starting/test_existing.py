@@ -103,8 +103,9 @@ change first:
                  resources:
                    limits: {cpu: 250m, memory: 512Mi}
 
-then see what will run:
+then see what will run, and what is wrong with it:
   dagster-plus-k8s plan -m my_shop.definitions -d src
+  dagster-plus-k8s check -m my_shop.definitions -d src
 """,
     )
     assert files_of(tmp_path) == before
@@ -262,6 +263,30 @@ def test_an_executor_is_told_where_it_is_given(code: str, line: int, reason: str
 
 
 @pytest.mark.parametrize(
+    ("code", "written"),
+    [
+        ("executor=k8s_job_executor.configured({'max_concurrent': 5})", "k8s_executor(max_concurrent=5)"),
+        ("executor=few", "k8s_executor(max_concurrent=3)"),
+        ("executor=k8s_job_executor", "k8s_executor()"),
+        (
+            "executor=k8s_job_executor.configured({'max_concurrent': LIMIT})",
+            "k8s_executor(max_concurrent=LIMIT)",
+        ),
+    ],
+)
+def test_the_limit_of_the_stock_executor_stays_what_it_is(code: str, written: str, tmp_path: Path) -> None:
+    first = changes(
+        tmp_path,
+        {
+            "a.py": "import dagster as dg\nfrom dagster_k8s import k8s_job_executor\n\n"
+            f"few = k8s_job_executor.configured({{'max_concurrent': 3}})\ndefs = dg.Definitions({code})\n"
+        },
+    )[0]
+
+    assert f"    default={written},\n" in first.write
+
+
+@pytest.mark.parametrize(
     "code",
     [
         "defs = dg.Definitions(executor=k8s_executor(max_concurrent=5))",
@@ -319,6 +344,17 @@ def test_a_dictionary_that_kubernetes_would_refuse_is_told_why(tmp_path: Path) -
     assert first.place == "a.py:4"
     assert first.reason.startswith("Dagster takes this dictionary, and Kubernetes does not: ")
     assert "2GB" in first.reason
+
+
+def test_a_dictionary_that_kubernetes_would_refuse_comes_before_others(tmp_path: Path) -> None:
+    code = (
+        f"A = {{'dagster-k8s/config': {GOOD}}}\nB = {{'dagster-k8s/config': {GOOD.replace('2Gi', '512m')}}}\n"
+    )
+
+    first = changes(tmp_path, {"a.py": f"import dagster as dg\n{code}"})[0]
+
+    assert first.place == "a.py:3"
+    assert first.reason.endswith("did you mean '512Mi'?; 1 more: dagster-plus-k8s migrate rewrites them all")
 
 
 def test_other_dictionaries_are_told_and_counted(tmp_path: Path) -> None:

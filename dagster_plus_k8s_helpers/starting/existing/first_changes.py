@@ -94,7 +94,10 @@ def _of_the_executor(code: Code) -> Iterator[Change]:
             "k8s_job_executor starts pods on a laptop too, and does not say why one failed; k8s_executor "
             "takes the same settings"
         )
-        yield Change(spot(found.file, found.line), reason, _IMPORTS + _EXECUTOR)
+        # What limits the cluster's load today is not changed in passing.
+        limit = f"max_concurrent={found.max_concurrent}" if found.max_concurrent else ""
+        write = _EXECUTOR.replace("max_concurrent=10", limit)
+        yield Change(spot(found.file, found.line), reason, _IMPORTS + write)
     elif found is None and code.collected and not any(item.has_executor for item in code.collected):
         yield _without_executor(_outermost(code.collected))
 
@@ -117,9 +120,15 @@ def _without_executor(found: Collected) -> Change:
 def _of_a_dictionary(found: tuple[Dictionary, ...]) -> Iterator[Change]:
     if not found:
         return
-    first, others = found[0], len(found) - 1
-    more = f"; {others} more like it: dagster-plus-k8s migrate rewrites them all" if others else ""
+    # A dictionary that Kubernetes refuses comes before those that are well.
+    first = next((item for item in found if _read(item)[1]), found[0])
+    others = len(found) - 1
     config, problem = _read(first)
+    more = (
+        f"; {others} more{'' if problem else ' like it'}: dagster-plus-k8s migrate rewrites them all"
+        if others
+        else ""
+    )
     if problem:
         yield Change(
             spot(first.file, first.line),

@@ -79,8 +79,15 @@ class Existing:
 
     def plan_command(self) -> str:
         """The command that shows the pods."""
+        return self._command("plan")
+
+    def check_command(self) -> str:
+        """The command that says what is wrong with them, and with the files beneath."""
+        return self._command("check")
+
+    def _command(self, name: str) -> str:
         module = self.modules[0] if self.modules else Module("MODULE", ".", "")
-        words = ["dagster-plus-k8s", "plan", "-m", module.name]
+        words = ["dagster-plus-k8s", name, "-m", module.name]
         words += ["-d", module.folder] if module.folder != "." else []
         values = sorted((document.file for document in self.values), key=lambda name: not _is_plain(name))
         words += ["--agent", values[0]] if values else []

@@ -41,12 +41,14 @@ class Executor(NamedTuple):
         line: The line of the argument.
         name: What it is called, such as ``multiprocess_executor``.
         is_of_a_job: Whether one job has it, and not the definitions.
+        max_concurrent: How many steps it runs at once, as it is written; empty where it is not.
     """
 
     file: str
     line: int
     name: str
     is_of_a_job: bool
+    max_concurrent: str = ""
 
 
 class Collected(NamedTuple):
@@ -149,7 +151,19 @@ def _executors(node: ast.AST, file: ProjectFile, assigned: dict[str, ast.expr]) 
         return
     name = _name_of(node.value, assigned)
     if "executor" in name:  # and not an argument of a function, of which the file does not say what it is
-        yield Executor(file.name, node.value.lineno, name, node.arg == "executor_def")
+        limit = _max_concurrent(node.value, assigned)
+        yield Executor(file.name, node.value.lineno, name, node.arg == "executor_def", limit)
+
+
+def _max_concurrent(value: ast.expr, assigned: dict[str, ast.expr]) -> str:
+    """What stands at ``max_concurrent`` of what an executor is configured with."""
+    made = assigned.get(value.id, value) if isinstance(value, ast.Name) else value
+    for node in ast.walk(made):
+        for key, item in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
+            named = isinstance(key, ast.Constant) and key.value == "max_concurrent"
+            if named and isinstance(item, ast.Constant | ast.Name | ast.Attribute):
+                return ast.unparse(item)
+    return ""
 
 
 def _name_of(value: ast.expr, assigned: dict[str, ast.expr], deep: int = 0) -> str:
