@@ -19,7 +19,7 @@ from dagster_plus_k8s_helpers.cluster.errors import CallError, not_built
 from dagster_plus_k8s_helpers.executor.beside.launching import command_of, environment_of, launch_event
 from dagster_plus_k8s_helpers.executor.beside.run_pod_steps import RunPodStep
 from dagster_plus_k8s_helpers.executor.events.size_events import tell_size
-from dagster_plus_k8s_helpers.executor.launching.launches import Launch
+from dagster_plus_k8s_helpers.executor.launching.launches import Launch, NotYetError
 from dagster_plus_k8s_helpers.executor.launching.owners import Owners
 from dagster_plus_k8s_helpers.executor.launching.unbuildable import why_not_built
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
@@ -313,7 +313,11 @@ class SupervisedStepHandler(K8sStepHandler):
 
         def build() -> V1Job:
             # The log has to say that a Job was launched before there is one.
-            events.write()
+            try:
+                events.write()
+            # Its text may hold the row. What is not written stays to be written.
+            except Exception as error:  # noqa: BLE001
+                raise NotYetError(0, f"the event log took no event ({type(error).__name__})") from None
             return self.owners.with_owner(job, step.namespace)
 
         return Launch(

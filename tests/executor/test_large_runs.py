@@ -17,6 +17,7 @@ from kubernetes.config import new_client_from_config
 import dagster_plus_k8s_helpers.executor.loop as loop_module
 import dagster_plus_k8s_helpers.executor.outcomes as outcomes_module
 from dagster_plus_k8s_helpers._dagster.endings import endings_of
+from dagster_plus_k8s_helpers._dagster.late_events import LateEvents
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
 from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
 from dagster_plus_k8s_helpers.executor.events.attempts import Rules
@@ -252,6 +253,22 @@ def test_a_round_reads_one_page_and_the_run_ends_as_ever(
     assert [len(run.events("STEP_SUCCESS", step)) for step in "ab"] == [1, 1]
     assert len(run.events("STEP_FAILURE", "c")) == 1
     assert max(pages) == 2
+
+
+def test_a_launch_waits_for_an_event_log_that_is_away(run: StepRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, away = LateEvents.write, iter([True, True])
+
+    def fails_at_first(events: LateEvents) -> None:
+        if next(away, False):
+            raise OSError("it is away")
+        write(events)
+
+    monkeypatch.setattr(LateEvents, "write", fails_at_first)
+    run.start({"a": {}}, {})
+
+    assert run.finish(), run.messages()
+    assert len(run.events("STEP_WORKER_STARTING", "a")) == 1
+    assert run.said("cannot be reached") == []
 
 
 def test_a_log_that_never_ends_holds_up_no_failure(run: StepRun, monkeypatch: pytest.MonkeyPatch) -> None:

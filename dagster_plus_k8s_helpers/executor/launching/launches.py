@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.cluster.outage import Outage
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["Launch", "LaunchQueue", "Launched", "RateLimit"]
+__all__ = ["Launch", "LaunchQueue", "Launched", "NotYetError", "RateLimit"]
 
 _THREADS = 8
 _CONFLICT = 409
 _TRIES_AT_A_CONFLICT = 3
+
+
+class NotYetError(CallError):
+    """What a launch needs besides the API server is away: it is tried again, and no outage of that one."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +240,8 @@ class LaunchQueue:
             self._paused_until = 0.0
 
     def _later(self, launch: Launch, error: CallError) -> tuple[Diagnosis | None, float | None]:
-        self._outage.failed(error, "write")
+        if not isinstance(error, NotYetError):
+            self._outage.failed(error, "write")
         now = time.monotonic()
         with self._condition:
             first = self._first_failure.setdefault(launch.job_name, now)
