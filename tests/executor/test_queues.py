@@ -49,7 +49,7 @@ def test_a_step_that_its_queue_holds_waits_for_as_long_as_it_takes_and_says_why(
     looks(run, 10)
     held.workload_status = NO_MEMORY
     eventually(lambda: len(causes(run)) > 1, "the other cause")
-    held.admit()
+    held.admit(held.workload_status)  # which a look may read before it sees the Job begin
 
     assert run.finish(), run.messages()
     since = f"JobSuspended: The Job waits in the queue 'team-a' since {held.created}, the first in line: "
@@ -72,7 +72,7 @@ def test_a_step_that_waits_says_behind_how_many(run: StepRun) -> None:
     eventually(lambda: causes(run), "it waits")
     run.server.workloads_of_others = []
     looks(run, 5)
-    job(run).admit()
+    job(run).admit(job(run).workload_status)
 
     assert run.finish(), run.messages()
     (said,) = causes(run)
@@ -212,7 +212,7 @@ def test_who_may_not_read_workloads_is_told_once_and_waits_all_the_same(run: Ste
     run.start({"train": {}}, QUEUED)
     eventually(lambda: causes(run), "it waits")
     looks(run, 5)
-    job(run).admit()
+    job(run).admit(job(run).workload_status)
 
     assert run.finish(), run.messages()
     assert len(run.said("may not list workloads.kueue.x-k8s.io")) == 1
