@@ -63,8 +63,6 @@ def main(sizes: tuple[int, ...] = SIZES, count: int = LAUNCHES, *, settled: floa
         if size >= 1000:
             what = f"calls to look at {size:,} steps"
             compared(Comparison(what, "executor", ours["calls"], stock["calls"], STOCK, "calls"))
-            what = f"the loop stands still, {size:,} steps"
-            compared(Comparison(what, "executor", ours["loop"], stock["loop"], STOCK))
     print(f"\n{count} ready steps, {1000 * LATENCY:.0f} ms a call: first to last Job, worker's memory")
     for name, settings in {"stock": "stock", "ours": {}}.items():
         seconds, megabytes = launches(settings, count, settled=settled)
