@@ -60,6 +60,8 @@ def read_plan(content: bytes, file: str) -> SavedPlan:
     """
     try:
         return _read(content, file)
+    except PlanError:
+        raise
     except RecursionError:
         _refuse(file, "it is nested too deeply")
     # What is in the place of something else: a mapping, a list, a number.

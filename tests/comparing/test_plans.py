@@ -132,5 +132,9 @@ def test_a_step_that_moves_into_the_run_pod_says_so() -> None:
     ],
 )
 def test_what_is_no_plan_is_refused(content: bytes) -> None:
-    with pytest.raises(PlanError, match=r"^old: this is no plan \(.*write one with .*plan -o json"):
+    with pytest.raises(
+        PlanError, match=r"^old: this is no plan \(.*write one with .*plan -o json"
+    ) as refused:
         read_plan(content, "old")
+
+    assert str(refused.value).count("no plan") == 1
