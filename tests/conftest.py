@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_WORKERS = 8
-LONG = {"test_cluster_tests", "test_fidelity", "test_outages", "test_resumes", "test_scenarios"}
+LONG = {
+    "test_cluster_tests",
+    "test_dg",
+    "test_fidelity",
+    "test_frame",
+    "test_outages",
+    "test_resumes",
+    "test_scenarios",
+    "test_template",
+}
 """Files in which a test takes ten seconds or more, most of them waiting."""
 
 # Machines that run tests are busy: an example that takes long once says nothing about the code. Each run has the
