@@ -173,6 +173,8 @@ class Outcomes:
                 self._reports.started(step.context, age_of(seen.created) or now - step.since)
                 step.told = ""
         told = diagnosis
+        if seen.started and diagnosis is not None and diagnosis.kind is DiagnosisKind.JOB_SUSPENDED:
+            told = None  # Jobs are listed before pods: its queue let it go in between.
         if told is None and not step.started and not step.told:
             told = unexplained_wait(step, now)
         if told is not None and (cause := step.cause(told)) != step.told:
