@@ -12,6 +12,8 @@ import tokenize
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from dagster_plus_k8s_helpers.project_folder import files_beneath
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -19,8 +21,6 @@ __all__ = ["LARGEST", "Source", "UnreadableError", "diff", "python_files", "read
 
 LARGEST = 2_000_000
 """Bytes of a file; a larger one is data in the form of Python."""
-
-_PASSED_BY = frozenset({"__pycache__", "build", "dist", "node_modules", "site-packages", "venv"})
 
 
 class UnreadableError(Exception):
@@ -73,20 +73,10 @@ def python_files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _within(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name not in _PASSED_BY
-            and not name.startswith(".")
-            and not name.endswith(".egg-info")
-            and not Path(root, name, "pyvenv.cfg").exists()
-        )
-        for name in sorted(files):
-            path = Path(root, name)
-            # A link shows a file that is rewritten where it is, or one of somebody else's.
-            if name.endswith(".py") and not path.is_symlink() and path.is_file():
-                yield path
+    for path in files_beneath(folder):
+        # A link shows a file that is rewritten where it is, or one of somebody else's.
+        if path.name.endswith(".py") and not path.is_symlink() and path.is_file():
+            yield path
 
 
 def read_source(path: Path) -> Source:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
+
+from dagster_plus_k8s_helpers.project_folder import files_beneath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["ProjectFile", "files_in", "spot"]
 
 _SUFFIXES = frozenset({".py", ".toml", ".yaml", ".yml"})
-_NOT_IN = frozenset({"__pycache__", "build", "dist", "node_modules", "site-packages", "venv"})
 _MOST_BYTES = 1_000_000
 _MOST_FILES = 20_000
 
@@ -35,7 +36,8 @@ def files_in(folder: Path) -> Iterator[ProjectFile]:
     Args:
         folder: Of the project. Links out of it are not followed.
     """
-    for path in sorted(_paths(folder), key=lambda path: (len(path.parts), path)):
+    paths = (path for path in files_beneath(folder) if path.suffix in _SUFFIXES)
+    for path in sorted(islice(paths, _MOST_FILES), key=lambda path: (len(path.parts), path)):
         try:
             if path.stat().st_size > _MOST_BYTES:
                 continue
@@ -43,23 +45,6 @@ def files_in(folder: Path) -> Iterator[ProjectFile]:
         except (OSError, UnicodeDecodeError):
             continue
         yield ProjectFile(path.relative_to(folder).as_posix(), text)
-
-
-def _paths(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    for at, folders, names in os.walk(folder):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name not in _NOT_IN
-            and not name.startswith(".")
-            and not name.endswith(".egg-info")
-            and not Path(at, name, "pyvenv.cfg").exists()
-        )
-        found += [Path(at, name) for name in names if Path(name).suffix in _SUFFIXES]
-        if len(found) > _MOST_FILES:
-            break
-    return found
 
 
 def spot(file: str, line: int) -> str:
