@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import dagster as dg
     from dagster._core.events import DagsterEvent
 
-__all__ = ["endings_of"]
+__all__ = ["endings_of", "finds_by_step"]
 
 _ENDINGS = (
     DagsterEventType.STEP_OUTPUT,
@@ -54,6 +54,11 @@ def endings_of(instance: dg.DagsterInstance, run_id: str, step_key: str) -> list
         for storage_id, entry in entries
         if entry.dagster_event is not None and entry.step_key == step_key
     ]
+
+
+def finds_by_step(instance: dg.DagsterInstance) -> bool:
+    """Whether the endings of one step are found without going through those of others."""
+    return isinstance(instance.event_log_storage, SqlEventLogStorage)
 
 
 def _in_database(

@@ -9,7 +9,6 @@ Imported when a job uses the executor, not before.
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 from contextlib import suppress
@@ -18,7 +17,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers._dagster.endings import endings_of
+from dagster_plus_k8s_helpers._dagster.endings import endings_of, finds_by_step
 from dagster_plus_k8s_helpers._dagster.execution import (
     DagsterEvent,
     DagsterExecutionInterruptedError,
@@ -38,10 +37,12 @@ from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.executor.beside.placement import Placement
 from dagster_plus_k8s_helpers.executor.events.attempts import Rules
 from dagster_plus_k8s_helpers.executor.events.history import History, ends_step
+from dagster_plus_k8s_helpers.executor.events.outputs import OutputsRead
 from dagster_plus_k8s_helpers.executor.events.reports import Reports
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
 from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
 from dagster_plus_k8s_helpers.executor.events.usage_history import UsageHistory
+from dagster_plus_k8s_helpers.executor.garbage import short_collections
 from dagster_plus_k8s_helpers.executor.launching.sizes import Sizes
 from dagster_plus_k8s_helpers.executor.looking.run_worker import RunWorkerTaken, way_out, what_took
 from dagster_plus_k8s_helpers.executor.settings import (
@@ -168,6 +169,10 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
         """Run the steps of a plan."""
+
+        def step_of(key: str) -> ExecutionStep | None:
+            return self._plan_steps.get(key) or step_in(execution_plan, key)
+
         self._plan_context = plan_context
         self._resuming = bool(plan_context.resume_from_failure)
         self._history = History(plan_context.dagster_run.run_id)
@@ -183,27 +188,29 @@ class SupervisedExecutor(StepDelegatingExecutor):
             usage=UsageEvents(
                 plan_context,
                 self._history,
-                lambda key: self._plan_steps.get(key) or step_in(execution_plan, key),
+                step_of,
                 self._settings.record_usage,
             ),
+        )
+        self._outputs = OutputsRead(
+            step_of,
+            lambda key: self._missed(key, lambda event: event.is_successful_output),
+            is_cheap=finds_by_step(plan_context.instance),
         )
         self._handler.supervisor = self._supervisor
         self._before = UsageHistory(plan_context.instance, plan_context.dagster_run)
         self._handler.sizes = Sizes(plan_context, self._history, self._before, self._settings.size)
         self._handler.is_in_run_pod = self._is_in_run_pod
         self._handler.will_be_resumed = will_be_resumed(plan_context.instance, plan_context.run_id)
-        # The steps of a large run are millions of objects that stay to its end: a collection of garbage that
-        # looks at them all takes a second, in which nothing else runs.
-        gc.freeze()
         try:
-            yield from super().execute(plan_context, execution_plan)
-            # What a run leaves behind whose steps have ended must not change how it ends.
-            with suppress(Exception):
-                self._supervisor.settle(is_interrupted)
+            with short_collections():
+                yield from super().execute(plan_context, execution_plan)
+                # What a run leaves behind whose steps have ended must not change how it ends.
+                with suppress(Exception):
+                    self._supervisor.settle(is_interrupted)
         except DagsterExecutionInterruptedError as interrupt:
             raise self._end_of_worker(interrupt) from None
         finally:
-            gc.unfreeze()
             self._supervisor.close()
 
     def _look_at_own_pod(self) -> None:
@@ -300,7 +307,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._is_behind = new >= self._pop_events_limit or (
             bool(offset) and (new > 0 if self._brought.anything else not new and cursor != self._event_cursor)
         )
-        kept = self._history.fold(events, resuming=False)
+        kept = self._history.fold([*self._outputs.complete(events)], resuming=False)
         self._supervisor.forget_ended()
         self._tell_what_worked()
         now = time.monotonic()
@@ -329,13 +336,20 @@ class SupervisedExecutor(StepDelegatingExecutor):
 
     def _has_ended(self, step_key: str) -> bool:
         """Whether the event log has an ending of a step that the cursor has passed; the loop then gets it."""
+        found = self._missed(step_key, lambda _event: True)
+        self._late.extend(found)
+        return any(map(ends_step, found))
+
+    def _missed(self, step_key: str, is_wanted: Callable[[DagsterEvent], bool]) -> list[DagsterEvent]:
+        """What the event log has of the endings of a step that nobody has read: the cursor has passed it."""
         endings = endings_of(self._plan_context.instance, self._plan_context.run_id, step_key)
         found = {
-            storage_id: event for storage_id, event in endings if storage_id not in self._seen_storage_ids
+            storage_id: event
+            for storage_id, event in endings
+            if storage_id not in self._seen_storage_ids and is_wanted(event)
         }
         self._seen_storage_ids.update(found)
-        self._late.extend(found.values())
-        return any(ends_step(event) for event in found.values())
+        return list(found.values())
 
     def _get_step_handler_context(
         self,
@@ -402,7 +416,6 @@ class SupervisedExecutor(StepDelegatingExecutor):
     def _track(self, context: StepHandlerContext, job_name: str, namespace: str) -> TrackedStep:
         """What the supervisor keeps of a step."""
         (key,) = context.execute_step_args.step_keys_to_execute or []
-        step_context = context.get_step_context(key)
         problem = None
         try:
             rules = self._rules(context, key)
@@ -410,7 +423,8 @@ class SupervisedExecutor(StepDelegatingExecutor):
         except K8sConfigError as error:
             rules = Rules(None, None, 0)
             timeout, problem = None, error
-        step = TrackedStep(step_context, job_name, namespace, rules, timeout, time.monotonic())
+        contexts = partial(self._plan_context.for_step, self._plan_steps[key])
+        step = TrackedStep(contexts, job_name, namespace, rules, timeout, time.monotonic())
         step.problem = problem
         if problem is None:
             step.learned = self._learned(key, rules)

@@ -96,7 +96,7 @@ def test_the_guide_quotes_what_is_told_of_bad_answers_and_late_starts() -> None:
 
     for error in errors:
         assert any(line.startswith(f"The Kubernetes API cannot be reached: {error}. ") for line in lines)
-    step = TrackedStep(None, "job", "default", Rules(None, None, 0), 600.0, 0.0)  # type: ignore[arg-type]
+    step = TrackedStep(pytest.fail, "job", "default", Rules(None, None, 0), 600.0, 0.0)
     assert f'Step "train" waits: {unexplained_wait(step, 300.0)}' in lines
     assert unexplained_wait(step, 299.0) is None
 

@@ -314,6 +314,23 @@ def test_a_disruption_is_remembered_from_a_pod_that_is_gone_and_forgotten_when_i
     assert last.disruption.kind is DiagnosisKind.EVICTION_BY_EVICTION_API
 
 
+def test_a_step_that_runs_on_is_not_looked_into_again(api_server: ApiServer, looker: Looker) -> None:
+    for name in "abcd":
+        created(api_server, Play("running", runs=False), name)
+    before = looker.look([Watched(name, "default", 0.0) for name in "abcd"]).observations
+
+    api_server.played["b"].release(Play("oom-killed", runs=False))
+    api_server.played["c"].release(Play("running", runs=False, deleting=True))
+    interrupted = {name: name == "d" for name in "abcd"}
+    watched = [Watched(name, "default", 0.0, interrupted=said) for name, said in interrupted.items()]
+    after = looker.look(watched).observations
+
+    assert [name for name in "abcd" if after[name] is before[name]] == ["a"]
+    assert after["b"].diagnosis is not None
+    assert after["b"].diagnosis.kind is DiagnosisKind.OOM_KILLED
+    assert after["d"] == before["d"]
+
+
 def test_an_oom_beside_the_steps_container_is_told_apart(api_server: ApiServer, looker: Looker) -> None:
     created(api_server, Play("oom-killed", runs=False), containers=("main", "dagster"))
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from dagster._core.events import DagsterEvent, EngineEventData
 from dagster._core.execution.plan.objects import StepSuccessData
+from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
+from dagster._core.log_manager import DagsterLogHandler
 from kubernetes.config import new_client_from_config
+from plays import Play
+from step_runs import eventually
 
 import dagster_plus_k8s_helpers.executor.loop as loop_module
 import dagster_plus_k8s_helpers.executor.outcomes as outcomes_module
@@ -23,8 +29,10 @@ from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
 from dagster_plus_k8s_helpers.executor.events.attempts import Rules
 from dagster_plus_k8s_helpers.executor.events.endings import Endings
 from dagster_plus_k8s_helpers.executor.events.history import History
+from dagster_plus_k8s_helpers.executor.events.outputs import OutputsRead
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
 from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
+from dagster_plus_k8s_helpers.executor.garbage import short_collections
 from dagster_plus_k8s_helpers.executor.launching.launches import Launch, Launched
 from dagster_plus_k8s_helpers.executor.launching.preparing import Preparing
 from dagster_plus_k8s_helpers.executor.looking.looker import Look, Observation
@@ -101,7 +109,18 @@ def key(number: int) -> str:
 
 def tracked(number: int) -> TrackedStep:
     context: Any = SimpleNamespace()
-    return TrackedStep(context, f"job-{number}", "default", Rules(None, None, 2), 600.0, time.monotonic())
+    return TrackedStep(
+        lambda: context, f"job-{number}", "default", Rules(None, None, 2), 600.0, time.monotonic()
+    )
+
+
+def made(name: str, *, is_required: bool = True, is_dynamic: bool = False) -> Any:
+    return SimpleNamespace(name=name, is_required=is_required, is_dynamic=is_dynamic)
+
+
+def output(name: str) -> DagsterEvent:
+    handle = StepOutputHandle("a", name)
+    return DagsterEvent("STEP_OUTPUT", "job", step_key="a", event_specific_data=StepOutputData(handle))
 
 
 def look() -> Look:
@@ -255,6 +274,40 @@ def test_a_round_reads_one_page_and_the_run_ends_as_ever(
     assert max(pages) == 2
 
 
+def test_steps_in_pods_keep_no_logging_handlers(run: StepRun) -> None:
+    """Python goes through all that are kept whenever one is dropped."""
+
+    def kept() -> int:
+        handlers = [reference() for reference in logging._handlerList]  # type: ignore[attr-defined]
+        return sum(isinstance(handler, DagsterLogHandler) for handler in handlers)
+
+    before, steps = kept(), {key(number): {} for number in range(20)}
+    for name in steps:
+        run.server.play(name, Play("running", runs=False))
+    run.start(steps, {})
+    eventually(lambda: len(run.server.live_jobs()) == len(steps))
+
+    more = kept() - before
+    for name in steps:
+        run.server.of_step(name)[0].release(Play("exit-3", runs=False))
+    run.finish()
+    assert more < len(steps)
+
+
+def test_what_outlives_a_collection_of_garbage_is_not_gone_through_again() -> None:
+    kept: list[list[object]] = []
+    with short_collections():
+        frozen = gc.get_freeze_count()
+        kept += [[number] for number in range(1_000)]
+        gc.collect()
+        assert gc.get_freeze_count() >= frozen + len(kept)
+        gc.collect(1)
+        callbacks = len(gc.callbacks)
+
+    assert gc.get_freeze_count() == 0
+    assert len(gc.callbacks) == callbacks - 1
+
+
 def test_a_launch_waits_for_an_event_log_that_is_away(run: StepRun, monkeypatch: pytest.MonkeyPatch) -> None:
     write, away = LateEvents.write, iter([True, True])
 
@@ -297,6 +350,55 @@ def test_what_ended_a_step_is_found_behind_any_number_of_newer_events(run: StepR
     assert {event.step_key for _, event in found} == {"a"}
     ids = {record.storage_id for record in run.instance.get_records_for_run(run.run_id).records}
     assert {storage_id for storage_id, _ in found} <= ids
+
+
+def test_an_output_that_the_cursor_passed_makes_no_step_skip(
+    run: StepRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row had an id before that of another one, and was committed after it."""
+    read = run.instance.get_records_for_run
+
+    def passes(run_id: str, *arguments: Any, **named: Any) -> Any:
+        found = read(run_id, *arguments, **named)
+        outputs = [
+            record
+            for record in found.records
+            if record.event_log_entry.is_dagster_event
+            and record.event_log_entry.get_dagster_event().is_successful_output
+        ]
+        return found._replace(records=[record for record in found.records if record not in outputs])
+
+    monkeypatch.setattr(run.instance, "get_records_for_run", passes)
+    run.start({"a": {}, "b": {"after": ["a"]}}, {})
+
+    assert run.finish()
+    assert [len(run.events("STEP_SUCCESS", step)) for step in "ab"] == [1, 1]
+    assert run.events("STEP_SKIPPED") == []
+
+
+@pytest.mark.parametrize(
+    ("outputs", "read", "is_cheap", "asks"),
+    [
+        ([made("result")], ["result"], True, False),
+        ([made("result")], [], False, True),
+        ([made("result"), made("other", is_required=False)], ["result"], True, True),
+        ([made("result"), made("other", is_required=False)], ["result"], False, False),
+        ([made("keys", is_dynamic=True)], ["keys", "keys"], True, True),
+        ([made("keys", is_dynamic=True)], ["keys"], False, False),
+        ([], [], True, False),
+    ],
+)
+def test_for_outputs_of_which_steps_the_log_is_asked(
+    outputs: list[Any], read: list[str], *, is_cheap: bool, asks: bool
+) -> None:
+    missed, step = output("missed"), SimpleNamespace(step_outputs=outputs)
+    known = OutputsRead(lambda _key: step, lambda _key: [missed], is_cheap=is_cheap)  # type: ignore[arg-type,return-value]
+    success = DagsterEvent("STEP_SUCCESS", "job", step_key="a", event_specific_data=StepSuccessData(1.0))
+
+    found = [*known.complete([output(name) for name in read]), *known.complete([success])]
+
+    assert found[len(read) :] == [missed, success] if asks else [success]
+    assert len(found) == len(read) + 1 + asks
 
 
 def test_a_failure_that_could_not_be_written_is_written_later(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
-_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+WATCH_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 _BARE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 EXPIRED = {
     "kind": "Status",
@@ -156,11 +156,11 @@ class _Connection:
         with watches.lock:
             watches.open += 1
         try:
-            connection.sendall(_BARE_HEAD if watches.bare else _HEAD)
+            connection.sendall(_BARE_HEAD if watches.bare else WATCH_HEAD)
             if self._version < watches.versions.compacted:
                 self._send(connection, _line("ERROR", EXPIRED))
                 return
-            while not closing.is_set() and time.monotonic() < self._end and not _is_gone(connection):
+            while not closing.is_set() and time.monotonic() < self._end and not is_gone(connection):
                 if watches._round != self._round:
                     self._send(connection, watches._last)
                     return
@@ -169,7 +169,7 @@ class _Connection:
                 # Many objects take long to compare: others want to be served too.
                 closing.wait(max(watches.tick, 5 * (time.monotonic() - began)))
             if not watches.bare:
-                connection.sendall(b"0\r\n\r\n")
+                write_chunk(connection, b"")
         finally:
             with watches.lock:
                 watches.open -= 1
@@ -193,13 +193,22 @@ class _Connection:
         if not line:
             return
         self._watches.sent += len(line)
-        connection.sendall(line if self._watches.bare else b"%x\r\n%s\r\n" % (len(line), line))
+        if self._watches.bare:
+            connection.sendall(line)
+        else:
+            write_chunk(connection, line)
 
 
 def _line(kind: str, item: Object) -> bytes:
     return json.dumps({"type": kind, "object": item}, separators=(",", ":")).encode() + b"\n"
 
 
-def _is_gone(connection: socket.socket) -> bool:
+def write_chunk(connection: socket.socket, content: bytes) -> None:
+    """Send a part of an answer; the empty one is its end."""
+    connection.sendall(b"%x\r\n%s\r\n" % (len(content), content))
+
+
+def is_gone(connection: socket.socket) -> bool:
+    """Whether who listened does not any more."""
     readable, _, _ = select.select([connection], [], [], 0)
     return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""

@@ -29,7 +29,7 @@ class TrackedStep:
     """One attempt of a step.
 
     Args:
-        context: What events about it are written with.
+        contexts: Makes what events about it are written with.
         job_name: Its Job.
         namespace: Where the Job is.
         rules: What its retries go by.
@@ -54,7 +54,7 @@ class TrackedStep:
         looked_at: When its pod was first looked at after that.
     """
 
-    context: IStepContext
+    contexts: Callable[[], IStepContext]
     job_name: str
     namespace: str
     rules: Rules
@@ -76,6 +76,15 @@ class TrackedStep:
     dated: bool = True
     interrupted_at: float | None = None
     looked_at: float | None = None
+
+    @property
+    def context(self) -> IStepContext:
+        """What an event about it is written with, made anew each time.
+
+        Each has a logging handler: those of thousands of steps, kept, are a list that Python goes through
+        whenever any handler is dropped.
+        """
+        return self.contexts()
 
     @property
     def place(self) -> Place:

@@ -18,6 +18,7 @@ from dagster_plus_k8s_helpers.diagnosis.containers import (
 from dagster_plus_k8s_helpers.diagnosis.diagnose import diagnose, job_failure, job_succeeded, newest_pod
 from dagster_plus_k8s_helpers.diagnosis.failed_pod import ENDED
 from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
+from dagster_plus_k8s_helpers.diagnosis.queued import queue_of
 from dagster_plus_k8s_helpers.executor.looking.disruptions import Disruptions
 from dagster_plus_k8s_helpers.executor.looking.questions import (
     EventReader,
@@ -157,6 +158,13 @@ class Looker:
         }
         refused = {what: said for snapshot in snapshots.values() for what, said in snapshot.refused.items()}
         watched = [job for job in watched if job.job_name not in snapshots[job.namespace].unknown]
+        # Most steps of a large run go on as the look before has seen them.
+        found = {
+            job.job_name: seen
+            for job in watched
+            if (seen := self._seen[job.job_name].as_before(job, snapshots[job.namespace])) is not None
+        }
+        watched = [job for job in watched if job.job_name not in found]
         asks = self._clock() - self._asked >= self._pause
         silent = [job for job in watched if self._is_silent(job, snapshots[job.namespace], asks=asks)]
         self._asked = self._clock() if asks and silent else self._asked
@@ -166,10 +174,16 @@ class Looker:
             for job in watched
             if (held := snapshots[job.namespace].jobs.get(job.job_name)) is not None
         )
-        found = {job.job_name: self._observe(job, snapshots[job.namespace]) for job in watched}
-        wanted = (self._log(job, found[job.job_name], snapshots[job.namespace]) for job in watched)
-        self._logs.read([log for log in wanted if log is not None])
-        found = {name: replace(seen, log=self._logs.of(name)) for name, seen in found.items()}
+        wanted = []
+        for job in watched:
+            snapshot, name = snapshots[job.namespace], job.job_name
+            seen = found[name] = self._observe(job, snapshot)
+            self._seen[name].keep(seen, snapshot.versions_of(name))
+            if (log := self._log(job, seen, snapshot)) is not None:
+                wanted.append(log)
+        self._logs.read(wanted)
+        for log in wanted:
+            found[log.job_name] = replace(found[log.job_name], log=self._logs.of(log.job_name))
         for what, reader in (("events", self._events), ("logs", self._logs), ("workloads", self._queues)):
             if reader.refused:
                 refused[what] = reader.refused
@@ -180,7 +194,7 @@ class Looker:
             )
             for job in ended
         }
-        usage, running = usage_in(snapshots, every)
+        usage, running = usage_in(snapshots, [*watched, *ended])
         return Look(found, left, self._look_at_nodes(found), refused, usage, running)
 
     def close(self, *, wait: bool) -> None:
@@ -328,6 +342,24 @@ class _Seen:
     failure: Diagnosis | None = None
     ending_since: float | None = None
     read_at: float = 0.0
+    steady: Observation | None = None
+    versions: tuple[str, ...] = ()
+
+    def keep(self, observation: Observation, versions: tuple[str, ...]) -> None:
+        """Keep what a look has found out of a step that runs, and of which versions of its Job and pod."""
+        runs = observation.started and observation.pod and not (observation.succeeded or observation.lingers)
+        is_well = observation.diagnosis is None and observation.disruption is None
+        self.steady, self.versions = (observation if runs and is_well else None), versions
+
+    def as_before(self, watched: Watched, snapshot: Snapshot) -> Observation | None:
+        """What was kept, where it still holds: a step runs on, and nothing came of its Job and pod since."""
+        if self.steady is None or watched.interrupted or "pods" in snapshot.refused:
+            return None
+        # What a queue does to a step depends on what the step has reported, too.
+        if queue_of(snapshot.jobs.get(watched.job_name)):
+            return None
+        versions = snapshot.versions_of(watched.job_name)
+        return self.steady if versions and versions == self.versions else None
 
     def cause_of(self, diagnosis: Diagnosis) -> Diagnosis:
         """A pod that is gone took its cause with it; an earlier look may have seen it."""

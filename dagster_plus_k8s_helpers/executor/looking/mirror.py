@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from dagster_plus_k8s_helpers.diagnosis.api_json import name_of, text
-from dagster_plus_k8s_helpers.executor.looking.snapshot import job_of, slim
+from dagster_plus_k8s_helpers.diagnosis.api_json import name_of
+from dagster_plus_k8s_helpers.executor.looking.snapshot import job_of, slim, version_of
 from dagster_plus_k8s_helpers.executor.looking.trouble import is_at_its_end, trouble_in
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.cluster.calls import Resource
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["Mirror", "version_of"]
+__all__ = ["Mirror"]
 
 
 class Mirror:
@@ -118,8 +118,3 @@ class Mirror:
 
     def _is_wanted(self, item: ApiObject) -> bool:
         return self._job_of(item) not in self._forgotten
-
-
-def version_of(item: ApiObject) -> str:
-    """The ``resourceVersion`` of an object."""
-    return text(item, "metadata", "resourceVersion")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.cluster.calls import Cluster, Resource
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
 
-__all__ = ["Snapshot", "hides_an_end", "job_of", "selector_of", "slim", "take_snapshot"]
+__all__ = ["Snapshot", "hides_an_end", "job_of", "selector_of", "slim", "take_snapshot", "version_of"]
 
 _EXPIRED = 410
 # What a look may read by name, so that a thousand Jobs that no list has do not make a thousand calls.
@@ -49,6 +49,12 @@ class Snapshot:
     read: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    def versions_of(self, job_name: str) -> tuple[str, ...]:
+        """The ``resourceVersion`` of a Job and of its pods; nothing when one of them has none."""
+        job, pods = self.jobs.get(job_name), self.pods.get(job_name, [])
+        found = [version_of(job), *(version_of(pod) for pod in pods)] if job is not None and pods else []
+        return tuple(found) if all(found) else ()
 
 
 def selector_of(run_id: str) -> str:
@@ -181,6 +187,11 @@ def _whole(resource: Resource, selection: _Selection, *, consistent: bool) -> li
         if error.status != _EXPIRED:
             raise
         return listed(consistent=True)
+
+
+def version_of(item: ApiObject) -> str:
+    """The ``resourceVersion`` of an object."""
+    return text(item, "metadata", "resourceVersion")
 
 
 def job_of(pod: ApiObject) -> str:
