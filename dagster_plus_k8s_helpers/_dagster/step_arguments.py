@@ -17,17 +17,20 @@ from dagster._core.execution.plan.inputs import FromMultipleSources
 from dagster._core.executor.step_delegating import StepHandlerContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from dagster._core.events import DagsterEvent
     from dagster._core.execution.context.system import IStepContext, PlanOrchestrationContext
+    from dagster._core.execution.plan.active import ActiveExecution
     from dagster._core.execution.plan.outputs import StepOutputHandle
+    from dagster._core.execution.plan.plan import ExecutionPlan
     from dagster._core.execution.plan.state import KnownExecutionState, PastExecutionState
     from dagster._core.execution.plan.step import ExecutionStep
     from dagster._grpc.types import ExecuteStepArgs
 
     from dagster_plus_k8s_helpers._dagster.late_events import LateEvents
 
-__all__ = ["LateContext", "knowing", "only_what_is_read", "told_to"]
+__all__ = ["KnownState", "LateContext", "knowing", "only_what_is_read", "told_to"]
 
 
 class LateContext(StepHandlerContext):
@@ -79,6 +82,37 @@ class LateContext(StepHandlerContext):
         late = copy(self)
         late._step_context = events.context(self.get_step_context(self.step_key))  # noqa: SLF001
         return late
+
+
+class KnownState:
+    """What is known of a run, which Dagster's loop is asked for as seldom as may be: it checks every output.
+
+    Args:
+        plan: Of the run.
+    """
+
+    def __init__(self, plan: ExecutionPlan) -> None:
+        self._has_keys = any(output.is_dynamic for step in plan.steps for output in step.step_outputs)
+        self._state: KnownExecutionState | None = None
+        self._lives = False
+
+    def of(self, active: ActiveExecution) -> KnownExecutionState:
+        """What is known now.
+
+        Args:
+            active: The loop's own account of the run.
+        """
+        if self._state is None:
+            self._state = active.get_known_state()
+            # Its set of outputs is the one that the loop adds to; attempts and keys are copies.
+            lives = self._state.ready_outputs is vars(active).get("_step_outputs")
+            self._lives = lives and not self._has_keys
+        return self._state
+
+    def see(self, events: Iterable[DagsterEvent]) -> None:
+        """Forget what may change with these, which the loop is about to take in."""
+        if not self._lives or any(event.is_step_up_for_retry for event in events):
+            self._state = None
 
 
 def knowing(known: KnownExecutionState) -> Any:

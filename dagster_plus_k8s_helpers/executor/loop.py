@@ -30,7 +30,7 @@ from dagster_plus_k8s_helpers._dagster.execution import (
     step_in,
     will_be_resumed,
 )
-from dagster_plus_k8s_helpers._dagster.step_arguments import LateContext, knowing, told_to
+from dagster_plus_k8s_helpers._dagster.step_arguments import KnownState, LateContext, knowing, told_to
 from dagster_plus_k8s_helpers._dagster.step_facts import node_of
 from dagster_plus_k8s_helpers.deployment import current_deployment
 from dagster_plus_k8s_helpers.errors import K8sConfigError
@@ -127,7 +127,6 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._resuming = False
         self._usual_sleep = self._next_sleep = float(stock._sleep_seconds)  # noqa: SLF001 - it has no getter
         self._left_at, self._slept = time.monotonic(), 0.0
-        self._known: KnownExecutionState | None = None
         self._brought = _Brought()
         self._read_at, self._is_behind = -self._usual_sleep, False
         self._seen_storage_ids: set[int] = set()
@@ -173,7 +172,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         def step_of(key: str) -> ExecutionStep | None:
             return self._plan_steps.get(key) or step_in(execution_plan, key)
 
-        self._plan_context = plan_context
+        self._plan_context, self._known = plan_context, KnownState(execution_plan)
         self._resuming = bool(plan_context.resume_from_failure)
         self._history = History(plan_context.dagster_run.run_id)
         self._reports = Reports(plan_context)
@@ -258,7 +257,6 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self, instance: dg.DagsterInstance, run_id: str, seen_storage_ids: set[int]
     ) -> Sequence[DagsterEvent]:
         """The round of the loop: what the API brought is acted upon when the log has been read after it."""
-        self._known = None
         if self._resuming:
             return self._read_before(instance, run_id, seen_storage_ids)
         # Where the rest of a round takes long, as without a whole processor, it must not be most of the time.
@@ -276,7 +274,9 @@ class SupervisedExecutor(StepDelegatingExecutor):
         self._left_at = time.monotonic()
         hurries = self._is_behind or self._supervisor.has_more_to_do
         self._next_sleep = min(_MOMENT, self._usual_sleep) if hurries else self._usual_sleep
-        return [*kept, *self._history.fold(late, resuming=False)]
+        found = [*kept, *self._history.fold(late, resuming=False)]
+        self._known.see(found)
+        return found
 
     def _read_before(
         self, instance: dg.DagsterInstance, run_id: str, seen_storage_ids: set[int]
@@ -364,9 +364,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         stock = super()._get_step_handler_context
 
         def make() -> ExecuteStepArgs:
-            # To ask for it takes a look at every output of the run.
-            self._known = self._known or active_execution.get_known_state()
-            context = stock(plan_context, steps, knowing(self._known))
+            context = stock(plan_context, steps, knowing(self._known.of(active_execution)))
             return told_to(context.execute_step_args, step, free)
 
         # It is launched in the next round.

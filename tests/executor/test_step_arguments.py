@@ -7,15 +7,18 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._cli.api import _execute_step_command_body
+from dagster._core.events import DagsterEvent, StepRetryData
 from dagster._core.execution.api import create_execution_plan
 from dagster._core.execution.context.system import StepExecutionContext
 from dagster._core.execution.plan.active import ActiveExecution
 from dagster._core.execution.plan.outputs import StepOutputHandle
 from dagster._core.execution.plan.state import KnownExecutionState, PastExecutionState
 from dagster._core.execution.plan.step import ExecutionStep
+from dagster._core.execution.retries import RetryMode
 from dagster._grpc.types import ExecuteStepArgs
+from dagster._utils.error import SerializableErrorInfo
 
-from dagster_plus_k8s_helpers._dagster.step_arguments import only_what_is_read, told_to
+from dagster_plus_k8s_helpers._dagster.step_arguments import KnownState, only_what_is_read, told_to
 
 KEYS = ["k1", "k2", "k3"]
 MADE = StepOutputHandle("numbers", "result", "k2")
@@ -38,6 +41,10 @@ def doubled(number: int) -> int:
 def summed(numbers: list[int]) -> int:
     SEEN.append(sum(numbers))
     return sum(numbers)
+
+
+@dg.op
+def alone() -> None: ...
 
 
 def make_job() -> dg.JobDefinition:
@@ -155,3 +162,44 @@ def test_a_step_reads_of_what_is_known_what_was_looked_up(owner: object, used: l
     source = inspect.getsource(owner)  # type: ignore[arg-type]
 
     assert [part for part in used if part not in source] == []
+
+
+def test_what_is_known_is_asked_for_again_only_when_something_else_than_outputs_came() -> None:
+    @dg.job
+    def fixed() -> None:
+        alone()
+
+    plan, error = create_execution_plan(fixed), SerializableErrorInfo("It failed.", [], "Exception")
+    retry = DagsterEvent(
+        "STEP_UP_FOR_RETRY", "fixed", step_key="alone", event_specific_data=StepRetryData(error)
+    )
+    known, active = KnownState(plan), ActiveExecution(plan, RetryMode.ENABLED)
+    first = known.of(active)
+    active.mark_step_produced_output(MADE)
+
+    known.see([])
+    assert known.of(active) is first
+    assert MADE in first.ready_outputs
+    known.see([retry])
+    assert known.of(active) is not first
+
+
+def test_what_is_known_is_asked_for_again_where_keys_of_dynamic_outputs_come() -> None:
+    plan = create_execution_plan(make_job())
+    asked: list[ActiveExecution] = []
+
+    class Active:
+        def __init__(self) -> None:
+            self._step_outputs: set[StepOutputHandle] = set()
+
+        def get_known_state(self) -> KnownExecutionState:
+            asked.append(self)  # type: ignore[arg-type]
+            return KnownExecutionState(ready_outputs=self._step_outputs)
+
+    state, active = KnownState(plan), Active()
+    for _ in range(2):
+        state.of(active)  # type: ignore[arg-type]
+        state.of(active)  # type: ignore[arg-type]
+        state.see([])
+
+    assert len(asked) == 2
