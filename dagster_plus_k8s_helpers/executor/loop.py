@@ -91,6 +91,8 @@ _PAGE, _PAGE_VARIABLE = 100, "DAGSTER_EXECUTOR_POP_EVENTS_LIMIT"
 _LONGEST_BEHIND = 5.0
 # Of what a step took in earlier runs, for whether it is small.
 _ATTEMPTS_THAT_COUNT = 20
+# What goes wrong in looking after them must not end a run whose steps are well.
+_THE_STEPS = "The steps could not be looked after"
 
 
 class SupervisedExecutor(StepDelegatingExecutor):
@@ -267,7 +269,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
         is_time = time.monotonic() - self._read_at >= self._usual_sleep
         if self._brought.anything or self._is_behind or is_time or not self._supervisor.has_more_to_do:
             kept = self._read(instance, run_id, seen_storage_ids)
-        self._safely(lambda: self._supervisor.go_on(until))
+        self._supervisor.notes.safely(lambda: self._supervisor.go_on(until), _THE_STEPS)
         # What is wrong with one step fails that step; whatever else keeps steps from starting ends the run.
         self._supervisor.launch_some(until)
         late, self._late = self._late, []
@@ -315,7 +317,7 @@ class SupervisedExecutor(StepDelegatingExecutor):
             self._read_at = now
         if not self._is_behind or now - self._brought.since >= _LONGEST_BEHIND:
             launched, look = self._brought.take()
-            self._safely(lambda: self._supervisor.act(launched, look))
+            self._supervisor.notes.safely(lambda: self._supervisor.act(launched, look), _THE_STEPS)
         return kept
 
     def _tell_what_worked(self) -> None:
@@ -326,13 +328,6 @@ class SupervisedExecutor(StepDelegatingExecutor):
                 self._reports.worked(
                     self._plan_context.for_step(step), attempts.memory, [*tried, attempts.memory.limit]
                 )
-
-    def _safely(self, look_after: Callable[[], None]) -> None:
-        """What goes wrong in looking after the steps must not end a run whose steps are well."""
-        try:
-            look_after()
-        except Exception as error:  # noqa: BLE001
-            self._supervisor.note(f"The steps could not be looked after: {type(error).__name__}: {error}")
 
     def _has_ended(self, step_key: str) -> bool:
         """Whether the event log has an ending of a step that the cursor has passed; the loop then gets it."""
@@ -403,11 +398,11 @@ class SupervisedExecutor(StepDelegatingExecutor):
 
         def usage() -> Iterable[Usage]:
             # A storage that cannot say what earlier runs took must not keep a step from starting.
-            try:
-                return [*self._history.usage.of(key), *islice(self._before.usage(step), _ATTEMPTS_THAT_COUNT)]
-            except Exception as error:  # noqa: BLE001
-                self._supervisor.note(f"What steps took cannot be read: {type(error).__name__}: {error}")
-                return []
+            found = self._supervisor.notes.safely(
+                lambda: [*self._history.usage.of(key), *islice(self._before.usage(step), _ATTEMPTS_THAT_COUNT)],
+                "What steps took cannot be read",
+            )
+            return found or []
 
         return self.placement.is_in_run_pod(step.op_name, context.step_tags[key], node_of(step), usage)
 
@@ -432,14 +427,10 @@ class SupervisedExecutor(StepDelegatingExecutor):
         attempts, ladder = self._history.attempts[key], rules.ladder
         if ladder is None or not ladder.learn or attempts.made or attempts.memory is not None:
             return None
-        try:
-            found = self._before.worked(self._plan_steps[key])
         # A storage that cannot say what was learned must not keep a step from starting.
-        except Exception as error:  # noqa: BLE001
-            self._supervisor.note(
-                f"What earlier runs learned cannot be read: {type(error).__name__}: {error}"
-            )
-            return None
+        found = self._supervisor.notes.safely(
+            lambda: self._before.worked(self._plan_steps[key]), "What earlier runs learned cannot be read"
+        )
         # The maximum may have been lowered since.
         return (ladder.capped(found[0]), found[1]) if found is not None else None
 

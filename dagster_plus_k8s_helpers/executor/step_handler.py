@@ -304,7 +304,7 @@ class SupervisedStepHandler(K8sStepHandler):
                 self.supervisor.reports.learned(step.context, attempts.memory, run_id)
 
     def _note(self, said: str) -> None:
-        self.supervisor.note(said)
+        self.supervisor.notes.add(said)
 
     def _launch(
         self, key: str, step: TrackedStep, job: V1Job, context: StepHandlerContext, events: LateEvents

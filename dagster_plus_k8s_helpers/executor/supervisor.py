@@ -18,6 +18,7 @@ from dagster_plus_k8s_helpers.diagnosis.kinds import DiagnosisKind
 from dagster_plus_k8s_helpers.executor.beside.run_pod_steps import RunPodSteps
 from dagster_plus_k8s_helpers.executor.events.endings import Endings
 from dagster_plus_k8s_helpers.executor.events.leftovers import LAST_LOOK_INTERVAL, Leftovers
+from dagster_plus_k8s_helpers.executor.events.notes import Notes
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep, told_from
 from dagster_plus_k8s_helpers.executor.events.usage_events import LAST_SECONDS
 from dagster_plus_k8s_helpers.executor.launching.launches import LaunchQueue, RateLimit
@@ -68,6 +69,7 @@ class Supervisor:
         usage: Writes what steps took.
 
     Attributes:
+        notes: What goes wrong in it.
         run_pod: The steps that are in the run's own pod.
     """
 
@@ -83,7 +85,7 @@ class Supervisor:
         has_ended: Callable[[str], bool],
         usage: UsageEvents,
     ) -> None:
-        self.history, self.reports = history, reports
+        self.history, self.reports, self.notes = history, reports, Notes(reports)
         self._settings = settings
         self._endings = Endings(history, reports, has_ended)
         self._outage = Outage()
@@ -122,14 +124,12 @@ class Supervisor:
             self._endings,
             reports,
             usage,
-            self.note,
+            self.notes.add,
             concurrency=settings.run_pod_concurrency,
             log_lines=settings.log_lines,
         )
         self._held: dict[str, tuple[float, Callable[[], None]]] = {}
         self._hurries = False
-        self._said: set[str] = set()
-        self._notes: list[str] = []
 
     def prepare(self, priority: int, launch: Callable[[], None]) -> None:
         """Have a step launched when its turn comes.
@@ -195,12 +195,8 @@ class Supervisor:
 
     def collect(self) -> tuple[list[Launched], Look | None]:
         """What the calls have brought; to be asked for before the event log is read."""
-        look = None
-        try:
-            look = self._looks.collect()
         # A look that fails in a way that is not the API's must not end a run whose steps are well.
-        except Exception as error:  # noqa: BLE001
-            self.note(_trouble(error))
+        look = self.notes.safely(self._looks.collect)
         return self._launches.done(), look
 
     def act(self, launched: list[Launched], look: Look | None) -> None:
@@ -211,19 +207,17 @@ class Supervisor:
         self.forget_ended()
         self._take_launches(launched)
         # What a look before this one has written has come back from the event log by now.
-        self._safely(self._let_go)
+        self.notes.safely(self._let_go)
         if look is not None:
             self._taking = self._take_look(look)
         else:
             for key in list(self.history.interrupted):
                 if (step := self._steps.get(key)) is not None:
-                    self._safely(partial(self._outcomes.take, key, step, None))
-        self._safely(self.run_pod.act)
-        self._safely(self._outcomes.finish)
+                    self.notes.safely(partial(self._outcomes.take, key, step, None))
+        self.notes.safely(self.run_pod.act)
+        self.notes.safely(self._outcomes.finish)
         self._look_after_ended()
-        while self._notes:
-            text = self._notes.pop()
-            self._say_once(text, text)
+        self.notes.tell()
         while (news := self._outage.news()) is not None:
             self.reports.outage(news, self._settings.api_outage_tolerance)
         # A look that is not taken in yet is the newest there is.
@@ -262,7 +256,7 @@ class Supervisor:
         if look.nodes.known:
             self._outcomes.nodes = look.nodes
         for what, said in look.refused.items():
-            self._say_once(what, _LIMITATIONS[what].format(said=said))
+            self.notes.refused(what, said)
         # Before the end of an attempt is written, and with it the size of the next decided.
         yield from self._told(self._usage.taking(look))
         if self._held:
@@ -270,21 +264,17 @@ class Supervisor:
         for number, (key, step) in enumerate(list(self._steps.items())):
             if self._steps.get(key) is step and self.history.is_open(key):
                 seen = look.observations.get(step.job_name)
-                self._safely(partial(self._outcomes.take, key, step, seen))
+                self.notes.safely(partial(self._outcomes.take, key, step, seen))
                 if step.failing or step.ending is not None or number % _BETWEEN_CLOCKS == 0:
                     yield None
-        self._safely(partial(self._leftovers.see, look.remains))
+        self.notes.safely(partial(self._leftovers.see, look.remains))
 
     def _told(self, parts: Iterator[object]) -> Iterator[object]:
         """The parts of something, told if it goes wrong."""
         try:
             yield from parts
         except Exception as error:  # noqa: BLE001 - it leaves what follows alone
-            self.note(_trouble(error))
-
-    def note(self, text: str) -> None:
-        """Have the loop tell, once, of something that the executor cannot do here; from any thread."""
-        self._notes.append(text)
+            self.notes.failed(error)
 
     def delete_all(self, seconds: float) -> dict[str, Future[None]]:
         """Delete the Jobs of all steps at once, by step key; those not created yet never will be.
@@ -324,7 +314,7 @@ class Supervisor:
             found = self.collect()[1]
             if found is None:
                 return {}
-            self._safely(partial(self._usage.see, found))
+            self.notes.safely(partial(self._usage.see, found))
             return found.remains
 
         began = time.monotonic()
@@ -368,7 +358,7 @@ class Supervisor:
                 self._take_launch(result)
             except Exception as error:  # noqa: BLE001 - it leaves the others alone
                 self._launched_before.append(result)
-                self.note(_trouble(error))
+                self.notes.failed(error)
 
     def _take_launch(self, result: Launched) -> None:
         key = result.launch.step_key
@@ -385,13 +375,6 @@ class Supervisor:
             step.created, step.since = True, time.monotonic()
             if step.start_timeout is not None:
                 self._looks.within(told_from(step.start_timeout))
-
-    def _safely(self, take: Callable[[], None]) -> None:
-        """What goes wrong with one step is told, and leaves the others alone."""
-        try:
-            take()
-        except Exception as error:  # noqa: BLE001
-            self.note(_trouble(error))
 
     def _look_after_ended(self) -> None:
         """Steps that have ended leave Jobs behind that something beside them may keep."""
@@ -414,26 +397,3 @@ class Supervisor:
             for key, step in self._steps.items()
             if (step.created or key in held) and not step.failing
         ]
-
-    def _say_once(self, key: str, text: str) -> None:
-        if key not in self._said:
-            self._said.add(key)
-            self.reports.limitation(text)
-
-
-_LIMITATIONS = {
-    "jobs": "The run's service account may not list jobs, so they are read one by one, a few a look, and "
-    "what becomes of a step is noticed later: {said}",
-    "pods": "The run's service account may not list pods, so only what their Jobs say is known of steps: "
-    "{said}",
-    "watch": "The run has no watch of its jobs and pods, so what becomes of a step is noticed when they are "
-    "listed next: {said}",
-    "events": "The run's service account may not list events, so some causes remain unknown: {said}",
-    "workloads": "The run's service account may not list workloads.kueue.x-k8s.io, so why a Job waits in its "
-    "queue remains unknown: {said}",
-    "logs": "The run's service account may not read pods/log, so failures come without last lines: {said}",
-}
-
-
-def _trouble(error: Exception) -> str:
-    return f"A step could not be looked after: {type(error).__name__}: {error}"

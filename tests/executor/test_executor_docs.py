@@ -13,11 +13,11 @@ from dagster_plus_k8s_helpers import MemoryLadder, diagnose, k8s_executor
 from dagster_plus_k8s_helpers.cluster.errors import answered, late
 from dagster_plus_k8s_helpers.diagnosis.failed_pod import disrupted
 from dagster_plus_k8s_helpers.executor.events.attempts import Attempts, Rules, decide
+from dagster_plus_k8s_helpers.executor.events.notes import LIMITATIONS
 from dagster_plus_k8s_helpers.executor.events.reports import _left_behind_said, _said, _taken_said
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep, unexplained_wait
 from dagster_plus_k8s_helpers.executor.launching.owners import OWNER_ELSEWHERE
 from dagster_plus_k8s_helpers.executor.looking.run_worker import Owner, Taken, way_out
-from dagster_plus_k8s_helpers.executor.supervisor import _LIMITATIONS
 from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def test_the_guide_quotes_ooms_that_no_ladder_helps(diagnosis: Diagnosis) -> Non
 def test_the_guide_quotes_what_the_executor_goes_on_without() -> None:
     lines = GUIDE.splitlines()
 
-    assert _LIMITATIONS["jobs"].format(said="HTTP 403 jobs.batch is forbidden") in lines
+    assert LIMITATIONS["jobs"].format(said="HTTP 403 jobs.batch is forbidden") in lines
     assert OWNER_ELSEWHERE.format(here="dagster", there="etl") in lines
 
 

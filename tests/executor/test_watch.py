@@ -11,8 +11,8 @@ from plays import Play
 from scenarios import ends
 from step_runs import eventually
 
+from dagster_plus_k8s_helpers.executor.events.notes import LIMITATIONS
 from dagster_plus_k8s_helpers.executor.looking.looker import Looker
-from dagster_plus_k8s_helpers.executor.supervisor import _LIMITATIONS
 
 if TYPE_CHECKING:
     from step_runs import StepRun
@@ -119,4 +119,4 @@ def test_the_page_quotes_what_is_told() -> None:
         'group "" in the namespace "etl"'
     )
 
-    assert f"```text\n{_LIMITATIONS['watch'].format(said=said)}\n```" in page
+    assert f"```text\n{LIMITATIONS['watch'].format(said=said)}\n```" in page
