@@ -36,6 +36,7 @@ OPEN = (
     "executor_config",
     "late_events",
     "launching",
+    "paged_executor",
     "partitions",
     "planning",
     "step_arguments",

@@ -17,6 +17,7 @@ from dagster._core.execution.plan.objects import ErrorSource, StepFailureData, S
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.plan.step import ExecutionStep
+from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.step_delegating import (
     CheckStepHealthResult,
     StepDelegatingExecutor,
@@ -46,6 +47,7 @@ __all__ = [
     "IStepContext",
     "KnownExecutionState",
     "PlanOrchestrationContext",
+    "RetryMode",
     "SerializableErrorInfo",
     "StepDelegatingExecutor",
     "StepHandler",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers._dagster.execution import StepHandlerContext
     from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
     from dagster_plus_k8s_helpers.executor.launching.sizes import Sizes
+    from dagster_plus_k8s_helpers.executor.launching.terms import Terms
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
     from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
 
@@ -57,31 +58,24 @@ class SupervisedStepHandler(K8sStepHandler):
     Args:
         stock: The handler of ``k8s_job_executor``.
         settings: Of the executor.
-        track: Makes what the supervisor keeps of a step.
-        before_termination: Is called before the first Job is deleted for the end of the run worker.
 
     Attributes:
         sizes: Decides what sizes attempts get.
-        is_in_run_pod: Says whether an attempt runs in the run's pod.
+        terms: Says on which terms steps are launched.
+        before_termination: Is called before the first Job is deleted for the end of the run worker.
         will_be_resumed: Whether another run worker goes on when this one is gone.
         owners: What owns the Jobs, and where this process runs.
     """
 
     supervisor: Supervisor
     sizes: Sizes
-    is_in_run_pod: Callable[[StepHandlerContext], bool]
+    terms: Terms
+    before_termination: Callable[[], None]
     will_be_resumed = False
 
-    def __init__(
-        self,
-        stock: K8sStepHandler,
-        settings: ExecutorSettings,
-        track: Callable[[StepHandlerContext, str, str], TrackedStep],
-        before_termination: Callable[[], None],
-    ) -> None:
+    def __init__(self, stock: K8sStepHandler, settings: ExecutorSettings) -> None:
         self.__dict__.update(stock.__dict__)
         self.cluster = Cluster(stock._api_client.batch_api.api_client, settings.call_timeout)  # noqa: SLF001
-        self._track = track
         self.owners = Owners(
             self.cluster,
             self._kubeconfig_file,
@@ -92,7 +86,6 @@ class SupervisedStepHandler(K8sStepHandler):
         # The stock code asks for the owner while it builds a Job; here a launch's own thread does.
         self._enable_owner_references = False
         self._api_client = _Captured()
-        self._before_termination = before_termination
         self._deletions: dict[str, Any] | None = None
         self._sized: dict[str, K8sConfig | None] = {}
         self._contexts: dict[tuple[str, str], K8sContainerContext] = {}
@@ -122,12 +115,12 @@ class SupervisedStepHandler(K8sStepHandler):
         key = self._get_step_key(step_handler_context)
         self.supervisor.history.launched(key)
         name = self._get_k8s_step_job_name(step_handler_context)
-        step = self._track(step_handler_context, name, "")
+        step = self.terms.of(key, step_handler_context, name, "")
         if step.problem is not None:
             self.supervisor.could_not_launch(key, step, not_built(str(step.problem)))
             return
         try:
-            if self.is_in_run_pod(step_handler_context):
+            if self.terms.is_in_run_pod(key, step_handler_context):
                 yield from self._launch_in_run_pod(key, step, step_handler_context)
                 return
             self._decide_size(key, step, step_handler_context)
@@ -174,7 +167,7 @@ class SupervisedStepHandler(K8sStepHandler):
         def relaunch() -> None:
             list(self.launch_step(step_handler_context))
 
-        step = self._track(step_handler_context, name, namespace)
+        step = self.terms.of(key, step_handler_context, name, namespace)
         if key in self.supervisor.history.in_run_pod:
             self.supervisor.run_pod.adopt(key, self._in_run_pod(step), relaunch)
         else:
@@ -186,7 +179,7 @@ class SupervisedStepHandler(K8sStepHandler):
         if self._deletions is None:
             # Whatever is wrong with it, the Jobs have to go.
             with suppress(Exception):
-                self._before_termination()
+                self.before_termination()
         yield from self._terminate(self._get_step_key(step_handler_context))
 
     def terminate_all(self) -> None:

@@ -36,7 +36,10 @@ def test_what_is_overridden_or_rebuilt_takes_what_it_took(method: object, parame
 @pytest.mark.parametrize(
     ("owner", "used"),
     [
-        (StepDelegatingExecutor.__init__, ["self._step_handler", "self._check_step_health_interval_seconds"]),
+        (
+            StepDelegatingExecutor.__init__,
+            ["self._step_handler", "self._check_step_health_interval_seconds", "self._sleep_seconds"],
+        ),
         (K8sStepHandler.__init__, ["self._api_client", "self._enable_owner_references"]),
         (
             K8sStepHandler.launch_step,
@@ -44,6 +47,10 @@ def test_what_is_overridden_or_rebuilt_takes_what_it_took(method: object, parame
                 "self._api_client.create_namespaced_job_with_retries(body=job, namespace=namespace)",
                 "if self._enable_owner_references:",
             ],
+        ),
+        (
+            StepDelegatingExecutor._pop_events,
+            ["self._event_cursor,", "limit=self._pop_events_limit", "self._get_pop_events_offset(instance)"],
         ),
         (StepDelegatingExecutor.execute, ["self._pop_events(", "self._check_step_health_interval_seconds"]),
         (

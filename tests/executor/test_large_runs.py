@@ -22,6 +22,7 @@ from step_runs import eventually
 
 import dagster_plus_k8s_helpers.executor.loop as loop_module
 import dagster_plus_k8s_helpers.executor.outcomes as outcomes_module
+from dagster_plus_k8s_helpers._dagster import paged_executor
 from dagster_plus_k8s_helpers._dagster.endings import endings_of
 from dagster_plus_k8s_helpers._dagster.late_events import LateEvents
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
@@ -256,7 +257,7 @@ def test_steps_are_prepared_by_priority_one_at_least_and_as_many_as_there_is_roo
 def test_a_round_reads_one_page_and_the_run_ends_as_ever(
     run: StepRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop_module, "_PAGE", 2)
+    monkeypatch.setattr(paged_executor, "_PAGE", 2)
     pages: list[int] = []
     read = run.instance.get_records_for_run
 
