@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future, wait
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.cluster.deletions import Deletions
 from dagster_plus_k8s_helpers.cluster.outage import Outage
 from dagster_plus_k8s_helpers.diagnosis.kinds import DiagnosisKind
 from dagster_plus_k8s_helpers.executor.beside.run_pod_steps import RunPodSteps
+from dagster_plus_k8s_helpers.executor.events.ended_jobs import EndedJobs
 from dagster_plus_k8s_helpers.executor.events.endings import Endings
 from dagster_plus_k8s_helpers.executor.events.leftovers import LAST_LOOK_INTERVAL, Leftovers
 from dagster_plus_k8s_helpers.executor.events.notes import Notes
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep, told_from
-from dagster_plus_k8s_helpers.executor.events.usage_events import LAST_SECONDS
+from dagster_plus_k8s_helpers.executor.launching.held import Held
 from dagster_plus_k8s_helpers.executor.launching.launches import LaunchQueue, RateLimit
 from dagster_plus_k8s_helpers.executor.launching.preparing import Preparing
 from dagster_plus_k8s_helpers.executor.looking.looker import Looker
@@ -29,7 +30,7 @@ from dagster_plus_k8s_helpers.executor.looking.rounds import LookRounds
 from dagster_plus_k8s_helpers.executor.outcomes import Outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from dagster_plus_k8s_helpers.cluster.calls import Cluster
     from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
     from dagster_plus_k8s_helpers.executor.launching.launches import Launch, Launched
     from dagster_plus_k8s_helpers.executor.looking.looker import Look
-    from dagster_plus_k8s_helpers.executor.looking.remains import Remains
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 
 __all__ = ["Supervisor"]
@@ -112,9 +112,8 @@ class Supervisor:
             deletions=self._deletions,
             outage=self._outage,
         )
-        self._leftovers = Leftovers(self._deletions, reports)
-        # It is asked for each step that ends, and is the same for all of a run.
-        self._namespace, self._usage = cache(namespace), usage
+        self._ended = EndedJobs(history, usage, Leftovers(self._deletions, reports), namespace, self.notes)
+        self._held = Held(self._ended.is_measured)
         ahead = settings.launch_burst + int(_SECONDS_AHEAD * settings.launch_qps)
         self._preparing = Preparing(lambda: self._launches.waiting, max(ahead, 1))
         self._launched_before: list[Launched] = []
@@ -128,7 +127,6 @@ class Supervisor:
             concurrency=settings.run_pod_concurrency,
             log_lines=settings.log_lines,
         )
-        self._held: dict[str, tuple[float, Callable[[], None]]] = {}
         self._hurries = False
 
     def prepare(self, priority: int, launch: Callable[[], None]) -> None:
@@ -152,9 +150,6 @@ class Supervisor:
     def hold(self, step_key: str, launch: Callable[[], None]) -> bool:
         """Launch a step once it is known what its last attempt took, or after a few seconds without.
 
-        A step that fails by itself, since a process of it was killed for memory, is retried before anybody
-        has looked at its pod.
-
         Args:
             step_key: Whose.
             launch: Launches it.
@@ -162,17 +157,9 @@ class Supervisor:
         Returns:
             Whether it is launched later; not when nothing is waited for.
         """
-        if self._usage.awaited_of(step_key) is None:
-            return False
-        self._held[step_key] = time.monotonic() + LAST_SECONDS, launch
-        self._looks.soon()
-        return True
-
-    def _let_go(self) -> None:
-        for key, (until, launch) in list(self._held.items()):
-            if self._usage.awaited_of(key) is None or time.monotonic() > until:
-                del self._held[key]
-                launch()
+        if held := self._held.hold(step_key, launch):
+            self._looks.soon()
+        return held
 
     def adopt(self, step_key: str, step: TrackedStep, relaunch: Callable[[], None]) -> None:
         """Watch over a step that a run worker before this one has launched, or was about to.
@@ -207,7 +194,7 @@ class Supervisor:
         self.forget_ended()
         self._take_launches(launched)
         # What a look before this one has written has come back from the event log by now.
-        self.notes.safely(self._let_go)
+        self.notes.safely(self._held.let_go)
         if look is not None:
             self._taking = self._take_look(look)
         else:
@@ -216,7 +203,7 @@ class Supervisor:
                     self.notes.safely(partial(self._outcomes.take, key, step, None))
         self.notes.safely(self.run_pod.act)
         self.notes.safely(self._outcomes.finish)
-        self._look_after_ended()
+        self._ended.take_in()
         self.notes.tell()
         while (news := self._outage.news()) is not None:
             self.reports.outage(news, self._settings.api_outage_tolerance)
@@ -258,7 +245,7 @@ class Supervisor:
         for what, said in look.refused.items():
             self.notes.refused(what, said)
         # Before the end of an attempt is written, and with it the size of the next decided.
-        yield from self._told(self._usage.taking(look))
+        yield from self._ended.measuring(look)
         if self._held:
             self._looks.within(_BETWEEN_LOOKS)
         for number, (key, step) in enumerate(list(self._steps.items())):
@@ -267,14 +254,7 @@ class Supervisor:
                 self.notes.safely(partial(self._outcomes.take, key, step, seen))
                 if step.failing or step.ending is not None or number % _BETWEEN_CLOCKS == 0:
                     yield None
-        self.notes.safely(partial(self._leftovers.see, look.remains))
-
-    def _told(self, parts: Iterator[object]) -> Iterator[object]:
-        """The parts of something, told if it goes wrong."""
-        try:
-            yield from parts
-        except Exception as error:  # noqa: BLE001 - it leaves what follows alone
-            self.notes.failed(error)
+        self._ended.clear_away(look)
 
     def delete_all(self, seconds: float) -> dict[str, Future[None]]:
         """Delete the Jobs of all steps at once, by step key; those not created yet never will be.
@@ -302,28 +282,19 @@ class Supervisor:
     def settle(self, is_interrupted: Callable[[], bool]) -> None:
         """Look after the Jobs of the steps, when all have ended: nobody will look again.
 
-        A run whose pods end with their steps waits until they have, for 5 seconds at most.
-
         Args:
             is_interrupted: Whether the run worker has been told to end.
         """
-
-        def look() -> Mapping[str, Remains | None]:
-            if self._looks.is_due(LAST_LOOK_INTERVAL):
-                self._looks.begin(self._watched(), within=LAST_LOOK_INTERVAL)
-            found = self.collect()[1]
-            if found is None:
-                return {}
-            self.notes.safely(partial(self._usage.see, found))
-            return found.remains
-
         began = time.monotonic()
         self.go_on(float("inf"))
-        self._look_after_ended()
+        self._ended.take_in()
         self.run_pod.settle(is_interrupted)
-        self._leftovers.settle(look, is_interrupted)
-        left = LAST_SECONDS - (time.monotonic() - began)
-        self._usage.settle(lambda: self._leftovers.see(look()), is_interrupted, left)
+        self._ended.settle(self._last_look, is_interrupted, began)
+
+    def _last_look(self) -> Look | None:
+        if self._looks.is_due(LAST_LOOK_INTERVAL):
+            self._looks.begin(self._watched(), within=LAST_LOOK_INTERVAL)
+        return self.collect()[1]
 
     def open_steps(self) -> list[str]:
         """The keys of steps that have been launched and have not ended."""
@@ -348,7 +319,7 @@ class Supervisor:
         self._launches.close(wait=not self._hurries)
         self._deletions.close(wait=not self._hurries)
         self._looks.close(wait=not self._hurries)
-        self._usage.close(wait=not self._hurries)
+        self._ended.close(wait=not self._hurries)
 
     def _take_launches(self, launched: list[Launched]) -> None:
         """Take in what became of launches; nobody else knows, so what goes wrong with one is done again."""
@@ -376,17 +347,9 @@ class Supervisor:
             if step.start_timeout is not None:
                 self._looks.within(told_from(step.start_timeout))
 
-    def _look_after_ended(self) -> None:
-        """Steps that have ended leave Jobs behind that something beside them may keep."""
-        while self.history.ended_jobs:
-            job_name, key = self.history.ended_jobs.popitem()
-            self._leftovers.add(job_name, key, self._namespace())
-            self._usage.add(job_name, self._namespace())
-
     def _watched(self) -> list[Watched]:
         held = self.history.interrupted
-        ended = {watch.job_name: watch for watch in (*self._usage.watched(), *self._leftovers.watched())}
-        return list(ended.values()) + [
+        return self._ended.watched() + [
             Watched(
                 step.job_name,
                 step.namespace,

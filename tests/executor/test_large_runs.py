@@ -219,7 +219,7 @@ def test_usage_is_written_one_event_at_a_time_and_waited_for_until_then(
 ) -> None:
     written: list[str] = []
     monkeypatch.setattr(UsageEvents, "_write", lambda _self, _step, usage: written.append(usage.job))
-    monkeypatch.setattr(supervisor._usage, "_step_of", lambda key: key)
+    monkeypatch.setattr(supervisor._ended._usage, "_step_of", lambda key: key)
     history.fold([*success(0), *success(1)], resuming=False)
     usage = {name: Usage(job=name, memory_peak_bytes=1) for name in ("job-0", "job-1")}
 
@@ -228,7 +228,7 @@ def test_usage_is_written_one_event_at_a_time_and_waited_for_until_then(
     awaited = []
     while supervisor.has_more_to_do:
         supervisor.go_on(LONG_AGO)
-        awaited.append((len(written), supervisor._usage.awaited_of("s1")))
+        awaited.append((len(written), supervisor._ended._usage.awaited_of("s1")))
 
     assert awaited[:2] == [(1, "job-1"), (2, None)]
     assert written == ["job-0", "job-1"]

@@ -255,7 +255,8 @@ def test_an_oom_of_a_child_is_known_to_the_next_attempt(
 def test_a_retry_waits_for_a_look_no_longer_than_it_may(
     run: StepRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dagster_plus_k8s_helpers.executor.supervisor.LAST_SECONDS", 0.5)
+    for module in ("launching.held", "events.ended_jobs"):
+        monkeypatch.setattr(f"dagster_plus_k8s_helpers.executor.{module}.LAST_SECONDS", 0.5)
     run.server.faults += [Fault("GET", kind, 500) for kind in ("jobs", "pods")]
     step = {"does": "fail", "max_retries": 1, "tags": sized_by("sizes:PER_ATTEMPT")}
 
