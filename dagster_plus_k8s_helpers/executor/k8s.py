@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 
 from dagster_plus_k8s_helpers import _dagster
 from dagster_plus_k8s_helpers.arguments import answering
-from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
-from dagster_plus_k8s_helpers.executor.settings import SMALL, ExecutorSettings
+from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.executor.given import (
+    OpName,
+    TagConcurrencyLimit,
+    by_op_name,
+    check_count,
+    check_limit,
+    check_text,
+    checked_config,
+    in_run_pod_given,
+)
+from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 from dagster_plus_k8s_helpers.measuring.step import measure_this_step
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.pod.fields import RAW_FIELDS
@@ -19,29 +28,12 @@ from dagster_plus_k8s_helpers.sizing.reading import size_tags
 from dagster_plus_k8s_helpers.sizing.strategy import SIZE_TAG
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from dagster_plus_k8s_helpers.sizing.memory_ladder import MemoryLadder
     from dagster_plus_k8s_helpers.sizing.strategy import SizeTags, Strategy
 
 __all__ = ["OpName", "TagConcurrencyLimit", "k8s_executor"]
-
-OpName: TypeAlias = str | dg.AssetKey
-"""An op by its name, or an asset by its key: ``"train"``, ``"ml/train"``, ``AssetKey(["ml", "train"])``."""
-
-
-class TagConcurrencyLimit(TypedDict):
-    """How many steps with a tag may run at once in one run.
-
-    Keys:
-        key: Key of the op tag.
-        limit: How many.
-        value: The tag's value; or ``{"applyLimitPerUniqueValue": True}`` for a limit of its own for each
-            value; every value together when left out.
-    """
-
-    key: str
-    limit: int
-    value: NotRequired[str | Mapping[str, bool]]
-
 
 _ADVICE = {
     **dict.fromkeys(
@@ -182,18 +174,18 @@ def k8s_executor(
     if not isinstance(name, str):
         raise K8sConfigError(f"must be text, not {name!r}", where="name")
     if max_concurrent is not None:
-        _check_count("max_concurrent", max_concurrent)
+        check_count("max_concurrent", max_concurrent)
     if load_incluster_config and kubeconfig_file is not None:
         raise K8sConfigError("goes with load_incluster_config=False only", where="kubeconfig_file")
     if retries not in _RETRY_MODES:
         raise K8sConfigError(f"{retries!r} is none of {', '.join(_RETRY_MODES)}", where="retries")
     for index, limit in enumerate(tag_concurrency_limits):
-        _check_limit(f"tag_concurrency_limits[{index}]", limit)
-    _check_text("namespace", namespace, check_dns_label)
-    _check_text("image", image, check_image)
-    _check_text("service_account_name", service_account_name, check_dns_subdomain)
-    per_step = _by_op_name(per_step_config or {})
-    of_steps = _checked_config("step_config", step_config or K8sConfig())
+        check_limit(f"tag_concurrency_limits[{index}]", limit)
+    check_text("namespace", namespace, check_dns_label)
+    check_text("image", image, check_image)
+    check_text("service_account_name", service_account_name, check_dns_subdomain)
+    per_step = by_op_name(per_step_config or {})
+    of_steps = checked_config("step_config", step_config or K8sConfig())
     if queue is not None:
         if of_steps.queue not in (None, queue):
             raise K8sConfigError(
@@ -230,7 +222,7 @@ def k8s_executor(
         launch_burst=launch_burst,
         log_lines=log_lines,
         record_usage=record_usage,
-        in_run_pod=_in_run_pod(in_run_pod),
+        in_run_pod=in_run_pod_given(in_run_pod),
         run_pod_concurrency=run_pod_concurrency,
     )
     if record_usage:
@@ -243,7 +235,10 @@ _RETRY_MODES = ("enabled", "disabled")
 
 
 def _with_defaults(name: str, defaults: Mapping[str, Any], beyond: ExecutorSettings) -> dg.ExecutorDefinition:
-    """The stock executor with other defaults, each of which a launch can still override."""
+    """The stock executor with other defaults, each of which a launch can still override.
+
+    What derives from dagster_k8s' own is not imported before it is needed.
+    """
     from dagster_k8s import k8s_job_executor
 
     stock_fields = _dagster.config_fields(k8s_job_executor)
@@ -252,10 +247,7 @@ def _with_defaults(name: str, defaults: Mapping[str, Any], beyond: ExecutorSetti
 
     @dg.executor(name=name, config_schema=schema, requirements=k8s_job_executor.get_requirements)
     def executor(init_context: dg.InitExecutorContext) -> dg.Executor:
-        # It derives from dagster_k8s' own, which is not imported before.
-        from dagster_plus_k8s_helpers.executor.loop import (  # noqa: PLC0415
-            SupervisedExecutor,
-        )
+        from dagster_plus_k8s_helpers.executor.loop import SupervisedExecutor  # noqa: PLC0415 - see above
 
         stock = _dagster.create_executor(k8s_job_executor, init_context)
         settings = ExecutorSettings.from_config(init_context.executor_config)
@@ -270,83 +262,3 @@ def _with_default(field: dg.Field, default: object) -> dg.Field:
     return dg.Field(
         field.config_type, default_value=default, is_required=False, description=field.description
     )
-
-
-def _check_count(where: str, count: int) -> None:
-    if not isinstance(count, int) or isinstance(count, bool):
-        raise K8sConfigError(f"must be a whole number, not {count!r}", where=where)
-    if count < 1:
-        raise K8sConfigError(f"{count} is below 1; leave it out for no limit", where=where)
-
-
-def _check_limit(where: str, limit: TagConcurrencyLimit) -> None:
-    if not isinstance(limit, Mapping) or not {"key", "limit"} <= set(limit):
-        raise K8sConfigError("must have a key and a limit", where=where)
-    for name in set(limit) - {"key", "limit", "value"}:
-        raise UnknownFieldError(name, ["key", "limit", "value"], of="TagConcurrencyLimit", where=where)
-    _check_count(f"{where}.limit", limit["limit"])
-
-
-def _check_text(where: str, value: str | None, check: Callable[[str], None]) -> None:
-    if value is None:
-        return
-    if not isinstance(value, str):
-        raise K8sConfigError(f"must be text, not {value!r}", where=where)
-    try:
-        check(value)
-    except K8sConfigError as error:
-        raise error.within(where) from None
-
-
-def _by_op_name(configs: Mapping[OpName, K8sConfig]) -> dict[str, Any]:
-    by_op: dict[str, Any] = {}
-    for key, config in configs.items():
-        op_name = _op_name(key)
-        where = f"per_step_config[{key!r}]"
-        if op_name in by_op:
-            raise K8sConfigError(f"the op {op_name!r} has an entry already", where=where)
-        by_op[op_name] = _checked_config(where, config).to_dict()
-    return by_op
-
-
-def _in_run_pod(written: str | dg.AssetSelection | Sequence[OpName] | None) -> str | tuple[str, ...] | None:
-    """Steps for the run's pod, as a launch can say them too."""
-    if isinstance(written, dg.AssetSelection):
-        try:
-            return written.to_selection_str()
-        # Some have no text: of checks, or of keys that were resolved.
-        except NotImplementedError:
-            raise K8sConfigError(
-                f"{written!r} cannot be written as text; write the selection as text", where="in_run_pod"
-            ) from None
-    if isinstance(written, str) and written != SMALL and written:
-        # Refused here, and not when a run starts.
-        _dagster.selection_from_text(written)
-    if isinstance(written, Sequence) and not isinstance(written, str):
-        return tuple(_op_name(key, "in_run_pod") for key in written)
-    return written
-
-
-def _op_name(key: OpName, where: str = "per_step_config") -> str:
-    """The name Dagster gives the op of an asset: ``ml__train`` for the key ``ml/train``."""
-    if not isinstance(key, str | dg.AssetKey):
-        raise K8sConfigError(
-            f"the key {key!r} must be an op name or asset key, not {type(key).__name__}", where=where
-        )
-    asset_key = dg.AssetKey.from_user_string(key) if isinstance(key, str) else key
-    return asset_key.to_python_identifier()
-
-
-def _checked_config(where: str, config: K8sConfig) -> K8sConfig:
-    if not isinstance(config, K8sConfig):
-        raise K8sConfigError(_config_wanted(config), where=where)
-    return config
-
-
-def _config_wanted(given: object) -> str:
-    if isinstance(given, type):
-        return f"must be a K8sConfig, not the class {given.__name__}; write {given.__name__}(...)"
-    write = (
-        "; write K8sConfig.from_tags(...)" if isinstance(given, Mapping) and K8sConfig.TAG in given else ""
-    )
-    return f"must be a K8sConfig, not {type(given).__name__}{write}"
