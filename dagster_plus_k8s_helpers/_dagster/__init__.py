@@ -155,7 +155,7 @@ def with_op_tags(op: dg.OpDefinition, tags: Mapping[str, str]) -> dg.OpDefinitio
     subclass and whatever a later Dagster gives an op.
     """
     changed = copy.copy(op)
-    changed._tags = dict(tags)  # noqa: SLF001
+    changed._tags = dict(tags)
     if dict(changed.tags) != dict(tags):
         raise DagsterPlusK8sError("this release of dagster keeps the tags of an op in another place")
     return changed
@@ -179,7 +179,7 @@ def with_source_asset_op_tags(source: dg.SourceAsset, tags: Mapping[str, str]) -
     """A copy of an observable source asset whose op has other tags; its constructor takes no node."""
     changed = copy.copy(source)
     changed.op_tags = dict(tags)
-    changed._node_def = None  # noqa: SLF001 - computed again from op_tags
+    changed._node_def = None
     return changed
 
 
@@ -246,9 +246,9 @@ def with_targets(automation: Automation, rewrite: Any) -> Automation:
     """A copy of a schedule or sensor whose target holds rewritten assets; neither has a setter."""
     changed = copy.copy(automation)
     if isinstance(changed, dg.ScheduleDefinition):
-        changed._target = _rewritten(changed.target, rewrite)  # noqa: SLF001
+        changed._target = _rewritten(changed.target, rewrite)
     else:
-        changed._targets = [_rewritten(target, rewrite) for target in changed.targets]  # noqa: SLF001
+        changed._targets = [_rewritten(target, rewrite) for target in changed.targets]
     return changed
 
 

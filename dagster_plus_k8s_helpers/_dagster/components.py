@@ -94,7 +94,7 @@ def definitions_of_folder(context: dg.ComponentLoadContext) -> dg.Definitions:
     for child in children:
         # The innermost first: what holds others asks the tree for them when it is loaded.
         for place, declared in reversed([*_with_places(child)]):
-            tree.set_cache_data(place, component=declared._load_component(), component_decl=declared)  # noqa: SLF001 - as the tree does
+            tree.set_cache_data(place, component=declared._load_component(), component_decl=declared)
     build: Any = getattr(context, "build_defs", None) or getattr(context, "build_defs_at_path")  # noqa: B009 - of 1.12
     return dg.Definitions.merge(*(build(_place(child)) for child in children))
 

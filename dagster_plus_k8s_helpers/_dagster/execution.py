@@ -139,13 +139,13 @@ def failure_data(
     error: SerializableErrorInfo, label: str, description: str, metadata: Mapping[str, dg.MetadataValue]
 ) -> StepFailureData:
     """What a failure event holds; its metadata is shown beside the event."""
-    shown = UserFailureData(label=label, description=description, metadata=metadata)  # type: ignore[no-untyped-call]
-    return StepFailureData(error=error, user_failure_data=shown)  # type: ignore[no-untyped-call]
+    shown = UserFailureData(label=label, description=description, metadata=metadata)
+    return StepFailureData(error=error, user_failure_data=shown)
 
 
 def retry_data(error: SerializableErrorInfo, seconds_to_wait: float | None) -> StepRetryData:
     """What a retry event holds."""
-    return StepRetryData(error=error, seconds_to_wait=seconds_to_wait)  # type: ignore[no-untyped-call]
+    return StepRetryData(error=error, seconds_to_wait=seconds_to_wait)
 
 
 def asset_keys_of(step: ExecutionStep) -> list[dg.AssetKey]:

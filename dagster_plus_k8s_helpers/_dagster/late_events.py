@@ -35,12 +35,12 @@ class LateEvents:
             step_context: The context.
         """
         assert isinstance(step_context, StepOrchestrationContext)  # noqa: S101 - the executor has no other
-        handler = step_context.log._dagster_handler  # noqa: SLF001
+        handler = step_context.log._dagster_handler
         handlers = [
             _Keeping(other, self) if isinstance(other, _EventListenerLogHandler) else other
-            for other in handler._handlers  # noqa: SLF001
+            for other in handler._handlers
         ]
-        kept = DagsterLogHandler(handler.metadata, loggers=handler._loggers, handlers=handlers)  # noqa: SLF001
+        kept = DagsterLogHandler(handler.metadata, loggers=handler._loggers, handlers=handlers)
         return StepOrchestrationContext(
             plan_data=step_context.plan_data,
             log_manager=DagsterLogManager(kept, level=step_context.log.level),

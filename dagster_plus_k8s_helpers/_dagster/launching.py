@@ -95,7 +95,7 @@ def run_of(
 def launch_run(launcher: K8sRunLauncher, run: dg.DagsterRun) -> None:
     """Lets a run launcher launch a run."""
     instance = LaunchInstance(launcher)
-    launcher._instance_weakref = None  # noqa: SLF001 - a launcher takes one instance only
+    launcher._instance_weakref = None
     launcher.register_instance(instance)
     launcher.launch_run(LaunchRunContext(run, workspace=None))
 
@@ -118,8 +118,8 @@ def launch_step(
     step_context = SimpleNamespace(step=stand_in, job_name=run.job_name, event_tags={}, log=log)
     context = StepHandlerContext(
         LaunchInstance(launcher),
-        SimpleNamespace(for_step=lambda _step: step_context),  # type: ignore[arg-type]
-        [stand_in],  # type: ignore[list-item]
+        SimpleNamespace(for_step=lambda _step: step_context),  # type: ignore[arg-type] # all that is asked of it
+        [stand_in],  # type: ignore[list-item] # the same
         arguments,
         run,
     )

@@ -199,7 +199,7 @@ def plain_run_config(given: Mapping[str, object] | dg.RunConfig | None) -> Mappi
     """A run config as the mapping it stands for."""
     if not isinstance(given, dg.RunConfig):
         return given
-    plain: Mapping[str, object] = given.to_config_dict()  # type: ignore[no-untyped-call] # as Dagster has it
+    plain: Mapping[str, object] = given.to_config_dict()
     return plain
 
 

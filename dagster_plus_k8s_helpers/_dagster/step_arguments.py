@@ -80,7 +80,7 @@ class LateContext(StepHandlerContext):
             events: Where.
         """
         late = copy(self)
-        late._step_context = events.context(self.get_step_context(self.step_key))  # noqa: SLF001
+        late._step_context = events.context(self.get_step_context(self.step_key))
         return late
 
 

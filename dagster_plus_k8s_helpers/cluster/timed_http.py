@@ -273,12 +273,12 @@ class _Watched:
     def _tunnel(self) -> None:
         # A proxy that is cut off in its answer has, for http.client, ended it well.
         _current.call.use(self.sock)
-        super()._tunnel()  # type: ignore[misc]
+        super()._tunnel()  # type: ignore[misc]  # as above
         _current.call.use(self.sock)
 
     def request(self, *arguments: Any, **named: Any) -> None:
         _current.call.use(self.sock)
-        super().request(*arguments, **named)  # type: ignore[misc]
+        super().request(*arguments, **named)  # type: ignore[misc]  # as above
 
 
 class _HTTPConnection(_Watched, HTTPConnection):

@@ -111,7 +111,7 @@ class ExecutorSettings:
             for name, (kind, description) in types.items()
         }
         fields["memory_ladder"] = dg.Field(
-            dg.Noneable(dg.Permissive()),  # type: ignore[no-untyped-call]
+            dg.Noneable(dg.Permissive()),
             default_value=ladder,
             is_required=False,
             description="The fields of a MemoryLadder; null for none.",

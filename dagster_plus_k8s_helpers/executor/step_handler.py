@@ -8,8 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from dagster_k8s.container_context import K8sContainerContext  # noqa: TID253  (see above)
-from dagster_k8s.executor import K8sStepHandler  # noqa: TID253
+from dagster_k8s.container_context import K8sContainerContext  # noqa: TID253 - see above
+from dagster_k8s.executor import K8sStepHandler  # noqa: TID253 - see above
 
 from dagster_plus_k8s_helpers._dagster.execution import CheckStepHealthResult, DagsterEvent, EngineEventData
 from dagster_plus_k8s_helpers._dagster.late_events import LateEvents
@@ -75,7 +75,7 @@ class SupervisedStepHandler(K8sStepHandler):
 
     def __init__(self, stock: K8sStepHandler, settings: ExecutorSettings) -> None:
         self.__dict__.update(stock.__dict__)
-        self.cluster = Cluster(stock._api_client.batch_api.api_client, settings.call_timeout)  # noqa: SLF001
+        self.cluster = Cluster(self._api_client.batch_api.api_client, settings.call_timeout)
         self.owners = Owners(
             self.cluster,
             self._kubeconfig_file,
@@ -108,7 +108,7 @@ class SupervisedStepHandler(K8sStepHandler):
         yield from ()
 
     def _get_step_key(self, step_handler_context: StepHandlerContext) -> str:
-        assert isinstance(step_handler_context, LateContext)  # noqa: S101
+        assert isinstance(step_handler_context, LateContext)  # noqa: S101 - as above
         return step_handler_context.step_key
 
     def _launch_step(self, step_handler_context: LateContext) -> Iterator[DagsterEvent]:
@@ -328,7 +328,7 @@ class _Captured:
 
     _job: V1Job | None = None
 
-    def create_namespaced_job_with_retries(self, body: V1Job, namespace: str) -> None:  # noqa: ARG002
+    def create_namespaced_job_with_retries(self, body: V1Job, namespace: str) -> None:  # noqa: ARG002 - as it is called
         self._job = body
 
     def take(self) -> V1Job:

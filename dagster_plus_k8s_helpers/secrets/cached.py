@@ -81,7 +81,7 @@ class CachedSecretsResource(SecretsResource, ABC):
         else:
             cache.invalidate_name(SecretRef.of(ref).name)
 
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster calls it
         """Let go of the connection and the values; Dagster calls this at the end of a run or step."""
         self.close()
 

@@ -55,7 +55,7 @@ class ChainedSecrets(SecretsResource):
             backend.invalidate(ref)
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["ChainedSecrets"]:  # noqa: ARG002
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["ChainedSecrets"]:  # noqa: ARG002 - Dagster calls it
         """Set up each backend and tear it down afterwards; Dagster does so only for single resources."""
         with ExitStack() as stack:
             ready = [

@@ -91,7 +91,7 @@ def _value(text: str, source: str) -> SecretValue:
 class _AnySpelling(dict[str, SecretValue]):
     """Fields by name, looked up as the variable name would spell it: ``api-key`` finds ``API_KEY``."""
 
-    def get(self, name: str, default: SecretValue | None = None) -> SecretValue | None:  # type: ignore[override]
+    def get(self, name: str, default: SecretValue | None = None) -> SecretValue | None:  # type: ignore[override]  # with any name
         return super().get(re.sub(r"[^a-z0-9]", "_", name.lower()), default)
 
 

@@ -86,7 +86,7 @@ class SecretValueError(SecretsError, TypeError):
     """A SecretValue handed to something that would write it down, or read in a way it cannot be."""
 
 
-class SecretNotFound(SecretsError):  # noqa: N818  (public name, as the field says it)
+class SecretNotFound(SecretsError):
     """The backend has no such secret, or no such version of it."""
 
 
@@ -94,11 +94,11 @@ class SecretDeleted(SecretNotFound):
     """The secret, or this version of it, is deleted, destroyed or pending deletion."""
 
 
-class SecretFieldNotFound(SecretsError):  # noqa: N818
+class SecretFieldNotFound(SecretsError):
     """The secret exists and lacks the field; the message lists the names of those it has."""
 
 
-class SecretAccessDenied(SecretsError):  # noqa: N818
+class SecretAccessDenied(SecretsError):
     """The credentials are good and do not reach this secret."""
 
 
@@ -106,7 +106,7 @@ class SecretKmsDenied(SecretAccessDenied):
     """The credentials reach the secret and may not use the KMS key it is encrypted with."""
 
 
-class SecretWrongRegion(SecretsError):  # noqa: N818
+class SecretWrongRegion(SecretsError):
     """The secret lives in another region than the one the client talks to."""
 
 
@@ -114,11 +114,11 @@ class SecretsAuthError(SecretsError):
     """The credentials themselves were refused, have run out, or could not be read."""
 
 
-class SecretLeaseEnded(SecretsError):  # noqa: N818
+class SecretLeaseEnded(SecretsError):
     """Dynamic credentials whose lease has run out: the backend has withdrawn them."""
 
 
-class SecretsBackendUnavailable(SecretsError):  # noqa: N818
+class SecretsBackendUnavailable(SecretsError):
     """No usable answer before the deadline."""
 
 

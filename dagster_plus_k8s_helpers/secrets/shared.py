@@ -74,7 +74,7 @@ def shared(digest: bytes, make: Callable[[], Shared[C]]) -> Shared[C]:
         found = _table.get(digest)
         if found is None:
             found = _table[digest] = make()  # type: ignore[assignment]  # the digest holds the class
-        return found  # type: ignore[return-value]
+        return found  # type: ignore[return-value]  # as above
 
 
 def settings_digest(*settings: object) -> bytes:

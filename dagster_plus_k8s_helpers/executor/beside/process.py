@@ -66,7 +66,7 @@ class StepProcess:
         )
         self._exit: Exit | None = None
         assert self._process.stdout is not None  # noqa: S101 - they were asked for
-        assert self._process.stderr is not None  # noqa: S101
+        assert self._process.stderr is not None  # noqa: S101 - as above
         self._output = _Output(self._process.stdout, self._process.stderr)
 
     @property

@@ -15,6 +15,7 @@ from dagster_plus_k8s_helpers._dagster.execution import (
     failure_data,
     retry_data,
 )
+from dagster_plus_k8s_helpers.secrets.redact import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -291,7 +292,7 @@ def _said(diagnosis: Diagnosis, decision: Decision) -> str:
 
 
 def _error(diagnosis: Diagnosis, decision: Decision, log: str) -> SerializableErrorInfo:
-    tail = f"\nThe last lines of its log:\n{_masked(log)}" if log.strip() else ""
+    tail = f"\nThe last lines of its log:\n{mask_secrets(log.strip())}" if log.strip() else ""
     return SerializableErrorInfo(
         message=f"{_said(diagnosis, decision)}{tail}\n", stack=[], cls_name=diagnosis.kind.value
     )
@@ -312,7 +313,7 @@ def _metadata(diagnosis: Diagnosis, place: Place, log: str = "") -> dict[str, dg
     if place.pod or not place.in_run_pod:
         metadata["kubectl"] = dg.MetadataValue.text(place.kubectl)
     if log.strip():
-        metadata["log"] = dg.MetadataValue.text(_masked(log))
+        metadata["log"] = dg.MetadataValue.text(mask_secrets(log.strip()))
     return metadata
 
 
@@ -322,9 +323,3 @@ def _tried(tried: Sequence[str]) -> dict[str, dg.MetadataValue]:
 
 def _memory(memory: Memory) -> dg.MetadataValue:
     return dg.MetadataValue.text(json.dumps({"limit": memory.limit, "request": memory.request}))
-
-
-def _masked(log: str) -> str:
-    from dagster_plus_k8s_helpers.secrets.redact import mask_secrets  # noqa: PLC0415  (secrets may be unused)
-
-    return mask_secrets(log.strip())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from dagster_plus_k8s_helpers._dagster.execution import DagsterEvent, EngineEventData
+from dagster_plus_k8s_helpers.secrets.redact import mask_secrets
 from dagster_plus_k8s_helpers.sizing.words import amounts_said
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def tell_size(step: IStepContext, sized: Sized, by: str) -> None:
     if sized.config is None and not sized.why:
         return
     metadata = {SIZED_BY: dg.MetadataValue.text(by), **_amounts(sized.config)}
-    said = _masked(size_said(step.step.key, sized, by))
+    said = mask_secrets(size_said(step.step.key, sized, by))
     DagsterEvent.engine_event(step, said, EngineEventData(metadata=metadata))
 
 
@@ -58,9 +59,3 @@ def _amounts(config: K8sConfig | None) -> dict[str, dg.MetadataValue]:
         for side, amounts in sides.items()
         for name, amount in amounts.items()
     }
-
-
-def _masked(text: str) -> str:
-    from dagster_plus_k8s_helpers.secrets.redact import mask_secrets  # noqa: PLC0415  (secrets may be unused)
-
-    return mask_secrets(text)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from dagster_k8s.utils import detect_current_namespace  # noqa: TID253  (see above)
-from kubernetes.client import V1OwnerReference  # noqa: TID253
+from dagster_k8s.utils import detect_current_namespace  # noqa: TID253 - see above
+from kubernetes.client import V1OwnerReference  # noqa: TID253 - see above
 
 from dagster_plus_k8s_helpers.cluster.errors import CallError
 from dagster_plus_k8s_helpers.executor.looking.run_worker import LEAST_TIME_TO_LIVE, owner_in, owner_of

@@ -14,6 +14,7 @@ from dagster_plus_k8s_helpers._dagster.step_facts import (
     partitions_of,
 )
 from dagster_plus_k8s_helpers.errors import K8sConfigError
+from dagster_plus_k8s_helpers.secrets.redact import mask_secrets
 from dagster_plus_k8s_helpers.sizing.facts import StepFacts
 from dagster_plus_k8s_helpers.sizing.lazy import LazyMapping, LazySequence, UnreadableFact
 from dagster_plus_k8s_helpers.sizing.reading import size_of_step
@@ -74,7 +75,7 @@ class Sizes:
         except UnreadableFact as error:
             return Sized(None, str(error)), name_of(strategy)
         except K8sConfigError as error:
-            raise K8sConfigError(_masked(str(error))) from error
+            raise K8sConfigError(mask_secrets(str(error))) from error
 
     def decides(self, tags: Mapping[str, str]) -> bool:
         """Whether anything decides the size of a step with these tags; what is wrong in them shows later."""
@@ -147,9 +148,3 @@ def _readable(fact: str, read: Callable[[], Iterable[Any]]) -> Callable[[], Iter
             raise UnreadableFact(fact, error) from error
 
     return items
-
-
-def _masked(text: str) -> str:
-    from dagster_plus_k8s_helpers.secrets.redact import mask_secrets  # noqa: PLC0415  (secrets may be unused)
-
-    return mask_secrets(text)

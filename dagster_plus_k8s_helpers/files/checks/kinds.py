@@ -136,10 +136,10 @@ def check_of(kind: FileKind) -> Callable[[YamlDocument], list[Finding]]:
     if kind is FileKind.INSTANCE:
         return _check_instance
     if kind is FileKind.VALUES:
-        from dagster_plus_k8s_helpers.files.checks.values.check import check_values  # noqa: PLC0415
+        from dagster_plus_k8s_helpers.files.checks.values.check import check_values  # noqa: PLC0415 - see above
 
         return check_values
-    from dagster_plus_k8s_helpers.files.checks.locations import check as check_locations  # noqa: PLC0415
+    from dagster_plus_k8s_helpers.files.checks.locations import check as check_locations  # noqa: PLC0415 - see above
 
     return {
         FileKind.LOCATIONS: check_locations.check_locations,

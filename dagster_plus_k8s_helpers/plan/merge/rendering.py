@@ -84,10 +84,10 @@ class JobRenderer:
             step = step._replace(tags={})
         if "size" in layers and step.size:
             size = K8sConfig.from_dict(step.size)
-            own = handler._per_step_k8s_config  # noqa: SLF001 - see _handler
-            handler._per_step_k8s_config = dict(with_size(own, step.op_name, size))  # noqa: SLF001
-            merge = handler._get_container_context  # noqa: SLF001
-            handler._get_container_context = lambda step_handler_context: over_size(  # type: ignore[method-assign] # noqa: SLF001 - the handler is of this call alone
+            own = handler._per_step_k8s_config
+            handler._per_step_k8s_config = dict(with_size(own, step.op_name, size))
+            merge = handler._get_container_context
+            handler._get_container_context = lambda step_handler_context: over_size(  # type: ignore[method-assign] # the handler is of this call alone
                 merge(step_handler_context), size, own.get(step.op_name) or {}
             )
         run = self._run(layers)
@@ -113,14 +113,14 @@ class JobRenderer:
         elif name == "run tags":
             context = K8sContainerContext(run_k8s_config=get_user_defined_k8s_config(self.run_tags))
         elif name == "executor" and self.handler is not None:
-            context = self.handler._executor_container_context  # noqa: SLF001 - see _handler
+            context = self.handler._executor_container_context
         elif name == "op tags" and step is not None:
             context = K8sContainerContext(run_k8s_config=get_user_defined_k8s_config(step.tags))
         elif name == "size" and step is not None:
             size = entry_of(K8sConfig.from_dict(step.size), {}) if step.size else {}
             context = K8sContainerContext(run_k8s_config=UserDefinedDagsterK8sConfig.from_dict(size))
         elif name == "per_step_k8s_config" and step is not None and self.handler is not None:
-            own = self.handler._per_step_k8s_config.get(step.op_name, {})  # noqa: SLF001 - see _handler
+            own = self.handler._per_step_k8s_config.get(step.op_name, {})
             context = K8sContainerContext(run_k8s_config=UserDefinedDagsterK8sConfig.from_dict(own))
         said = context.run_k8s_config.to_dict()
         if said["merge_behavior"] == "DEEP":
@@ -129,7 +129,7 @@ class JobRenderer:
 
     def has_per_step_config(self, op_name: str) -> bool:
         """Whether ``per_step_k8s_config`` speaks of an op."""
-        return self.handler is not None and op_name in self.handler._per_step_k8s_config  # noqa: SLF001
+        return self.handler is not None and op_name in self.handler._per_step_k8s_config
 
     def _launcher(self, layers: Collection[LayerName]) -> K8sRunLauncher:
         return self.launcher if "agent" in layers else self.no_launcher
@@ -161,13 +161,13 @@ class JobRenderer:
         handler = copy.copy(self.handler)
         assert handler is not None  # noqa: S101 - only steps that are Jobs come here
         if "executor" not in layers:
-            handler._executor_container_context = K8sContainerContext()  # noqa: SLF001
-            handler._executor_image = None  # noqa: SLF001
-            handler._enable_owner_references = False  # noqa: SLF001
+            handler._executor_container_context = K8sContainerContext()
+            handler._executor_image = None
+            handler._enable_owner_references = False
         if "per_step_k8s_config" not in layers:
-            handler._per_step_k8s_config = {}  # noqa: SLF001
+            handler._per_step_k8s_config = {}
         # A step is launched from the run's pod, which knows itself by then.
-        handler._detect_current_name_and_uid = lambda: (  # type: ignore[method-assign] # noqa: SLF001
+        handler._detect_current_name_and_uid = lambda: (  # type: ignore[method-assign] # as above
             "<name of the run's pod>",
             "<uid of the run's pod>",
         )
@@ -229,7 +229,7 @@ def _record(sender: K8sRunLauncher | K8sStepHandler) -> _Recorder:
     from dagster_k8s.client import DagsterKubernetesClient
 
     recorder = _Recorder()
-    sender._api_client = DagsterKubernetesClient.production_client(  # noqa: SLF001
+    sender._api_client = DagsterKubernetesClient.production_client(
         batch_api_override=recorder, core_api_override=recorder
     )
     return recorder

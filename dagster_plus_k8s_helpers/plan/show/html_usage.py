@@ -113,7 +113,7 @@ _NEAR = 0.9
 def usage_table(rows: Iterable[UsageRow]) -> Markup:
     """The rows as a table."""
     # The template escapes what it is given.
-    return Markup(_template().render(rows=list(rows)))  # noqa: S704
+    return Markup(_template().render(rows=list(rows)))  # noqa: S704 - see above
 
 
 @cache

@@ -31,7 +31,7 @@ def rows_html(rows: Sequence[Row], asked: Sequence[Asks]) -> str:
     """
     return _template().render(
         # Ours, and without markup of its own.
-        style=Markup(style_sheet()),  # noqa: S704
+        style=Markup(style_sheet()),  # noqa: S704 - see above
         table=usage_table(_usage_row(row) for row in rows) if rows else "",
         summary=list(summary_lines(rows, asked)),
     )

@@ -37,7 +37,7 @@ def client_with_role(resource: Any, *, role_arn: str, external_id: str | None, s
         extra_args=extra,
     )
     target = botocore.session.get_session()
-    target._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # noqa: SLF001
+    target._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # noqa: SLF001 - as above
     client: Any = boto3.Session(botocore_session=target).client(
         "secretsmanager",
         region_name=source.region_name,

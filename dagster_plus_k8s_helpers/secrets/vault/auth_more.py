@@ -115,7 +115,7 @@ class VaultUserpassAuth(VaultAuth):
         require_text(self, "username", "mount")
         require_one(self, "password")
 
-    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: ARG002
+    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: ARG002 - some logins need it
         from hvac.api.auth_methods import Userpass
 
         method = Userpass(vault)
@@ -138,7 +138,7 @@ class VaultCertAuth(VaultAuth):
     def fingerprint(self) -> object:
         return file_state(self.client_cert)
 
-    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: ARG002
+    def login(self, vault: "JSONAdapter", memory: dict[str, str]) -> Mapping[str, Any]:  # noqa: ARG002 - some logins need it
         for path in (self.client_cert, self.client_key):
             if file_state(path) is None:
                 raise SecretsAuthError(f"there is no client certificate or key at {path}")
