@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.launching.launches import Launched
-    from dagster_plus_k8s_helpers.executor.looking.looker import Look
+    from dagster_plus_k8s_helpers.executor.looking.observation import Look
     from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
 
 __all__ = ["Brought"]

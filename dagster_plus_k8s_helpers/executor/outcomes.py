@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.events.history import History
     from dagster_plus_k8s_helpers.executor.events.reports import Reports
     from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
-    from dagster_plus_k8s_helpers.executor.looking.looker import Observation
+    from dagster_plus_k8s_helpers.executor.looking.observation import Observation
     from dagster_plus_k8s_helpers.executor.looking.rounds import LookRounds
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 

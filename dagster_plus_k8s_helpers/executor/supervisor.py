@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.events.reports import Reports
     from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
     from dagster_plus_k8s_helpers.executor.launching.launches import Launch, Launched
-    from dagster_plus_k8s_helpers.executor.looking.looker import Look
+    from dagster_plus_k8s_helpers.executor.looking.observation import Look
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 
 __all__ = ["Supervisor"]

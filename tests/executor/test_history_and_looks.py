@@ -23,10 +23,12 @@ from step_runs import eventually
 
 from dagster_plus_k8s_helpers import DiagnosisKind, K8sConfigError
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
+from dagster_plus_k8s_helpers.cluster.nodes import Nodes
 from dagster_plus_k8s_helpers.executor.events.history import History
 from dagster_plus_k8s_helpers.executor.events.usage_history import UsageHistory
 from dagster_plus_k8s_helpers.executor.looking.disruptions import leaving
-from dagster_plus_k8s_helpers.executor.looking.looker import Looker, Nodes, Observation
+from dagster_plus_k8s_helpers.executor.looking.looker import Looker
+from dagster_plus_k8s_helpers.executor.looking.observation import Observation
 from dagster_plus_k8s_helpers.executor.looking.remains import Watched
 from dagster_plus_k8s_helpers.executor.settings import start_timeout_of_step
 from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory

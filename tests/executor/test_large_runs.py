@@ -36,7 +36,7 @@ from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
 from dagster_plus_k8s_helpers.executor.garbage import short_collections
 from dagster_plus_k8s_helpers.executor.launching.launches import Launch, Launched
 from dagster_plus_k8s_helpers.executor.launching.preparing import Preparing
-from dagster_plus_k8s_helpers.executor.looking.looker import Look, Observation
+from dagster_plus_k8s_helpers.executor.looking.observation import Look, Observation
 from dagster_plus_k8s_helpers.executor.outcomes import Outcomes
 from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
 from dagster_plus_k8s_helpers.executor.supervisor import Supervisor

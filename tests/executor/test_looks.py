@@ -8,7 +8,7 @@ import pytest
 
 from dagster_plus_k8s_helpers.cluster.errors import CallError
 from dagster_plus_k8s_helpers.cluster.outage import Outage
-from dagster_plus_k8s_helpers.executor.looking.looker import Look
+from dagster_plus_k8s_helpers.executor.looking.observation import Look
 from dagster_plus_k8s_helpers.executor.looking.remains import Watched
 from dagster_plus_k8s_helpers.executor.looking.rounds import LookRounds
 

@@ -21,7 +21,7 @@ from dagster_plus_k8s_helpers.executor.events import usage_events
 from dagster_plus_k8s_helpers.executor.events.history import History
 from dagster_plus_k8s_helpers.executor.events.usage_events import LAST_SECONDS, UsageEvents
 from dagster_plus_k8s_helpers.executor.events.usage_words import usage_said
-from dagster_plus_k8s_helpers.executor.looking.looker import Look
+from dagster_plus_k8s_helpers.executor.looking.observation import Look
 from dagster_plus_k8s_helpers.executor.looking.used import used
 from dagster_plus_k8s_helpers.rightsizing.history import read_history
 from dagster_plus_k8s_helpers.sizing.usage import USAGE_OF, Usage

@@ -12,7 +12,7 @@ from dagster_plus_k8s_helpers.executor.beside.exits import REPLACED, Kills, ende
 from dagster_plus_k8s_helpers.executor.beside.process import StepProcess
 from dagster_plus_k8s_helpers.executor.events.reports import Place
 from dagster_plus_k8s_helpers.executor.events.tracked_step import TrackedStep
-from dagster_plus_k8s_helpers.executor.looking.looker import Observation
+from dagster_plus_k8s_helpers.executor.looking.observation import Observation
 from dagster_plus_k8s_helpers.measuring.cgroup import Cgroup
 from dagster_plus_k8s_helpers.sizing.usage import Usage
 

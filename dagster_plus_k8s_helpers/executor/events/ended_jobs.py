@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.events.leftovers import Leftovers
     from dagster_plus_k8s_helpers.executor.events.notes import Notes
     from dagster_plus_k8s_helpers.executor.events.usage_events import UsageEvents
-    from dagster_plus_k8s_helpers.executor.looking.looker import Look
+    from dagster_plus_k8s_helpers.executor.looking.observation import Look
     from dagster_plus_k8s_helpers.executor.looking.remains import Remains, Watched
 
 __all__ = ["EndedJobs"]

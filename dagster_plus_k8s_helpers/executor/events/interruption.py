@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
 
 if TYPE_CHECKING:
-    from dagster_plus_k8s_helpers.executor.looking.looker import Observation
+    from dagster_plus_k8s_helpers.executor.looking.observation import Observation
 
 __all__ = ["Judgement", "judge"]
 

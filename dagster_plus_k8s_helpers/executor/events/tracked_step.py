@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from dagster_plus_k8s_helpers._dagster.execution import IStepContext
+    from dagster_plus_k8s_helpers.cluster.nodes import Nodes
     from dagster_plus_k8s_helpers.errors import K8sConfigError
     from dagster_plus_k8s_helpers.executor.events.attempts import Rules
-    from dagster_plus_k8s_helpers.executor.looking.looker import Nodes, Observation
+    from dagster_plus_k8s_helpers.executor.looking.observation import Observation
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
     from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         PlanOrchestrationContext,
     )
     from dagster_plus_k8s_helpers.executor.events.history import History
-    from dagster_plus_k8s_helpers.executor.looking.looker import Look
+    from dagster_plus_k8s_helpers.executor.looking.observation import Look
     from dagster_plus_k8s_helpers.sizing.usage import Usage
 
 __all__ = ["LAST_SECONDS", "UsageEvents"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.cluster.calls import MOST
@@ -18,8 +18,8 @@ from dagster_plus_k8s_helpers.diagnosis.containers import (
 from dagster_plus_k8s_helpers.diagnosis.diagnose import diagnose, job_failure, job_succeeded, newest_pod
 from dagster_plus_k8s_helpers.diagnosis.failed_pod import ENDED
 from dagster_plus_k8s_helpers.diagnosis.kinds import Diagnosis, DiagnosisKind
-from dagster_plus_k8s_helpers.diagnosis.queued import queue_of
 from dagster_plus_k8s_helpers.executor.looking.disruptions import Disruptions
+from dagster_plus_k8s_helpers.executor.looking.observation import Look, Observation
 from dagster_plus_k8s_helpers.executor.looking.questions import (
     EventReader,
     LogReader,
@@ -27,77 +27,26 @@ from dagster_plus_k8s_helpers.executor.looking.questions import (
     without_credentials,
 )
 from dagster_plus_k8s_helpers.executor.looking.queues import Queues
-from dagster_plus_k8s_helpers.executor.looking.remains import Remains, Watched, remains
+from dagster_plus_k8s_helpers.executor.looking.remains import remains
+from dagster_plus_k8s_helpers.executor.looking.seen import Seen
 from dagster_plus_k8s_helpers.executor.looking.snapshots import Snapshots
 from dagster_plus_k8s_helpers.executor.looking.used import usage_in
-from dagster_plus_k8s_helpers.sizing.memory_ladder import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dagster_plus_k8s_helpers.cluster.calls import Cluster
     from dagster_plus_k8s_helpers.diagnosis.api_json import ApiObject
+    from dagster_plus_k8s_helpers.executor.looking.remains import Watched
     from dagster_plus_k8s_helpers.executor.looking.snapshot import Snapshot
-    from dagster_plus_k8s_helpers.sizing.usage import Usage
 
-__all__ = ["Look", "Looker", "Nodes", "Observation", "Watched"]
+__all__ = ["Looker"]
 
 # How long after its grace period a pod may be seen ending before its node is taken for lost.
 _ENDING_SECONDS = 30.0
 _LAST_CODE_OF_ITS_OWN = 127
 # A pod is created and its images are looked at within seconds; only then is silence worth a question.
 _SILENCE_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What a look found out about one Job.
-
-    Args:
-        diagnosis: What is wrong; ``None`` when nothing is.
-        over: Whether no process of the step runs any more.
-        lingers: Whether its Job goes on all the same: a container beside the step's keeps its pod alive, or
-            its queue is to give it another one.
-        succeeded: Whether the Job says that it is complete, or the step's process ended well.
-        started: Whether the step's container runs or has run.
-        pod: Name of its pod.
-        memory: What the step's container had.
-        log: The last lines it wrote, for a failure.
-        disruption: What takes or took the pod away, even if the step's process ended well.
-        created: When the Job was created, as the API writes it.
-    """
-
-    diagnosis: Diagnosis | None
-    over: bool = False
-    lingers: bool = False
-    succeeded: bool = False
-    started: bool = False
-    pod: str = ""
-    memory: Memory = field(default_factory=Memory)
-    log: str = ""
-    disruption: Diagnosis | None = None
-    created: str = ""
-
-
-@dataclass(frozen=True)
-class Look:
-    """One look at all steps: by Job name; and what could not be looked at.
-
-    Args:
-        observations: Of steps that have not ended.
-        remains: Of those that have.
-        nodes: What the nodes have, if it matters.
-        refused: What the API said when something may not be asked.
-        usage: What steps took whose containers have ended, as far as that is known.
-        running: Of the Jobs whose steps have ended, those whose containers are seen to run on.
-    """
-
-    observations: dict[str, Observation] = field(default_factory=dict)
-    remains: dict[str, Remains | None] = field(default_factory=dict)
-    nodes: Nodes = field(default_factory=Nodes)
-    refused: dict[str, str] = field(default_factory=dict)
-    usage: dict[str, Usage] = field(default_factory=dict)
-    running: frozenset[str] = frozenset()
 
 
 class Looker:
@@ -137,7 +86,7 @@ class Looker:
         self._events, self._logs = EventReader(cluster, clock), LogReader(cluster, log_lines, clock)
         self._queues = Queues(cluster, clock)
         self._nodes, self._disruptions = NodeReader(cluster, clock), Disruptions(cluster)
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, Seen] = {}
         self._pause, self._asked = pause, float("-inf")
 
     def look(self, watched: Sequence[Watched], *, consistent: bool = False) -> Look:
@@ -271,7 +220,7 @@ class Looker:
         )
 
     def _is_over(
-        self, seen: _Seen, pod: ApiObject | None, diagnosis: Diagnosis | None, ended: int | None
+        self, seen: Seen, pod: ApiObject | None, diagnosis: Diagnosis | None, ended: int | None
     ) -> bool:
         """Whether the step's process has ended, so that all it had to say is in the event log."""
         if diagnosis is None or not diagnosis.failed:
@@ -322,7 +271,7 @@ class Looker:
 
     def _keep_only(self, job_names: set[str]) -> None:
         """Forget what is no longer watched: each attempt of a step has a Job of its own."""
-        self._seen = {name: self._seen.get(name) or _Seen() for name in job_names}
+        self._seen = {name: self._seen.get(name) or Seen() for name in job_names}
         self._events.forget_all_but(job_names)
         self._queues.forget_all_but(job_names)
         self._logs.forget_all_but(job_names)
@@ -330,43 +279,6 @@ class Looker:
 
 _LEAVE_A_LOG = frozenset({DiagnosisKind.ERROR, DiagnosisKind.OOM_KILLED})
 _NODES_MATTER = frozenset({DiagnosisKind.OOM_KILLED, DiagnosisKind.UNSCHEDULABLE})
-_CAUSE_IS_GONE = frozenset({DiagnosisKind.POD_DELETED, DiagnosisKind.JOB_DELETED, DiagnosisKind.JOB_FAILED})
-
-
-@dataclass
-class _Seen:
-    """What earlier looks have seen of a Job."""
-
-    pod: str = ""
-    memory: Memory = field(default_factory=Memory)
-    failure: Diagnosis | None = None
-    ending_since: float | None = None
-    read_at: float = 0.0
-    steady: Observation | None = None
-    versions: tuple[str, ...] = ()
-
-    def keep(self, observation: Observation, versions: tuple[str, ...]) -> None:
-        """Keep what a look has found out of a step that runs, and of which versions of its Job and pod."""
-        runs = observation.started and observation.pod and not (observation.succeeded or observation.lingers)
-        is_well = observation.diagnosis is None and observation.disruption is None
-        self.steady, self.versions = (observation if runs and is_well else None), versions
-
-    def as_before(self, watched: Watched, snapshot: Snapshot) -> Observation | None:
-        """What was kept, where it still holds: a step runs on, and nothing came of its Job and pod since."""
-        if self.steady is None or watched.interrupted or "pods" in snapshot.refused:
-            return None
-        # What a queue does to a step depends on what the step has reported, too.
-        if queue_of(snapshot.jobs.get(watched.job_name)):
-            return None
-        versions = snapshot.versions_of(watched.job_name)
-        return self.steady if versions and versions == self.versions else None
-
-    def cause_of(self, diagnosis: Diagnosis) -> Diagnosis:
-        """A pod that is gone took its cause with it; an earlier look may have seen it."""
-        if diagnosis.kind in _CAUSE_IS_GONE:
-            return self.failure or diagnosis
-        self.failure = diagnosis
-        return diagnosis
 
 
 def _namespaces(watched: Sequence[Watched]) -> set[str]:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dagster_plus_k8s_helpers.cluster.outage import Outage
-    from dagster_plus_k8s_helpers.executor.looking.looker import Look, Looker
+    from dagster_plus_k8s_helpers.executor.looking.looker import Looker
+    from dagster_plus_k8s_helpers.executor.looking.observation import Look
     from dagster_plus_k8s_helpers.executor.looking.remains import Watched
 
 __all__ = ["LookRounds"]
