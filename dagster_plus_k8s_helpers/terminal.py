@@ -9,12 +9,13 @@ import json
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
+    from rich.text import Text
 
 __all__ = ["console", "echo", "is_coloured", "json_text", "one_line", "printable", "write"]
 
@@ -41,11 +42,11 @@ def one_line(text: str) -> str:
     return _NOT_IN_A_LINE.sub(_escaped, text)
 
 
-def echo(text: str, *, err: bool = False) -> None:
-    """Print a message and the end of its line."""
+def echo(text: str, *, err: bool = False, end: str = "\n") -> None:
+    """Print a message, and what ends it: its line, unless it is said otherwise."""
     import click  # noqa: PLC0415 - findings use the functions above in programs that print nothing
 
-    click.echo(printable(text), err=err)
+    click.echo(f"{printable(text)}{end}", err=err, nl=False)
 
 
 def write(text: str) -> None:
@@ -88,6 +89,10 @@ def console(*, least: int = 0) -> Console:
             return [_AsText(renderables)]
 
     class Quiet(Console):
+        def render_str(self, text: str, **settings: Any) -> Text:
+            # What is to have several lines, in a cell of a table, is made a Text by who knows it.
+            return super().render_str(one_line(text), **settings)
+
         def on_broken_pipe(self) -> None:
             raise  # noqa: PLE0704 - rich calls it where it caught the error; its own would exit with 1
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
+from rich.table import Table
 
+import dagster_plus_k8s_helpers as package
 from dagster_plus_k8s_helpers.cli import main
+from dagster_plus_k8s_helpers.commands.completing import deployments
 from dagster_plus_k8s_helpers.findings.finding import Rule, Severity, Where
 from dagster_plus_k8s_helpers.findings.forms import print_text
 from dagster_plus_k8s_helpers.terminal import console, json_text, one_line, printable, write
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HALF = "\ud800"
 ESCAPE, LINK = "\x1b]0;owned\x07", "[link=https://evil.example]click[/link]"
@@ -110,11 +111,61 @@ def test_findings_on_a_terminal_are_text(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_whatever_is_put_into_a_table_comes_out_as_text(capsys: pytest.CaptureFixture[str]) -> None:
-    console(least=100).print(f"{LINK} {NASTY} :smile:")
+    table = Table("Name", box=None)
+    table.add_row(f"{LINK} {NASTY}\nforged :smile:")
 
-    # rich leaves out bells and returns by itself.
-    shown = SHOWN.replace(r"\x07", "").replace(r"\r", "")
-    assert capsys.readouterr().out.strip() == f"{LINK} {shown} :smile:"
+    console(least=100).print(f"{LINK} {NASTY} :smile:")
+    console(least=100).print(table)
+
+    of_line, _heading, of_row = capsys.readouterr().out.splitlines()
+    assert of_line == f"{LINK} {SHOWN} :smile:"
+    assert of_row.strip() == rf"{LINK} {SHOWN}\nforged :smile:"
+
+
+NASTY_NAME = '"x\\e]0;owned\\a\\nforged: nothing found"'
+
+
+@pytest.mark.parametrize("command", ["plan", "check"])
+def test_what_a_file_calls_deployments_and_pools_is_text(
+    module: tuple[str, ...], tmp_path: Path, command: str
+) -> None:
+    values, nodes = tmp_path / "values.yaml", tmp_path / "nodes.yaml"
+    values.write_text(f"dagsterCloud: {{deployments: [{NASTY_NAME}]}}\n")
+    pool = "allocatable: {cpu: 8, memory: 32Gi}, price_per_hour: 1"
+    nodes.write_text(f"pools: [{{name: {NASTY_NAME}, {pool}}}]\n")
+
+    shown = run(command, *module, "--agent", str(values), "--deployment", "other", "--nodes", str(nodes))
+
+    assert "serves x" in shown
+    assert not OBEYED.search(shown)
+    assert not re.search("^ *forged", shown, re.MULTILINE)
+
+
+def test_a_shell_completes_no_name_that_it_would_obey(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text(f"dagsterCloud: {{deployments: [prod, {NASTY_NAME}]}}\n")
+    context = click.Context(click.Command("plan"))
+    context.params["agent"] = str(values)
+
+    found = deployments(context, click.Option(["--deployment"]), "")
+
+    assert [item.value for item in found] == ["prod", "local"]
+
+
+PACKAGE = Path(package.__file__).parent
+PRINTING = re.compile(
+    r"click\.s?echo\w*\(|(?<![.\w])print\(|sys\.(?:stdout|stderr|__std\w+)\.\w*write|\bConsole\("
+)
+ELSEWHERE = {"commands/progress.py"}
+"""What draws how far a command is, with each text made a line."""
+
+
+def test_nothing_is_printed_but_through_one_place() -> None:
+    files = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")]
+    of_package = [file for file in files if not file.startswith("starting/template/")]
+    printing = {file for file in of_package if PRINTING.search((PACKAGE / file).read_text("utf-8"))}
+
+    assert printing == {"terminal.py", *ELSEWHERE}
 
 
 @pytest.mark.parametrize(("is_terminal", "shown"), [(True, r"a: \u202eb"), (False, "a: \u202eb")])

@@ -17,7 +17,7 @@ from dagster_plus_k8s_helpers.commands.planning import pairs, refuse_lone_name
 from dagster_plus_k8s_helpers.commands.usage import usage_options
 from dagster_plus_k8s_helpers.findings.finding import Finding, Severity, at_or_above
 from dagster_plus_k8s_helpers.findings.forms import FORMATS, Format, print_text
-from dagster_plus_k8s_helpers.terminal import echo, is_coloured, one_line, printable
+from dagster_plus_k8s_helpers.terminal import echo, is_coloured, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,7 +184,7 @@ def check(
     if form == "text" and is_coloured():
         print_text(findings)
     elif sources or module is not None or form != "text":
-        click.echo(printable(FORMATS[form](findings)), nl=False)
+        echo(FORMATS[form](findings), end="")
     for message in unreadable:
         echo(f"Error: {one_line(message)}", err=True)
     if unreadable:

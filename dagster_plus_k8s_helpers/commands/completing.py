@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from click.shell_completion import CompletionItem
 
+from dagster_plus_k8s_helpers.terminal import one_line
+
 if TYPE_CHECKING:
     import click
 
@@ -28,7 +30,10 @@ def deployments(ctx: click.Context, _parameter: click.Parameter, begun: str) -> 
 
 
 def _items(names: list[Any], begun: str) -> list[CompletionItem]:
-    texts = dict.fromkeys(name for name in names if isinstance(name, str) and name.startswith(begun))
+    # A shell prints them as they are, and reads each end of a line as the next one.
+    texts = dict.fromkeys(
+        name for name in names if isinstance(name, str) and name.startswith(begun) and one_line(name) == name
+    )
     return [CompletionItem(text) for text in texts]
 
 

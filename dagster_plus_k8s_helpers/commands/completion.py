@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from dagster_plus_k8s_helpers.commands.frame import PROGRAM, examples
+from dagster_plus_k8s_helpers.terminal import write
 
 __all__ = ["completion"]
 
@@ -34,4 +35,4 @@ def completion(shell: str) -> None:
         raise click.UsageError(f"click knows no completion for {shell}")
     made = kind(click.get_current_context().find_root().command, {}, PROGRAM, _VARIABLE)
     # Not source(): that looks for a bash, and the shell may be on another machine.
-    click.echo((made.source_template % made.source_vars()).strip())
+    write(f"{(made.source_template % made.source_vars()).strip()}\n")

@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import click
-
 from dagster_plus_k8s_helpers.commands.code_location import entry_of, loader_of, refuse_other_file, values_of
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError
 from dagster_plus_k8s_helpers.commands.loading import pools_of, quotas_of
@@ -19,6 +17,7 @@ from dagster_plus_k8s_helpers.commands.planning import deployment_of
 from dagster_plus_k8s_helpers.commands.progress import progress
 from dagster_plus_k8s_helpers.commands.served import first_deployment, unserved
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
+from dagster_plus_k8s_helpers.terminal import echo, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,7 +78,7 @@ def check_definitions(
 
     note = unserved(agent, deployment, branch=branch) if deployment else ""
     if note:
-        click.echo(note, err=True)
+        echo(one_line(note), err=True)
     refuse_other_file("--agent", agent)
     refuse_other_file("--location", location)
     values = values_of(agent)

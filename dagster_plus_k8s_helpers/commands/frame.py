@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from dagster_plus_k8s_helpers.findings.pages import HOMEPAGE
-from dagster_plus_k8s_helpers.terminal import one_line, printable
+from dagster_plus_k8s_helpers.terminal import echo, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             if sys.stderr.isatty():
-                click.echo(err=True)  # the terminal shows ^C
+                echo("", err=True)  # the terminal shows ^C
             sys.exit(_INTERRUPTED)
         except click.exceptions.Exit:
             raise
@@ -110,7 +110,7 @@ def _show_traceback(ctx: click.Context, error: BaseException | None) -> None:
     """Prints where an error comes from, if ``--debug`` is given, without what looks like a credential."""
     if error is not None and ctx.meta.get(_DEBUG):
         text = "".join(traceback.format_exception(error))
-        click.echo(printable(_masked(text)), err=True, nl=False)
+        echo(_masked(text), err=True, end="")
 
 
 def _internal(error: Exception) -> CannotAnswerError:

@@ -63,9 +63,9 @@ def init(*, folder: Path | None, yes: bool, existing: bool, **given: Any) -> Non
             new_project(folder, answers)
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
-    echo(f"made {answers.name} in {folder}; next:")
+    echo(one_line(f"made {answers.name} in {folder}; next:"))
     enter = f"cd {shlex.quote(str(folder))} && " if folder.resolve() != Path.cwd() else ""
-    echo(f"  {enter}pip install --editable . --group dev")
+    echo(one_line(f"  {enter}pip install --editable . --group dev"))
     echo("  pytest")
     echo("  dg dev")
 

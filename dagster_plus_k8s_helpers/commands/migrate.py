@@ -199,7 +199,7 @@ def _write(done: Sequence[Changed]) -> bool:
             echo(one_line(f"{item.path}: left as it is: {error}"), err=True)
             stays = True
         else:
-            echo(f"{item.path}: {_count(len(item.result.done), 'config')} rewritten", err=True)
+            echo(one_line(f"{item.path}: {_count(len(item.result.done), 'config')} rewritten"), err=True)
     return stays
 
 

@@ -15,6 +15,7 @@ from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError
 from dagster_plus_k8s_helpers.commands.given import FILE, STDIN_NAME, given
 from dagster_plus_k8s_helpers.commands.progress import progress
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, InvalidFileError
+from dagster_plus_k8s_helpers.terminal import echo, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -229,7 +230,7 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
             pairs("--env", env),
         )
         if planning.note():
-            click.echo(planning.note(), err=True)
+            echo(one_line(planning.note()), err=True)
         return command(planning, *arguments, **options)
 
     return with_options

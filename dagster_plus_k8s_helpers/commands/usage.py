@@ -80,10 +80,16 @@ class UsageSource(NamedTuple):
     def _from_url(self, jobs: Sequence[str], progress: Progress) -> list[Measured]:
         from dagster_plus_k8s_helpers.rightsizing.remote import read_remote_history
 
-        token = os.environ.get(self.token_env, "") if self.token_env else None
-        if token == "":
+        if self.token_env and not os.environ.get(self.token_env):
             raise CannotAnswerError(f"--token-env: there is no variable {self.token_env}")
-        return read_remote_history(str(self.url), jobs, token=token, runs=self.runs, progress=progress)
+        # Not in a local: a traceback that shows them shows this frame.
+        return read_remote_history(
+            str(self.url),
+            jobs,
+            token=os.environ.get(self.token_env or ""),
+            runs=self.runs,
+            progress=progress,
+        )
 
     def _from_instance(self, jobs: Sequence[str], progress: Progress) -> list[Measured]:
         from dagster_plus_k8s_helpers.rightsizing.history import read_history

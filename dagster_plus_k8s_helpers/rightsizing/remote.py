@@ -7,15 +7,12 @@ every event of a run is read.
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
 
-import requests
-
-from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 from dagster_plus_k8s_helpers.rightsizing.history import Measured, measured
-from dagster_plus_k8s_helpers.secrets.deadline import call_within
+from dagster_plus_k8s_helpers.rightsizing.web_server import RemoteHistoryError, WebServer
 from dagster_plus_k8s_helpers.terminal import one_line
 
 if TYPE_CHECKING:
@@ -25,9 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["RemoteHistoryError", "read_remote_history"]
 
-_TOKEN_HEADER = "Dagster-Cloud-Api-Token"  # noqa: S105 - the name of the header
 _PAGE = 1_000
 _SECONDS = 60.0
+_GOOD = range(200, 300)
+# Pages of events that hold none: the server leaves out what its interface does not show.
+_FRUITLESS = 1_000
 _RUNS = """
 query Runs($job: String!, $most: Int!) {
   runsOrError(
@@ -63,10 +62,6 @@ query Events($run: ID!, $cursor: String, $most: Int!) {
 """
 
 
-class RemoteHistoryError(DagsterPlusK8sError):
-    """A web server did not say what its runs took."""
-
-
 def read_remote_history(
     url: str,
     jobs: Sequence[str],
@@ -94,6 +89,8 @@ def read_remote_history(
     Source: https://docs.dagster.io/api/graphql/graphql-client-query
     """
     server = _Server(url, token, seconds)
+    # A traceback that shows locals shows this frame, and the URL may have a password in it.
+    del url, token
     wanted = [(job, run_id) for job in jobs for run_id in server.runs(job, runs)]
     found: list[Measured] = []
     events = 0
@@ -108,15 +105,11 @@ def read_remote_history(
 
 
 class _Server:
-    """A web server that is asked one thing at a time."""
+    """A web server of Dagster's, in its own words."""
 
     def __init__(self, url: str, token: str | None, seconds: float) -> None:
-        self._url = url.rstrip("/").removesuffix("/graphql") + "/graphql"
-        self._name = _without_user(self._url)
-        self._seconds = seconds
-        self._session = requests.Session()
-        if token:
-            self._session.headers[_TOKEN_HEADER] = token
+        self._server = WebServer(url.rstrip("/").removesuffix("/graphql") + "/graphql", token, seconds)
+        self._name = self._server.name
 
     def runs(self, job: str, most: int) -> list[str]:
         """Ids of the newest runs of a job."""
@@ -125,17 +118,28 @@ class _Server:
             return [item["runId"] for item in found["results"]]
 
     def events(self, run_id: str, size: int) -> Iterator[Sequence[Mapping[str, Any]]]:
-        """Every event of a run, in pages."""
+        """Every event of a run, in pages.
+
+        Raises:
+            RemoteHistoryError: The pages go in a circle, or bring nothing.
+        """
         cursor: str | None = None
+        seen: set[str | None] = set()
+        fruitless = 0
         while True:
+            seen.add(cursor)
             variables = {"run": run_id, "cursor": cursor, "most": size}
             page = self._ask(_EVENTS, "logsForRun", variables, "EventConnection")
             with self.in_form():
                 events, has_more, following = page["events"], page["hasMore"], page["cursor"]
+                fruitless = 0 if len(events) else fruitless + 1
+                is_circle = following != cursor and following in seen
             yield events
             # A page may be empty before the end: the server leaves out what its interface does not show.
             if not has_more or following == cursor:
                 return
+            if is_circle or fruitless > _FRUITLESS:
+                raise RemoteHistoryError(f"{self._name}: the pages of the events of a run do not end")
             cursor = following
 
     @contextmanager
@@ -152,25 +156,25 @@ class _Server:
 
     def _ask(self, query: str, field: str, variables: Mapping[str, object], kind: str) -> dict[str, Any]:
         """What a query says, which must be of a kind."""
-        answer = self._answer({"query": query, "variables": variables})
-        if answer.is_redirect:
+        answer = self._server.post({"query": query, "variables": variables})
+        if answer.leads_to:
             raise RemoteHistoryError(
-                f"{self._name} sends to {_target(answer)}, where the token is not sent; if that is the "
+                f"{self._name} sends to {answer.leads_to}, where the token is not sent; if that is the "
                 f"deployment, write its URL"
             )
-        if answer.status_code in {401, 403}:
+        if answer.status in {401, 403}:
             raise RemoteHistoryError(
-                f"{self._name} refuses the token: HTTP {answer.status_code}; a user token of the "
+                f"{self._name} refuses the token: HTTP {answer.status}; a user token of the "
                 f"deployment's viewers is enough"
             )
         try:
-            said = answer.json()
+            said = json.loads(answer.content)
         # Text that nests deeper than Python follows.
         except (ValueError, RecursionError):
             said = None
-        if not answer.ok or not isinstance(said, dict) or "data" not in said:
+        if answer.status not in _GOOD or not isinstance(said, dict) or "data" not in said:
             raise RemoteHistoryError(
-                f"{self._name} answers HTTP {answer.status_code}, and not as a Dagster web server does; "
+                f"{self._name} answers HTTP {answer.status}, and not as a Dagster web server does; "
                 f"write the URL of a deployment, such as https://ORGANIZATION.dagster.cloud/DEPLOYMENT"
             )
         with self.in_form():
@@ -181,42 +185,6 @@ class _Server:
             reason = next(filter(None, reasons), "no reason given")
             raise RemoteHistoryError(f"{self._name} cannot say {field}: {one_line(str(reason))}")
         return dict(found)
-
-    def _answer(self, query: Mapping[str, object]) -> requests.Response:
-        """The whole answer. A redirect is not followed: it would take the token to any host."""
-
-        def post() -> requests.Response:
-            return self._session.post(self._url, json=query, timeout=self._seconds, allow_redirects=False)
-
-        try:
-            return call_within(self._seconds, post)
-        except (TimeoutError, requests.Timeout):
-            raise RemoteHistoryError(
-                f"{self._name} gave no whole answer within {self._seconds:g} s"
-            ) from None
-        # A URL or a token that HTTP cannot hold is a ValueError of many kinds. The text of an error may hold
-        # the token, or a proxy's password.
-        except (requests.RequestException, ValueError) as error:
-            raise RemoteHistoryError(f"{self._name} does not answer: {type(error).__name__}") from None
-
-
-def _without_user(url: str) -> str:
-    """A URL whose user and password are masked, wherever it is misspelled."""
-    before, at, host = url.rpartition("@")
-    if not at:
-        return url
-    scheme, slashes, _ = before.partition("://")
-    return f"{scheme}://***@{host}" if slashes else f"***@{host}"
-
-
-def _target(answer: requests.Response) -> str:
-    """Where a redirect goes, without what may be secret in it."""
-    location = answer.headers["Location"]
-    try:
-        where = urljoin(_without_user(answer.url), _without_user(location))
-    except ValueError:
-        where = _without_user(location)
-    return one_line(where.partition("?")[0])
 
 
 def _measured(job: str, run_id: str, event: Mapping[str, Any]) -> Iterator[Measured]:

@@ -485,6 +485,19 @@ def test_more_objects_than_there_can_be_end_a_watch(api_server: ApiServer) -> No
     looks.snapshots.close(wait=True)
 
 
+def test_objects_that_only_go_end_a_watch_too(api_server: ApiServer) -> None:
+    looks = Looks(api_server, most=10)
+    looks.create("a")
+    looks.begin()
+
+    gone = [{"name": f"nobodys-{number}", "resourceVersion": str(10_000 + number)} for number in range(11)]
+    events = [{"type": "DELETED", "object": {"metadata": metadata}} for metadata in gone]
+    api_server.watches.cut(b"".join(json.dumps(event).encode() + b"\n" for event in events))
+
+    eventually(lambda: "the watch does not end: 11 objects" in looks.look().refused.get("watch", ""))
+    looks.snapshots.close(wait=True)
+
+
 def test_a_connection_that_says_nothing_is_opened_again_without_a_list(
     looks: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
+import socket
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,8 +20,10 @@ from dagster._utils import find_free_port
 from measured_runs import GI, add_run, took
 from step_runs import eventually
 
+from dagster_plus_k8s_helpers.rightsizing import remote, web_server
 from dagster_plus_k8s_helpers.rightsizing.history import read_history
 from dagster_plus_k8s_helpers.rightsizing.remote import RemoteHistoryError, read_remote_history
+from tests.secrets.frames import exposed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +50,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def url(home: Path) -> Iterator[str]:
     port = find_free_port()
     binary = Path(sys.executable).with_name("dagster-webserver")
-    command = [binary, "--empty-workspace", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(binary), "--empty-workspace", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(
         command,
         env={**os.environ, "DAGSTER_HOME": str(home)},
@@ -90,6 +95,7 @@ def test_it_says_how_far_it_is(url: str) -> None:
 
 
 TOKENS: list[str | None] = []
+PASSWORDS: list[str | None] = []
 SAID = {
     "/forbidden/graphql": (401, b"no"),
     "/page/graphql": (200, b"<html>"),
@@ -105,6 +111,17 @@ SAID = {
     "/deep/graphql": (200, b"[" * 100_000),
 }
 OVER = Event()
+CURSORS = {"/circle/graphql": itertools.cycle("ab"), "/empty/graphql": map(str, itertools.count())}
+
+
+def page_of(path: str, asked: bytes) -> bytes:
+    """A run, or a page of its events, after which there is always another."""
+    if b"runsOrError" in asked:
+        said: dict[str, object] = {"runsOrError": {"__typename": "Runs", "results": [{"runId": "a"}]}}
+    else:
+        page = {"cursor": next(CURSORS[path]), "hasMore": True, "events": []}
+        said = {"logsForRun": {"__typename": "EventConnection", **page}}
+    return json.dumps({"data": said}).encode()
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -112,7 +129,8 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         TOKENS.append(self.headers.get("Dagster-Cloud-Api-Token"))
-        self.rfile.read(int(self.headers["Content-Length"]))
+        PASSWORDS.append(self.headers.get("Authorization"))
+        asked = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/slow/graphql":
             self.drip()
             return
@@ -122,7 +140,7 @@ class Answer(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        status, body = SAID[self.path]
+        status, body = SAID[self.path] if self.path in SAID else (200, page_of(self.path, asked))
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -221,3 +239,74 @@ def test_a_token_that_http_cannot_hold_is_not_shown(other: str) -> None:
 def test_an_answer_that_never_ends_is_not_waited_for(other: str) -> None:
     with pytest.raises(RemoteHistoryError, match=r"gave no whole answer within 0\.5 s"):
         read_remote_history(f"{other}/slow", ["nightly"], seconds=0.5)
+
+
+def test_neither_a_netrc_nor_a_proxy_that_could_read_it_has_a_part_in_it(
+    other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password hidden\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{find_free_port()}")
+    TOKENS.clear()
+    PASSWORDS.clear()
+
+    with pytest.raises(RemoteHistoryError, match="and not as a Dagster web server does"):
+        read_remote_history(f"{other}/page", ["nightly"], token=SHOWN)
+
+    assert (TOKENS, PASSWORDS) == ([SHOWN], [None])
+
+
+def test_the_proxy_of_https_is_used_and_does_not_see_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.setenv("no_proxy", "")
+
+        def refuse() -> None:
+            connection, _ = proxy.accept()
+            with connection:
+                got.append(connection.recv(65536))
+                connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+        thread = Thread(target=refuse)
+        thread.start()
+        with pytest.raises(RemoteHistoryError, match="does not answer: ProxyError"):
+            read_remote_history("https://shop.dagster.cloud/prod", ["nightly"], token=SHOWN)
+        thread.join()
+
+    assert got[0].startswith(b"CONNECT shop.dagster.cloud:443 ")
+    assert SHOWN.encode() not in got[0]
+
+
+@pytest.mark.parametrize("path", ["circle", "empty"])
+def test_pages_without_end_are_left(other: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "_FRUITLESS", 10)
+
+    with pytest.raises(RemoteHistoryError, match="the pages of the events of a run do not end"):
+        read_remote_history(f"{other}/{path}", ["nightly"])
+
+
+def test_an_answer_that_is_longer_than_any_is_left(other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_server, "_MOST_BYTES", 2**10)
+
+    with pytest.raises(RemoteHistoryError, match="/deep/graphql answers with more than 0 MiB"):
+        read_remote_history(f"{other}/deep", ["nightly"])
+
+
+@pytest.mark.parametrize("path", ["page", "list", "forbidden", "broken", "away", "circle", "none\u2026"])
+def test_no_frame_that_an_error_leaves_through_holds_the_token(other: str, path: str) -> None:
+    url = f"{other.replace('//', f'//{USER}')}/{path}"
+
+    with pytest.raises(RemoteHistoryError) as caught:
+        read_remote_history(url, ["nightly"], token=SHOWN if path.isascii() else f"{SHOWN}\u2026")
+
+    assert exposed(caught.value, SHOWN, "hidden", everywhere=True) == []
+
+
+def test_what_follows_the_address_is_not_shown(other: str) -> None:
+    with pytest.raises(RemoteHistoryError) as caught:
+        read_remote_history(f"{other}/page?token=hidden#hidden", ["nightly"])
+
+    assert "hidden" not in str(caught.value)

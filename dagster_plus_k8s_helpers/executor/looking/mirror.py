@@ -62,7 +62,8 @@ class Mirror:
         return not trouble_in(kept) <= (trouble_in(before) if before is not None else frozenset())
 
     def __len__(self) -> int:
-        return len(self._items)
+        """How many there have been since it began, those that are gone among them: it knows their names."""
+        return len(self._items) + len(self._gone)
 
     def by_name(self) -> dict[str, ApiObject]:
         """All of them, by name."""
