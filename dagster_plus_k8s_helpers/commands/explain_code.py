@@ -11,7 +11,7 @@ from dagster_plus_k8s_helpers.commands.forms import output_option
 from dagster_plus_k8s_helpers.commands.frame import examples
 from dagster_plus_k8s_helpers.errors import did_you_mean
 from dagster_plus_k8s_helpers.findings.pages import read_on
-from dagster_plus_k8s_helpers.terminal import json_text
+from dagster_plus_k8s_helpers.terminal import json_text, write
 
 if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.findings.finding import Rule
@@ -42,10 +42,10 @@ def explain_code(codes: tuple[str, ...], form: str) -> None:
     by_code = {rule.code: rule for rule in ALL_RULES}
     rules = [_rule(code, by_code) for code in codes]
     if form == "json":
-        click.echo(json_text([_as_json(rule) for rule in rules or ALL_RULES]), nl=False)
+        write(json_text([_as_json(rule) for rule in rules or ALL_RULES]))
         return
     text = "\n".join(_in_full(rule, in_python=rule.is_of_definitions) for rule in rules)
-    click.echo(text or "".join(map(_listed, ALL_RULES)), nl=False)
+    write(text or "".join(map(_listed, ALL_RULES)))
 
 
 def _rule(code: str, by_code: dict[str, Rule]) -> Rule:
