@@ -5,8 +5,10 @@ Each text and number is another one, so that two that changed places would show.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.migrating.errors import CannotMigrateError
 from dagster_plus_k8s_helpers.migrating.expressions import Code, Hole, Item, Items, Node
 from dagster_plus_k8s_helpers.pod.fields import SECTIONS
 from dagster_plus_k8s_helpers.pod.objects.schema import FieldType, field_types
@@ -75,7 +77,12 @@ class Samples:
 
     def _key(self, item: Item) -> Any:
         assert item.key is not None  # noqa: S101 - who asks has seen that there are keys
-        return self._code(item.key, self._text())
+        found = self._code(item.key, self._text())
+        try:
+            hash(found)
+        except TypeError:
+            raise CannotMigrateError(f"{found!r} is no key, and Python refuses it") from None
+        return found
 
     def _value(self, node: Node, kind: FieldType | None, name: str) -> Any:
         if isinstance(node, Code):
@@ -113,9 +120,16 @@ class Samples:
         return found
 
     def _spread(self, node: Node, kind: FieldType | None, empty: Any) -> Any:
+        found = empty
         if isinstance(node, Items):
-            return self._value(node, kind, "")
-        return self._code(node, empty) if isinstance(node, Code) else empty
+            found = self._value(node, kind, "")
+        elif isinstance(node, Code):
+            found = self._code(node, empty)
+        if isinstance(empty, dict) and not isinstance(found, dict):
+            raise CannotMigrateError("** spreads out what is no dictionary, and Python refuses it")
+        if not isinstance(found, Iterable):
+            raise CannotMigrateError("* spreads out what is no list, and Python refuses it")
+        return found
 
     def _code(self, code: Code, sample: Any) -> Any:
         if isinstance(code.value, Hole):

@@ -9,6 +9,7 @@ import yaml
 
 import dagster_plus_k8s_helpers
 from dagster_plus_k8s_helpers.documents.document import read_yaml
+from dagster_plus_k8s_helpers.documents.positions import LOADER
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, InvalidFileError
 from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, kind_of
 from dagster_plus_k8s_helpers.migrating.expressions import Layout, written
@@ -99,7 +100,7 @@ def _lost(text: str) -> Iterator[Note]:
     """The comments of a file, which Python cannot have: nobody knows which value they are of."""
     covered: list[tuple[int, int]] = [
         (token.start_mark.index, token.end_mark.index)
-        for token in yaml.scan(text)
+        for token in yaml.scan(text, Loader=LOADER)
         if isinstance(token, yaml.ScalarToken)
     ]
     place = 0

@@ -569,3 +569,22 @@ def test_names_that_a_module_has_twice_over_keep_it_as_it_is() -> None:
 
     assert result.text == source
     assert result.left[0].reason.startswith("this module has other things by the names")
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ("{**4}", "** spreads out what is no dictionary, and Python refuses it"),
+        ('{**[("a", "b")]}', "** spreads out what is no dictionary, and Python refuses it"),
+        ('{"tolerations": [*4]}', "* spreads out what is no list, and Python refuses it"),
+        ("{[]: 1}", "[] is no key, and Python refuses it"),
+        ('{"node_selector": {(1, [2]): "b"}}', "(1, [2]) is no key, and Python refuses it"),
+    ],
+)
+def test_a_dictionary_that_python_itself_refuses_stays(config: str, why: str) -> None:
+    source = f'TAGS = {{"dagster-k8s/config": {{"pod_spec_config": {config}}}}}\n'
+
+    found = rewritten(source)
+
+    assert found.text == source
+    assert [left.reason for left in found.left] == [why]

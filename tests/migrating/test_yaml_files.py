@@ -76,6 +76,15 @@ def test_values_become_what_one_would_write(tmp_path: Path) -> None:
     ]
 
 
+def test_comments_are_found_by_the_parser_that_reads_the_file() -> None:
+    """libyaml takes a tabulator within braces that PyYAML's own scanner refuses."""
+    content = b"locations:\n  - location_name: etl\n    code_source: {package_name:\tetl} # ours\n"
+
+    _, notes = python_of(content, "dagster_cloud.yaml")
+
+    assert [note.text for note in notes] == ["this comment is not in the Python form: # ours"]
+
+
 def test_a_list_that_is_empty_or_of_lists_comes_back(tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
     file.write_text("dagsterCloud: {deployment: prod, socketOptions: [[6, 4, 11], []]}\npythonLogs: {}\n")
