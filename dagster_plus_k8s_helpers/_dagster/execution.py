@@ -21,7 +21,6 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.step_delegating import (
     CheckStepHealthResult,
     StepDelegatingExecutor,
-    StepHandler,
     StepHandlerContext,
 )
 from dagster._core.storage.dagster_run import DagsterRunStatus
@@ -50,7 +49,6 @@ __all__ = [
     "RetryMode",
     "SerializableErrorInfo",
     "StepDelegatingExecutor",
-    "StepHandler",
     "StepHandlerContext",
     "asset_keys_of",
     "failure_data",

@@ -22,7 +22,7 @@ from dagster_plus_k8s_helpers.findings.finding import Rule, Severity
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.pod.objects.names import check_labels, check_qualified_name
 
-__all__ = ["NODE_RULES", "NodePool", "Taint", "read_nodes"]
+__all__ = ["NodePool", "Taint", "read_nodes"]
 
 NOT_NODES = Rule(
     "DPK401",
@@ -32,8 +32,6 @@ NOT_NODES = Rule(
     "`kubectl get nodes -o json`",
 )
 BAD_NODE = Rule("DPK402", Severity.ERROR, "A node is not as Kubernetes has them.", "mend the value")
-
-NODE_RULES = (NOT_NODES, BAD_NODE)
 
 
 @answering

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.capacity.queue_objects import ClusterSpec, ClusterStatus
 
-__all__ = ["QUOTA_RULES", "quotas_in", "read_queues"]
+__all__ = ["quotas_in", "read_queues"]
 
 NOT_QUEUES = Rule(
     "DPK403",
@@ -28,8 +28,6 @@ NOT_QUEUES = Rule(
     "give the output of `kubectl get clusterqueues,localqueues -A -o yaml`",
 )
 BAD_QUEUE = Rule("DPK404", Severity.ERROR, "A queue is not as Kueue has them.", "mend the value")
-
-QUOTA_RULES = (NOT_QUEUES, BAD_QUEUE)
 
 
 @answering

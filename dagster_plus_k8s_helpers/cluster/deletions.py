@@ -28,11 +28,10 @@ class Deletions:
 
     Args:
         cluster: Where they are.
-        clock: Seconds that only go forward.
     """
 
-    def __init__(self, cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> None:
-        self._cluster, self._clock = cluster.hastier(_CALL_SECONDS), clock
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster.hastier(_CALL_SECONDS)
         self._threads: ThreadPoolExecutor | None = None
 
     def submit(
@@ -52,7 +51,7 @@ class Deletions:
         """
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="step-deletions")
-        return self._threads.submit(self._delete, namespace, job_name, before, self._clock() + patience)
+        return self._threads.submit(self._delete, namespace, job_name, before, time.monotonic() + patience)
 
     def close(self, *, wait: bool) -> None:
         """Delete nothing more."""
@@ -70,6 +69,6 @@ class Deletions:
                 return self._cluster.delete_job(namespace, job_name)
             except CallError as error:
                 pause = min(backoff.failed(error.retry_after), _LONGEST_PAUSE)
-                if not error.is_passing or self._clock() + pause + _CALL_SECONDS > until:
+                if not error.is_passing or time.monotonic() + pause + _CALL_SECONDS > until:
                     raise
             time.sleep(pause)

@@ -30,7 +30,6 @@ class Stream:
         cut: Ends what waits for the other side.
         silence: Seconds that may pass without a byte; its socket knows them.
         patience: Seconds that a line may take once it has begun.
-        clock: Seconds that only go forward.
     """
 
     def __init__(
@@ -39,10 +38,9 @@ class Stream:
         cut: Callable[[], None],
         silence: float,
         patience: float,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._response, self._silence, self._patience = response, silence, patience
-        self._cut, self._clock = cut, clock
+        self._cut = cut
         self._is_cut = False
 
     def lines(self) -> Generator[bytes]:
@@ -57,12 +55,12 @@ class Stream:
                 raise CallError(0, "the watch is encoded, which nobody has asked for")
             while part := self._read():
                 *lines, left = (rest + part).split(b"\n")
-                began = began if rest and not lines else self._clock()
+                began = began if rest and not lines else time.monotonic()
                 rest = left
                 yield from (line for line in lines if line.strip())
                 if len(rest) > _MOST_BYTES:
                     raise CallError(0, f"a line of the watch is longer than {_MOST_BYTES >> 20} MiB")
-                if rest and self._clock() - began > self._patience:
+                if rest and time.monotonic() - began > self._patience:
                     raise CallError(0, f"a line of the watch has not ended within {self._patience:g} s")
             if rest:
                 raise CallError(0, "the watch broke off in a line")

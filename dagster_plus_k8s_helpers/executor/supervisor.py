@@ -94,7 +94,6 @@ class Supervisor:
         looker = Looker(
             cluster,
             run_id,
-            wants_nodes=True,
             log_lines=settings.log_lines,
             most=history.most_objects,
             watch=settings.watch,

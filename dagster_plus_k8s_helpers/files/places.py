@@ -88,9 +88,9 @@ class LayerFile:
         return cls(document, roots, (*home, "location_name"), lines=tuple(text.split("\n")))
 
     @classmethod
-    def of_context(cls, document: YamlDocument, base: Path = (), text: str = "", name: str = "") -> LayerFile:
+    def of_context(cls, document: YamlDocument, base: Path = (), name: str = "") -> LayerFile:
         """A container_context.yaml, or what it holds."""
-        return cls(document, ((*base, "k8s"), base), base, name, tuple(text.split("\n")))
+        return cls(document, ((*base, "k8s"), base), base, name)
 
     def where(self, field: Field) -> Where:
         """Where a field stands, or the innermost part of it that stands anywhere."""

@@ -226,17 +226,15 @@ class Rule:
         """Command that explains the rule: it is there wherever the check is."""
         return f"dagster-plus-k8s explain-code {self.code}"
 
-    def at(self, where: Where, message: str, *, fix: str = "", places: Sequence[Place] = ()) -> Finding:
+    def at(self, where: Where, message: str, *, fix: str = "") -> Finding:
         """A finding of this kind.
 
         Args:
             where: Where it stands.
             message: What is wrong there.
             fix: What to write there, when that can be said better than in general.
-            places: Every place, the first of them first, when there are several.
         """
-        several = tuple(places) if len(places) > 1 else ()
-        return Finding(self.code, self.severity, where, message, fix or self.fix, self.docs, places=several)
+        return Finding(self.code, self.severity, where, message, fix or self.fix, self.docs)
 
 
 MOST_OF_A_RULE = 200

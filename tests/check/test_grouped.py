@@ -70,7 +70,6 @@ def test_what_a_file_alone_says_stands_there_once_whatever_the_jobs() -> None:
 
 
 TWICE = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
-MOUNT = {"name": "v", "mount_path": "/d"}
 OVER = {"requests": {"memory": "4Gi"}, "limits": {"memory": "1Gi"}}
 
 

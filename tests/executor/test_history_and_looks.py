@@ -233,7 +233,7 @@ def clock() -> Clock:
 @pytest.fixture
 def looker(api_server: ApiServer, clock: Clock) -> Looker:
     cluster = Cluster(new_client_from_config(str(api_server.kubeconfig)), 30.0)
-    return Looker(cluster, "run", wants_nodes=True, clock=clock)
+    return Looker(cluster, "run", clock=clock)
 
 
 def created(

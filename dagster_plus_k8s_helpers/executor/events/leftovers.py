@@ -38,7 +38,7 @@ class LeftJob:
         step_key: Of the step.
         namespace: Where the Job is.
         remains: What the last look saw; ``None`` before the first.
-        since: When it was first seen to linger, by the clock.
+        since: When it was first seen to linger, by `time.monotonic`.
         deletion: Its deletion, once that is due.
     """
 
@@ -55,16 +55,13 @@ class Leftovers:
     Args:
         deletions: Delete Jobs.
         reports: Where it is told.
-        clock: Seconds that only go forward.
 
     Attributes:
         jobs: Those whose pods are not known to have ended, by name.
     """
 
-    def __init__(
-        self, deletions: Deletions, reports: Reports, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._deletions, self._reports, self._clock = deletions, reports, clock
+    def __init__(self, deletions: Deletions, reports: Reports) -> None:
+        self._deletions, self._reports = deletions, reports
         self._said: set[tuple[str, ...]] = set()
         self.jobs: dict[str, LeftJob] = {}
 
@@ -90,7 +87,7 @@ class Leftovers:
             if found is None and job.deletion is None:
                 del self.jobs[name]
             elif found is not None and found.lingers and job.since is None:
-                job.since = self._clock()
+                job.since = time.monotonic()
         self._delete(GRACE_SECONDS)
 
     def settle(
@@ -105,10 +102,10 @@ class Leftovers:
             look: What has been seen since it was last asked.
             is_interrupted: Whether the run worker has been told to end.
         """
-        began = self._clock()
+        began = time.monotonic()
         while self.watched() and not is_interrupted():
             kept = any(job.remains is not None for job in self.jobs.values())
-            if self._clock() - began > _LAST_LOOK_SECONDS + (GRACE_SECONDS if kept else 0.0):
+            if time.monotonic() - began > _LAST_LOOK_SECONDS + (GRACE_SECONDS if kept else 0.0):
                 break
             time.sleep(_PAUSE)
             self.see(look())
@@ -119,7 +116,7 @@ class Leftovers:
     def _delete(self, grace: float) -> None:
         for name, job in list(self.jobs.items()):
             if job.deletion is None:
-                if job.remains is None or job.since is None or self._clock() - job.since < grace:
+                if job.remains is None or job.since is None or time.monotonic() - job.since < grace:
                     continue
                 if job.remains.containers not in self._said:
                     self._said.add(job.remains.containers)

@@ -23,13 +23,10 @@ class Preparing:
     Args:
         waiting: How many Jobs that have been built wait to be created.
         most: How many may.
-        clock: Seconds that only go forward.
     """
 
-    def __init__(
-        self, waiting: Callable[[], int], most: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._waiting, self._most, self._clock = waiting, most, clock
+    def __init__(self, waiting: Callable[[], int], most: int) -> None:
+        self._waiting, self._most = waiting, most
         self._ready: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
 
@@ -51,11 +48,11 @@ class Preparing:
         """Launch those whose turn it is: one, and others before a time.
 
         Args:
-            until: By the clock.
+            until: By `time.monotonic`.
         """
         while self.is_due:
             heapq.heappop(self._ready)[2]()
-            if self._clock() >= until:
+            if time.monotonic() >= until:
                 return
 
     def clear(self) -> None:

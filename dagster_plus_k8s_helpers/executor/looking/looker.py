@@ -55,7 +55,6 @@ class Looker:
     Args:
         cluster: Where the Jobs are.
         run_id: Of which run.
-        wants_nodes: Whether it matters what the nodes have.
         log_lines: How many of the last lines of a failed container are read.
         most: How many Jobs or pods the run can have by now.
         watch: Whether watches bring what becomes of the Jobs, where they may.
@@ -71,7 +70,6 @@ class Looker:
         cluster: Cluster,
         run_id: str,
         *,
-        wants_nodes: bool = False,
         log_lines: int = 50,
         most: Callable[[], int] = lambda: MOST,
         watch: bool = False,
@@ -82,7 +80,7 @@ class Looker:
         self._snapshots = Snapshots(
             cluster, run_id, watch=watch, most=most, on_news=self._has_news, clock=clock
         )
-        self._wants_nodes, self._clock = wants_nodes, clock
+        self._clock = clock
         self._events, self._logs = EventReader(cluster, clock), LogReader(cluster, log_lines, clock)
         self._queues = Queues(cluster, clock)
         self._nodes, self._disruptions = NodeReader(cluster, clock), Disruptions(cluster)
@@ -267,7 +265,7 @@ class Looker:
 
     def _look_at_nodes(self, found: dict[str, Observation]) -> Nodes:
         matters = any(seen.diagnosis and seen.diagnosis.kind in _NODES_MATTER for seen in found.values())
-        return self._nodes.read() if self._wants_nodes and matters else Nodes()
+        return self._nodes.read() if matters else Nodes()
 
     def _keep_only(self, job_names: set[str]) -> None:
         """Forget what is no longer watched: each attempt of a step has a Job of its own."""

@@ -85,11 +85,11 @@ def check_label_value(value: str, key: str, what: str = "value of label") -> Non
         )
 
 
-def check_labels(labels: Mapping[str, str], what: str = "label key") -> None:
+def check_labels(labels: Mapping[str, str]) -> None:
     """Keys and values of labels or of a node selector."""
     for key, value in labels.items():
         try:
-            check_qualified_name(key, what)
+            check_qualified_name(key, "label key")
             check_label_value(value, key)
         except K8sConfigError as error:
             raise error.within(f"[{key!r}]") from None

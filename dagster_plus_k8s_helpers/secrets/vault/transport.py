@@ -118,11 +118,11 @@ class VaultTransport:
         adapter: RawAdapter = RawAdapter(ignore_exceptions=True, **self._adapter_settings(deadline, token))
         return adapter
 
-    def json(self, deadline: Deadline, token: str | None = None) -> JSONAdapter:
+    def json(self, deadline: Deadline) -> JSONAdapter:
         """An hvac adapter for its login methods: JSON answers, and hvac's exceptions for refusals."""
         from hvac.adapters import JSONAdapter
 
-        adapter: JSONAdapter = JSONAdapter(**self._adapter_settings(deadline, token))
+        adapter: JSONAdapter = JSONAdapter(**self._adapter_settings(deadline, None))
         return adapter
 
     @property
