@@ -352,6 +352,23 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "code server is no Job and takes no backoff_limit; leave it out",
         ],
     ),
+    "what a run's pod or a server's does not take": (
+        CONTEXT,
+        """\
+        k8s:
+          image_pull_secrets: [{}]
+          run_k8s_config: {service_metadata: {labels: {a: b}}}
+          server_k8s_config: {pod_spec_config: {restart_policy: Never}}
+        """,
+        [
+            "container_context.yaml:2:24 k8s.image_pull_secrets[0]: error DPK301: image_pull_secrets: has no name, "
+            "without which Dagster refuses it; write {name: ...}",
+            "container_context.yaml:3:20 k8s.run_k8s_config.service_metadata: error DPK301: a run has no Deployment "
+            "and no Service and takes no 'service_metadata'; move it to server_k8s_config",
+            "container_context.yaml:4:57 k8s.server_k8s_config.pod_spec_config.restart_policy: error DPK301: "
+            "restart_policy: a code server is a Deployment, whose pods Kubernetes always starts again; leave it out",
+        ],
+    ),
     "the same variable twice": (
         CONTEXT,
         """\
@@ -592,5 +609,11 @@ def test_an_anchor_is_said_once() -> None:
 
 def test_a_waiver_with_a_reason_is_heeded() -> None:
     text = "k8s:\n  env_vars:\n    - REGION  # dagster-plus-k8s: ignore[DPK307] the agent sets it\n"
+
+    assert check_sources([Source(CONTEXT, text.encode())]) == []
+
+
+def test_the_restart_policy_that_every_deployment_has_is_nothing_to_refuse() -> None:
+    text = "k8s: {server_k8s_config: {pod_spec_config: {restart_policy: Always}}}\n"
 
     assert check_sources([Source(CONTEXT, text.encode())]) == []

@@ -59,6 +59,10 @@ def _references(value: object, info: ValidationInfo) -> object:
             raise K8sConfigError(
                 f"is a name where an object stands; write {{name: {item}}}", where=f"[{index}]"
             )
+        if isinstance(item, Mapping) and "name" not in item:
+            raise K8sConfigError(
+                "has no name, without which Dagster refuses it; write {name: ...}", where=f"[{index}]"
+            )
     return [{"name": item} if isinstance(item, str) else item for item in value]
 
 
