@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.fields import SECTIONS, Sections
 from dagster_plus_k8s_helpers.pod.objects.schema import thaw, to_camel_case
 from dagster_plus_k8s_helpers.pod.tags import Tags
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["PodKind", "Renderings"]
 
