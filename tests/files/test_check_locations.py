@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
+import dagster as dg
 import pytest
+import yaml
+from dagster_k8s.container_context import K8sContainerContext
 
 from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
 from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
@@ -617,3 +620,36 @@ def test_the_restart_policy_that_every_deployment_has_is_nothing_to_refuse() -> 
     text = "k8s: {server_k8s_config: {pod_spec_config: {restart_policy: Always}}}\n"
 
     assert check_sources([Source(CONTEXT, text.encode())]) == []
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        'namespace: ""',
+        'service_account_name: ""',
+        'image_pull_policy: ""',
+        'scheduler_name: ""',
+        "scheduler_name: Team_A/own",
+    ],
+)
+def test_what_dagster_takes_for_nothing_and_the_name_of_any_scheduler_are_taken(field: str) -> None:
+    text = f"k8s: {{{field}}}\n"
+    K8sContainerContext.create_from_config(yaml.safe_load(text))
+
+    assert check_sources([Source(CONTEXT, text.encode())]) == []
+
+
+@pytest.mark.parametrize("key", ["run_k8s_config", "server_k8s_config"])
+def test_a_config_of_which_all_is_commented_out_is_refused_as_dagster_does(key: str) -> None:
+    text = f"k8s:\n  {key}:\n    # container_config: {{}}\n"
+    with pytest.raises(dg.DagsterInvalidConfigError, match="must not be None"):
+        K8sContainerContext.create_from_config(yaml.safe_load(text))
+
+    (finding,) = check_sources([Source(CONTEXT, text.encode())])
+
+    assert (finding.where.line, finding.message) == (2, f"{key}: must be a mapping, not null")
+    assert finding.fix == "write {} or leave the key out"
+
+
+def test_the_values_take_the_name_of_any_scheduler_too() -> None:
+    assert check_sources([Source("values.yaml", b"workspace: {schedulerName: Team_A/own}\n")]) == []
