@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.fields import SECTIONS, Sections
 from dagster_plus_k8s_helpers.pod.objects.schema import thaw, to_camel_case
 from dagster_plus_k8s_helpers.pod.tags import Tags
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["PodKind", "Renderings"]
 
@@ -124,7 +127,19 @@ class Renderings(Sections):
                         "with .without(...)",
                         where=section,
                     )
+            _refuse_what_no_deployment_takes(self._section("pod_spec_config"))
         return config
+
+
+def _refuse_what_no_deployment_takes(spec: Mapping[str, Any]) -> None:
+    """Settings of a pod that ends. Source: ValidatePodTemplateSpecForReplicaSet of the API server."""
+    for name in ("restart_policy", "active_deadline_seconds"):
+        if name in spec:
+            raise K8sConfigError(
+                "a code server is a Deployment, whose pods Kubernetes always starts again; leave it out with "
+                ".without(...)",
+                where=f"pod_spec_config.{name}",
+            )
 
 
 _SECTION_IN_VALUES = {

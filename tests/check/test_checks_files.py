@@ -541,3 +541,68 @@ def test_an_optional_secret_is_no_reason_to_merge_layers() -> None:
     documents, _ = read_yaml(agent.content, agent.name)
 
     assert [pair.is_plain for pair in pairs_of(documents, [], [])] == [True]
+
+
+OF_VARIABLES = (
+    'env: [{name: A, value_from: {secret_key_ref: {name: warehose, key: a}}}, {name: B, value: "1"}, '
+    "{name: C, value_from: {secret_key_ref: {name: warehose, key: c}}}]"
+)
+
+
+@pytest.mark.parametrize(
+    ("agents", "locations"),
+    [
+        ("envSecrets: [{name: warehouse}]", OF_VARIABLES),
+        ("envConfigMaps: [{name: warehouse}]", OF_VARIABLES.replace("secret_key", "config_map_key")),
+        ("envSecrets: [{name: warehouse}]", "volumes: [{name: a, secret: {secret_name: warehose}}]"),
+        (
+            "envSecrets: [{name: warehouse}]",
+            "volumes: [{name: a, projected: {sources: [{secret: {name: warehose}}]}}]",
+        ),
+        ("volumes: [{name: a, configMap: {name: warehouse}}]", "env_config_maps: [warehose]"),
+    ],
+)
+def test_a_name_that_is_nearly_one_of_the_agents_is_told_wherever_it_is_read(
+    agents: str, locations: str
+) -> None:
+    (finding,) = check_sources([values(f"workspace: {{{agents}}}"), location(locations)])
+
+    assert (finding.code, finding.where.line) == ("DPK533", 6)
+    assert finding.message.endswith("neither make nor name; did you mean 'warehouse'?")
+
+
+def test_one_secret_is_one_finding_of_files_with_the_places_that_read_it() -> None:
+    agent = values("workspace: {envSecrets: [{name: warehouse}]}")
+
+    (finding,) = check_sources([agent, location(OF_VARIABLES)])
+
+    assert [place.where.path.rpartition(".env")[2] for place in finding.places] == [
+        "[0].value_from.secret_key_ref.name",
+        "[2].value_from.secret_key_ref.name",
+    ]
+
+
+def test_what_several_locations_have_twice_with_one_agent_is_one_finding() -> None:
+    agent = values("workspace: {volumes: [{name: data, emptyDir: {}}]}")
+    text = location("volumes: [{name: data, empty_dir: {medium: Memory}}]").content.decode()
+    entry = text.partition("locations:\n")[2]
+    two = Source("dagster_cloud.yaml", f"{text}\n{entry.replace('etl', 'ml')}".encode())
+
+    (finding,) = check_sources([agent, two])
+
+    assert (finding.code, [place.where.line for place in finding.places]) == ("DPK504", [6, 11])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "volumes: [{name: a, empty_dir: {}}]\nvolume_mounts: [{name: a, mount_path: foo}]",
+        'volumes: [{name: a, empty_dir: {}}]\nvolume_mounts: [{name: a, mount_path: "/foo:ro"}]',
+        "volumes: [{name: a}]",
+        'run_k8s_config: {pod_spec_config: {image_pull_secrets: [{name: ""}]}}',
+    ],
+)
+def test_what_looks_like_a_slip_is_told_by_the_file_alone(text: str) -> None:
+    (finding,) = check_sources([location(text)])
+
+    assert (finding.code, finding.where.line) == ("DPK569", 6 + text.count("\n"))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
+import dagster as dg
 import pytest
+import yaml
+from dagster_k8s.container_context import K8sContainerContext
 
 from dagster_plus_k8s_helpers.check.all_rules import ALL_RULES
 from dagster_plus_k8s_helpers.check.files.sources import Source, check_sources
@@ -352,6 +355,23 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
             "code server is no Job and takes no backoff_limit; leave it out",
         ],
     ),
+    "what a run's pod or a server's does not take": (
+        CONTEXT,
+        """\
+        k8s:
+          image_pull_secrets: [{}]
+          run_k8s_config: {service_metadata: {labels: {a: b}}}
+          server_k8s_config: {pod_spec_config: {restart_policy: Never}}
+        """,
+        [
+            "container_context.yaml:2:24 k8s.image_pull_secrets[0]: error DPK301: image_pull_secrets: has no name, "
+            "without which Dagster refuses it; write {name: ...}",
+            "container_context.yaml:3:20 k8s.run_k8s_config.service_metadata: error DPK301: a run has no Deployment "
+            "and no Service and takes no 'service_metadata'; move it to server_k8s_config",
+            "container_context.yaml:4:57 k8s.server_k8s_config.pod_spec_config.restart_policy: error DPK301: "
+            "restart_policy: a code server is a Deployment, whose pods Kubernetes always starts again; leave it out",
+        ],
+    ),
     "the same variable twice": (
         CONTEXT,
         """\
@@ -594,3 +614,42 @@ def test_a_waiver_with_a_reason_is_heeded() -> None:
     text = "k8s:\n  env_vars:\n    - REGION  # dagster-plus-k8s: ignore[DPK307] the agent sets it\n"
 
     assert check_sources([Source(CONTEXT, text.encode())]) == []
+
+
+def test_the_restart_policy_that_every_deployment_has_is_nothing_to_refuse() -> None:
+    text = "k8s: {server_k8s_config: {pod_spec_config: {restart_policy: Always}}}\n"
+
+    assert check_sources([Source(CONTEXT, text.encode())]) == []
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        'namespace: ""',
+        'service_account_name: ""',
+        'image_pull_policy: ""',
+        'scheduler_name: ""',
+        "scheduler_name: Team_A/own",
+    ],
+)
+def test_what_dagster_takes_for_nothing_and_the_name_of_any_scheduler_are_taken(field: str) -> None:
+    text = f"k8s: {{{field}}}\n"
+    K8sContainerContext.create_from_config(yaml.safe_load(text))
+
+    assert check_sources([Source(CONTEXT, text.encode())]) == []
+
+
+@pytest.mark.parametrize("key", ["run_k8s_config", "server_k8s_config"])
+def test_a_config_of_which_all_is_commented_out_is_refused_as_dagster_does(key: str) -> None:
+    text = f"k8s:\n  {key}:\n    # container_config: {{}}\n"
+    with pytest.raises(dg.DagsterInvalidConfigError, match="must not be None"):
+        K8sContainerContext.create_from_config(yaml.safe_load(text))
+
+    (finding,) = check_sources([Source(CONTEXT, text.encode())])
+
+    assert (finding.where.line, finding.message) == (2, f"{key}: must be a mapping, not null")
+    assert finding.fix == "write {} or leave the key out"
+
+
+def test_the_values_take_the_name_of_any_scheduler_too() -> None:
+    assert check_sources([Source("values.yaml", b"workspace: {schedulerName: Team_A/own}\n")]) == []

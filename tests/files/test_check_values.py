@@ -754,3 +754,18 @@ def test_values_with_a_credential_or_a_bare_name_can_still_be_read() -> None:
     values = AgentValues.from_yaml("workspace:\n  envVars: [LEVEL, DB_PASSWORD=hunter2]\n")
 
     assert values.to_dict() == {"workspace": {"envVars": ["LEVEL", "DB_PASSWORD=hunter2"]}}
+
+
+@pytest.mark.parametrize(
+    ("field", "found"),
+    [
+        ("restartPolicy: Always", []),
+        ("restartPolicy: Never", ["DPK201"]),
+        ("restartPolicy: OnFailure", ["DPK201"]),
+        ("activeDeadlineSeconds: 60", ["DPK201"]),
+    ],
+)
+def test_a_code_servers_pod_takes_what_the_pod_of_a_deployment_takes(field: str, found: list[str]) -> None:
+    text = f"workspace: {{serverK8sConfig: {{podSpecConfig: {{{field}}}}}}}\n"
+
+    assert [finding.code for finding in check_values_file(text, "values.yaml")[1]] == found

@@ -109,11 +109,6 @@ MISPLACED = [
         "write dagsterCloudAgent.envFrom: [{configMapRef: {name: ...}}]",
     ),
     (
-        "dagsterCloudAgent: {priorityClassName: high}",
-        "there is no key 'priorityClassName' in dagsterCloudAgent",
-        "write dagsterCloudAgent.additionalPodSpecConfig: {priorityClassName: ...}",
-    ),
-    (
         "dagsterCloudAgent: {imagePullPolicy: Always}",
         "there is no key 'imagePullPolicy' in dagsterCloudAgent",
         "write dagsterCloudAgent.image.pullPolicy",
@@ -226,6 +221,19 @@ def test_what_to_write_is_for_the_pods_that_were_meant(text: str, message: str, 
     assert [(finding.code, finding.message, finding.fix) for finding in findings] == [
         ("DPK205", message, fix)
     ]
+
+
+@pytest.mark.parametrize(
+    "field", ["priorityClassName", "terminationGracePeriodSeconds", "topologySpreadConstraints"]
+)
+def test_a_field_of_the_agents_pod_that_a_newer_chart_may_read_is_a_notice(field: str) -> None:
+    (finding,) = check_values_file(f"dagsterCloudAgent: {{{field}: null}}\n", "values.yaml")[1]
+
+    assert (finding.code, finding.severity.value) == ("DPK102", "notice")
+    assert finding.message.startswith("neither the chart ")
+    assert finding.fix == (
+        f"write dagsterCloudAgent.additionalPodSpecConfig: {{{field}: ...}}, which this chart reads"
+    )
 
 
 @pytest.mark.parametrize(

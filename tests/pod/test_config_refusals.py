@@ -27,6 +27,13 @@ def raw(section: str, **fields: object) -> Callable[[], K8sConfig]:
     return lambda: K8sConfig.from_dict({section: fields})
 
 
+def on_nodes(**condition: object) -> Callable[[], K8sConfig]:
+    """A config with one condition on labels of nodes."""
+    term = {"match_expressions": [condition]}
+    required = {"required_during_scheduling_ignored_during_execution": {"node_selector_terms": [term]}}
+    return raw("pod_spec_config", affinity={"node_affinity": required})
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -97,6 +104,13 @@ def raw(section: str, **fields: object) -> Callable[[], K8sConfig]:
         (lambda: Container("a", "b", comand=["x"]), "Container has no field 'comand'; did you mean 'command'?"),
         (lambda: Container("a", "b", command="x"), "command: must be a list, not str"),
         (lambda: K8sConfig(topology_spread_constraints=[{"maxSkew": 1, "topologyKey": "a"}]), "topology_spread_constraints[0]: has no when_unsatisfiable"),
+        (on_nodes(key="a", operator="Exists", values=["b"]), "match_expressions[0]: operator 'Exists' takes no values; leave them out, or write 'In'"),
+        (on_nodes(key="a", operator="In"), "match_expressions[0]: operator 'In' needs values; write them, or 'Exists'"),
+        (on_nodes(key="a", operator="Gt", values=["1", "2"]), "match_expressions[0]: operator 'Gt' takes one value, not 2; write a number"),
+        (on_nodes(operator="Exists"), "match_expressions[0]: has no key"),
+        (raw("pod_spec_config", hostname="Bad_Host"), "pod_spec_config.hostname: 'Bad_Host' must be at most 63"),
+        (raw("pod_spec_config", ephemeral_containers=[{"name": "a", "image": "b"}]), "pod_spec_config.ephemeral_containers: is for pods that run already; leave it out"),
+        (raw("pod_spec_config", init_containers=[{"name": "a", "image": "b", "liveness_probe": {"grpc": {"port": 1}}}]), "pod_spec_config.init_containers[0].liveness_probe: is for containers that go on; leave it out, or write restart_policy: Always"),
         (lambda: K8sConfig(topology_spread_constraints=[{"maxSkew": 0, "topologyKey": "a", "whenUnsatisfiable": "DoNotSchedule"}]), "topology_spread_constraints[0].max_skew: 0 is below 1"),
         (lambda: K8sConfig(security_context={"runAsUser": "1000"}), "security_context.run_as_user: must be a whole number, not str"),
         (lambda: K8sConfig(security_context={"privileged": None}), "security_context.privileged: is null, which does not unset what a lower layer says; leave it out"),

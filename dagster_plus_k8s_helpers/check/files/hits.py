@@ -42,9 +42,17 @@ def with_places(hit: Hit, files: Mapping[str, LayerFile], text: str, *, but: Whe
 
 
 def not_in(known: Sequence[Finding], findings: Iterable[Finding]) -> list[Finding]:
-    """The findings without those at files that are known, be it of another location or another pod."""
+    """The findings without those at files that are known, be it of another location or another pod.
+
+    A variable may be another one of the list in another pod; where it stands it is the same.
+    """
     said = {_said(finding) for finding in known}
-    return [item for item in findings if not _is_at_files(item) or _said(item) not in said]
+    places = {_at_place(finding) for finding in known}
+    return [
+        item
+        for item in findings
+        if not _is_at_files(item) or (_said(item) not in said and _at_place(item) not in places)
+    ]
 
 
 def _is_at_files(finding: Finding) -> bool:
@@ -57,11 +65,18 @@ def _said(finding: Finding) -> tuple[str, str]:
     return finding.code, of_any_location(text.rpartition(_OTHER_PLACES)[0] or text)
 
 
+def _at_place(finding: Finding) -> tuple[str, str, Where]:
+    """The same without where in the lists of its pod that stands, and where it stands in the file."""
+    code, text = _said(finding)
+    return code, _INDEX.sub("[]", text), finding.where
+
+
 def of_any_location(message: str) -> str:
     """A message without the name of the location: what stands in the defaults is every location's."""
     return _WHOSE.sub("the code location", message)
 
 
+_INDEX = re.compile(r"\[\d+\]")
 _WHOSE = re.compile(r"the code location '[^']*'")
 
 

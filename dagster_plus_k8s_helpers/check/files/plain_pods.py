@@ -6,7 +6,7 @@ plain is so little that merging cannot make anything wrong of it; everything els
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -101,13 +101,34 @@ def _is_plain_field(said: _Said) -> bool:
     """Whether no rule speaks of a field alone."""
     if said.key not in _PLAIN.get(said.section, ()):
         return False
-    if said.key == "volumes":
-        return all(_plain(key) in _VOLUMES for volume in _list(said.value) for key in _mapping(volume))
+    if said.key in _LOOKED_AT:
+        return _LOOKED_AT[said.key](said)
     if said.key == "tolerations":
         return not any(is_gpu(str(_mapping(item).get("key", ""))) for item in _list(said.value))
     if said.key == "resources":
         return not any(is_gpu(str(name)) for side in _mapping(said.value).values() for name in _mapping(side))
     return said.key != "ttlsecondsafterfinished" or _is_long(said.value)
+
+
+def _are_plain_volumes(said: _Said) -> bool:
+    """Whether no rule speaks of volumes; of one that has its name only one does."""
+    volumes = [_mapping(volume) for volume in _list(said.value)]
+    return all(len(volume) > 1 and _VOLUMES.issuperset(map(_plain, volume)) for volume in volumes)
+
+
+def _are_plain_mounts(said: _Said) -> bool:
+    return all(str(path).startswith("/") and ":" not in str(path) for path in _mount_paths([said]))
+
+
+def _have_names(said: _Said) -> bool:
+    return all(isinstance(item, str) or _mapping(item).get("name") for item in _list(said.value))
+
+
+_LOOKED_AT: Mapping[str, Callable[[_Said], bool]] = {
+    "imagepullsecrets": _have_names,
+    "volumemounts": _are_plain_mounts,
+    "volumes": _are_plain_volumes,
+}
 
 
 _METADATA = frozenset({"labels", "annotations"})
@@ -266,7 +287,7 @@ def _names(said: Sequence[_Said], key: str) -> list[object]:
 
 
 def _references(said: Sequence[_Said]) -> set[str]:
-    """Names of the Secrets and ConfigMaps that are read as a whole, and of service accounts."""
+    """Names of the Secrets, ConfigMaps and service accounts."""
     found = {str(item.value) for item in said if item.key == "serviceaccountname"}
     for item in (*_items(said, "envfrom"), *_items(said, "imagepullsecrets")):
         if isinstance(item, str):
@@ -275,12 +296,29 @@ def _references(said: Sequence[_Said]) -> set[str]:
         held = _mapping(item)
         holders = [held, *(inner for inner in held.values() if isinstance(inner, Mapping))]
         found |= {str(holder["name"]) for holder in holders if "name" in holder}
+    found.update(_named_in([*_items(said, "env"), *_items(said, "volumes")]))
     return found
 
 
 def _apart(known: set[str], named: set[str]) -> bool:
     """Whether none of the names is one edit away from one that is known."""
     return not any(is_one_edit_from(name, other) for name in named - known for other in known)
+
+
+def _named_in(value: object) -> Iterator[str]:
+    """Names of the objects that a variable or a volume reads, however deep they stand."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _named_in(item)
+    for key, inner in value.items() if isinstance(value, Mapping) else ():
+        plain = _plain(key)
+        if plain in _OBJECTS and isinstance(inner, Mapping):
+            yield from (str(name) for at, name in inner.items() if _plain(at) in {"name", "secretname"})
+        elif isinstance(inner, list | Mapping):
+            yield from _named_in(inner)
+
+
+_OBJECTS = frozenset({"configmap", "configmapkeyref", "secret", "secretkeyref"})
 
 
 def _mount_paths(said: Sequence[_Said]) -> list[object]:

@@ -41,15 +41,19 @@ TOO_LONG = Rule(
 )
 
 
-def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]:
-    """What is wrong with the pods of each pair, each fault once however many of them have it.
+def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> dict[Finding, str]:
+    """What is wrong with the pods of each pair, each fault once a place however many of them have it.
 
     Args:
         pairs: Agents and code locations.
         known: What is wrong with the files themselves, which is not said again.
+
+    Returns:
+        Each with what is at the root of it; nothing where it is at the root itself.
     """
     said_before = _Known(known)
     found: dict[object, Finding] = {}
+    causes: dict[object, str] = {}
     with offline() as kubeconfig:
         merging = Merging(kubeconfig)
         for pair in pairs:
@@ -72,9 +76,10 @@ def check_pods(pairs: Sequence[Pair], known: Sequence[Finding]) -> list[Finding]
                 text = with_places(hit, pair.files, hit.text, but=where)
                 key = hit.rule.code, where, of_any_location(hit.cause or hit.text)
                 first = found.setdefault(key, hit.rule.at(where, f"{hit.of}: {text}", fix=hit.fix))
+                causes[key] = of_any_location(hit.cause)
                 if not first.message.startswith(hit.of):
                     found[key] = replace(first, message=f"{OF_RUN} and {OF_SERVER}: {text}")
-    return list(found.values())
+    return {finding: causes.get(key, "") for key, finding in found.items()}
 
 
 class _Known:

@@ -11,6 +11,7 @@ import yaml
 from dagster_plus_k8s_helpers.check.files.pairs import Pair, pair_of_agent
 from dagster_plus_k8s_helpers.check.files.plain_pods import PlainPods
 from dagster_plus_k8s_helpers.check.files.pods import check_pods
+from dagster_plus_k8s_helpers.check.files.sources import one_a_cause
 from dagster_plus_k8s_helpers.documents.document import read_yaml
 from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, check_of
 from dagster_plus_k8s_helpers.files.checks.locations.check import check_image
@@ -93,7 +94,8 @@ def _of_pods(
     pairs = [pair_of_agent(agent, files["agent"])] if agent is not None and "agent" in files else []
     if location is not None and "location" in files:
         pairs.append(Pair(agent, location, None, files, PlainPods(agent)))
-    return check_pods([pair for pair in pairs if not pair.is_plain], found)
+    of_pods = check_pods([pair for pair in pairs if not pair.is_plain], found)
+    return list(one_a_cause(of_pods, of_pods))
 
 
 def _context(location: Mapping[str, Any] | None) -> tuple[Mapping[str, Any] | None, str]:

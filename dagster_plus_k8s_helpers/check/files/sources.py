@@ -19,9 +19,9 @@ from dagster_plus_k8s_helpers.findings.finding import Finding, Place, not_too_ma
 from dagster_plus_k8s_helpers.findings.waivers import after_waivers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Source", "check_sources"]
+__all__ = ["Source", "check_sources", "one_a_cause"]
 
 
 def check_sources(sources: Sequence[Source]) -> list[Finding]:
@@ -46,7 +46,8 @@ def check_sources(sources: Sequence[Source]) -> list[Finding]:
         findings[finding.where.file].append(finding)
     for document in (*by_kind[FileKind.LOCATIONS], *by_kind[FileKind.CONTAINER_CONTEXT]):
         findings[document.file] = with_variables_of_agents(findings[document.file], document, agents)
-    for finding in _check_pods(by_kind, [finding for found in findings.values() for finding in found]):
+    causes = _check_pods(by_kind, [finding for found in findings.values() for finding in found])
+    for finding in causes:
         findings[finding.where.file].append(finding)
     texts = {source.name: source.content.decode("utf-8-sig", errors="replace") for source in sources}
     return [
@@ -54,17 +55,27 @@ def check_sources(sources: Sequence[Source]) -> list[Finding]:
         for name, found in findings.items()
         # Each document of a file says where the second one begins.
         for finding in not_too_many(
-            _one_a_cause(sorted(after_waivers(texts[name], name, list(dict.fromkeys(found))), key=_position))
+            one_a_cause(
+                sorted(after_waivers(texts[name], name, list(dict.fromkeys(found))), key=_position), causes
+            )
         )
     ]
 
 
-def _one_a_cause(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Once what many lines show and none of them is to blame for: a queue that no agent serves."""
+def one_a_cause(findings: Iterable[Finding], causes: Mapping[Finding, str]) -> Iterator[Finding]:
+    """Once what many lines show: a queue that no agent serves, a Secret of which each reads a key.
+
+    Args:
+        findings: What was found.
+        causes: What is at the root of those that the pods of files have.
+    """
     found: dict[tuple[object, ...], list[Finding]] = {}
     for item in findings:
         line = () if item.code == QUEUE_NOT_SERVED.code else (item.where, item.fix)
-        found.setdefault((item.code, item.message, *line), []).append(item)
+        cause = causes.get(item)
+        found.setdefault(
+            (item.code, item.severity, *((cause,) if cause else (item.message, *line))), []
+        ).append(item)
     for first, *others in found.values():
         places = tuple(Place(item.where) for item in (first, *others)) if others else ()
         yield replace(first, places=places or first.places)
@@ -72,12 +83,12 @@ def _one_a_cause(findings: Sequence[Finding]) -> Iterator[Finding]:
 
 def _check_pods(
     by_kind: Mapping[FileKind, Sequence[YamlDocument]], known: Sequence[Finding]
-) -> list[Finding]:
-    """What is wrong with the pods that the files make together, where one can be wrong at all."""
+) -> dict[Finding, str]:
+    """What is wrong with the pods that the files make together, where one can be wrong; with its cause."""
     kinds = (FileKind.VALUES, FileKind.LOCATIONS, FileKind.CONTAINER_CONTEXT)
     pairs = [pair for pair in pairs_of(*(by_kind[kind] for kind in kinds)) if not pair.is_plain]
     if not pairs:
-        return []
+        return {}
     from dagster_plus_k8s_helpers.check.files.pods import check_pods  # noqa: PLC0415 - needs dagster_k8s
 
     return check_pods(pairs, known)

@@ -38,7 +38,10 @@ PLAIN_SIDECAR = Rule(
 @of_pods(PLAIN_SIDECAR)
 def plain_sidecar(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     """A second container, which keeps the Job from ending."""
-    for index, container in enumerate(group.pod.spec["containers"][1:], start=1):
+    main, *others = group.pod.spec["containers"]
+    for index, container in enumerate(others, start=1):
+        if container.get("name") == main.get("name"):
+            continue  # the API server refuses the pod
         layer = layer_of(group.pod, f"containers[{index}]")
         text = f"containers[{index}] is {container.get('name')!r} by {layer}"
         text += ", and the Job does not end before it does"

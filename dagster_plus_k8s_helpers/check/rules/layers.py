@@ -101,7 +101,13 @@ def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
     for path, item in containers(spec):
         by_name.setdefault(str(item.get("name")), []).append(path)
     for name, paths in by_name.items():
-        if len(paths) > 1:
+        others = [path for path in paths if path != _MAIN]
+        if len(paths) > 1 and _MAIN in paths:
+            text = (
+                f"{others[0]} by {layer_of(group.pod, others[0])} has the name {name!r} of the main container"
+            )
+            yield group.hit(DUPLICATE_NAME, text, *others, fix=_FOR_MAIN)
+        elif len(paths) > 1:
             found = " and ".join(f"{path} by {layer_of(group.pod, path)}" for path in paths)
             text = f"{len(paths)} containers have the name {name!r}: {found}"
             yield group.hit(DUPLICATE_NAME, text, *paths)
@@ -122,6 +128,10 @@ def duplicate_names(group: PodGroup, _around: Surroundings) -> Iterator[Hit]:
                 *(f"{path}[{place}]" for place in _some(places)),
                 cause=_twice(group.pod, holder, field, name, places),
             )
+
+
+_MAIN = "containers[0]"
+_FOR_MAIN = "write in container_config what is for the main container; any other needs a name of its own"
 
 
 NO_SUCH_VOLUME = Rule(

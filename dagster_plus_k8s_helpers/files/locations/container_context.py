@@ -5,7 +5,7 @@ Dagster spells its own keys in snake_case; the Kubernetes objects below them may
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
@@ -59,6 +59,10 @@ def _references(value: object, info: ValidationInfo) -> object:
             raise K8sConfigError(
                 f"is a name where an object stands; write {{name: {item}}}", where=f"[{index}]"
             )
+        if isinstance(item, Mapping) and "name" not in item:
+            raise K8sConfigError(
+                "has no name, without which Dagster refuses it; write {name: ...}", where=f"[{index}]"
+            )
     return [{"name": item} if isinstance(item, str) else item for item in value]
 
 
@@ -78,7 +82,20 @@ def _unique(field: str) -> AfterValidator:
     return _checked_by(lambda items: check_unique(field, list(items)))
 
 
+def _unless_empty(check: Callable[[str], None]) -> AfterValidator:
+    """Dagster takes an empty text for none."""
+    return _checked_by(lambda text: check(text) if text else None)
+
+
+def _refuse_null(value: object, info: ValidationInfo) -> object:
+    """Of these keys Dagster takes no null, as a key has below which everything is commented out."""
+    if value is None and is_from_file(info):
+        raise K8sConfigError("must be a mapping, not null; write {} or leave the key out")
+    return value
+
+
 Name: TypeAlias = Annotated[str, _checked_by(check_dns_subdomain)]
+_NameOrEmpty: TypeAlias = Annotated[str, _unless_empty(check_dns_subdomain)]
 _EnvVar = Annotated[dict[str, Any], *kubernetes_object("V1EnvVar", camel_case=False)]
 _Reference = Annotated[dict[str, Any], *kubernetes_object("V1LocalObjectReference", camel_case=False)]
 _Resources = Annotated[dict[str, Any], *kubernetes_object("V1ResourceRequirements", camel_case=False)]
@@ -135,22 +152,22 @@ class K8sContainerContext(WithPods):
     env: Annotated[Items[_EnvVar], _unique("env"), BeforeValidator(_env_entries)] = ()
     env_secrets: Items[Name] | None = None
     env_config_maps: Items[Name] | None = None
-    image_pull_policy: Annotated[str, _checked_by(_check_pull_policy)] | None = None
+    image_pull_policy: Annotated[str, _unless_empty(_check_pull_policy)] | None = None
     image_pull_secrets: (
         Annotated[Items[_Reference], _unique("image_pull_secrets"), BeforeValidator(_references)] | None
     ) = None
-    service_account_name: Name | None = None
-    namespace: Annotated[str, _checked_by(check_dns_label)] | None = None
+    service_account_name: _NameOrEmpty | None = None
+    namespace: Annotated[str, _unless_empty(check_dns_label)] | None = None
     labels: Annotated[dict[str, str], _checked_by(check_labels)] = Field(default_factory=dict)
     resources: _Resources | None = None
-    scheduler_name: Name | None = None
+    scheduler_name: str | None = None
     security_context: _SecurityContext = Field(default_factory=dict)
     volumes: Annotated[Items[_Volume], _unique("volumes"), BeforeValidator(_with_to_dict)] = ()
     volume_mounts: Annotated[
         Items[_VolumeMount], _unique("volume_mounts"), BeforeValidator(_with_to_dict)
     ] = ()
-    run_k8s_config: RunK8sConfig | None = None
-    server_k8s_config: ServerK8sConfigField | None = None
+    run_k8s_config: Annotated[RunK8sConfig | None, BeforeValidator(_refuse_null)] = None
+    server_k8s_config: Annotated[ServerK8sConfigField | None, BeforeValidator(_refuse_null)] = None
     server_replica_count: Annotated[int, _checked_by(_check_replicas)] | None = None
 
     @model_validator(mode="after")

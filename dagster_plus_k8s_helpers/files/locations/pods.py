@@ -33,10 +33,20 @@ def _refuse_camel_case(value: Mapping[Any, Any], keys: tuple[str, ...]) -> None:
             raise K8sConfigError(f"this file does not spell the key {key!r}; write {known[key]!r}", where=key)
 
 
+def _refuse_keys_of_servers(value: Mapping[Any, Any]) -> None:
+    for key in SERVER_SECTIONS:
+        if key in value:
+            reason = (
+                f"a run has no Deployment and no Service and takes no {key!r}; move it to server_k8s_config"
+            )
+            raise K8sConfigError(reason, where=key)
+
+
 def _run(value: object, info: ValidationInfo) -> object:
     if isinstance(value, Mapping):
         if is_from_file(info):
             _refuse_camel_case(value, RUN_KEYS)
+            _refuse_keys_of_servers(value)
         value = K8sConfig.from_dict(value)
     if not isinstance(value, K8sConfig):
         raise K8sConfigError(f"must be a mapping, not {_words(value)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,8 +14,6 @@ from dagster_plus_k8s_helpers.pod.parts import check
 from dagster_plus_k8s_helpers.pod.reading import spellings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from dagster_plus_k8s_helpers.pod.renderings import PodKind
 
 __all__ = ["SERVER_SECTIONS", "ServerK8sConfig", "check_kind"]
@@ -61,9 +60,8 @@ class ServerK8sConfig:
         """
         known = spellings(*SERVER_SECTIONS)
         around = {known[key]: item for key, item in config.items() if key in known}
-        return cls(
-            K8sConfig.from_dict({key: item for key, item in config.items() if key not in known}), **around
-        )
+        pod = {key: _started_again(item) for key, item in config.items() if key not in known}
+        return cls(K8sConfig.from_dict(pod), **around)
 
     def to_dict(self) -> dict[str, Any]:
         """What ``server_k8s_config`` of a code location holds, in snake_case."""
@@ -81,6 +79,17 @@ class ServerK8sConfig:
 
     def __hash__(self) -> int:
         return hash((self.pod, str(self.to_dict())))
+
+
+def _started_again(section: object) -> object:
+    """A section without the one restart policy that a Deployment takes, which goes without saying."""
+    if not isinstance(section, Mapping):
+        return section
+    return {
+        key: item
+        for key, item in section.items()
+        if key not in {"restartPolicy", "restart_policy"} or item != "Always"
+    }
 
 
 def _read_section(name: str, model: str, value: object) -> KubernetesObject:

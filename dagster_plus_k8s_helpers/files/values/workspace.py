@@ -193,7 +193,7 @@ class Workspace(WithPods, ValuesSection):
     volume_mounts: MountsValue = None
     labels: LabelsValue = None
     security_context: ContainerSecurityValue = None
-    scheduler_name: ObjectName = None
+    scheduler_name: str | None = None
     server_ttl: Annotated[ServerTTL | None, Field(alias="serverTTL")] = None
     deployment_startup_timeout: Count = None
     server_process_startup_timeout: Count = None

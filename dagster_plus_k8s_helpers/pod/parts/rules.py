@@ -21,12 +21,14 @@ from dagster_plus_k8s_helpers.pod.objects.names import (
     check_labels,
 )
 from dagster_plus_k8s_helpers.pod.parts.env import check_env_from, check_env_var
+from dagster_plus_k8s_helpers.pod.parts.pod_specs import check_pod_spec
 from dagster_plus_k8s_helpers.pod.parts.resource_checks import (
     check_limit,
     check_request,
     check_resource_name,
 )
 from dagster_plus_k8s_helpers.pod.parts.resources import Resources
+from dagster_plus_k8s_helpers.pod.parts.selectors import check_requirement
 from dagster_plus_k8s_helpers.pod.parts.toleration import check_toleration
 from dagster_plus_k8s_helpers.pod.parts.volumes import check_volume, check_volume_mount
 
@@ -117,6 +119,8 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "V1HostAlias": ("ip",),
     "V1HostPathVolumeSource": ("path",),
     "V1KeyToPath": ("key", "path"),
+    "V1LabelSelectorRequirement": ("key", "operator"),
+    "V1NodeSelectorRequirement": ("key", "operator"),
     "V1PersistentVolumeClaimVolumeSource": ("claim_name",),
     "V1PodAffinityTerm": ("topology_key",),
     "V1SecretVolumeSource": ("secret_name",),
@@ -154,24 +158,16 @@ _VALUES: dict[str, dict[str, Callable[[Any], None]]] = {
     "V1ObjectMeta": {"labels": check_labels, "annotations": check_annotations},
     "V1PersistentVolumeClaimVolumeSource": {"claim_name": check_dns_subdomain},
     "V1PodSpec": {
+        "hostname": _unless_empty(check_dns_label),
         "node_selector": check_labels,
         "priority_class_name": _unless_empty(check_dns_subdomain),
         "runtime_class_name": check_dns_subdomain,
         "service_account_name": _unless_empty(check_dns_subdomain),
+        "subdomain": _unless_empty(check_dns_label),
     },
     "V1SecretVolumeSource": {"secret_name": check_dns_subdomain},
 }
 """Values with a check of their own."""
-
-
-def _check_pod_spec(spec: KubernetesObject) -> None:
-    if "service_account" in spec:
-        raise K8sConfigError("is deprecated and loses against service_account_name; write that instead")
-    for field in ("containers", "init_containers"):
-        for index, container in enumerate(spec.get(field, ())):
-            for required in ("name", "image"):
-                if not container.get(required):
-                    raise K8sConfigError(f"has no {required}", where=f"{field}[{index}]")
 
 
 def _check_metadata(metadata: KubernetesObject) -> None:
@@ -208,8 +204,10 @@ def _check_amounts(
 _WHOLE: dict[str, Callable[[KubernetesObject], None]] = {
     "V1EnvFromSource": check_env_from,
     "V1EnvVar": check_env_var,
+    "V1LabelSelectorRequirement": check_requirement,
+    "V1NodeSelectorRequirement": check_requirement,
     "V1ObjectMeta": _check_metadata,
-    "V1PodSpec": _check_pod_spec,
+    "V1PodSpec": check_pod_spec,
     "V1ResourceRequirements": _check_resources,
     "V1Toleration": check_toleration,
     "V1Volume": check_volume,

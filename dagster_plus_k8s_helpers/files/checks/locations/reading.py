@@ -159,6 +159,10 @@ def _advice(path: Path, message: str) -> str:
     wanted = re.match(r"must be (.+), not ", message)
     if wanted:
         return f"write {wanted[1]}"
+    if " is none of " in message:
+        return "write one of these"
+    if " is below " in message or " is above " in message:
+        return "write a number within the bounds"
     if message == "is missing":
         return f"add the key {path[-1]!r}" if path else ""
     if message.startswith("must name one of"):

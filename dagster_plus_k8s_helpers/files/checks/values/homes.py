@@ -21,9 +21,11 @@ from dagster_plus_k8s_helpers.pod.objects.schema import field_types
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["home_of", "sections"]
+__all__ = ["IN_ANY_SPEC", "home_of", "sections"]
 
 _AGENT = "dagsterCloudAgent"
+IN_ANY_SPEC = f"{_AGENT}.additionalPodSpecConfig"
+"""Where what a chart has no key for reaches the agent's pod."""
 _CODE = "workspace"
 _OWN_WAY = {
     _AGENT: {
@@ -104,7 +106,7 @@ def _not_about(plain: str, pods: str) -> set[str]:
 
 def _in_spec_of_agent(plain: str) -> str:
     camel = _fields("V1PodSpec").get(plain)
-    return f"{_AGENT}.additionalPodSpecConfig: {{{camel}: ...}}" if camel else ""
+    return f"{IN_ANY_SPEC}: {{{camel}: ...}}" if camel else ""
 
 
 def _in_config_of_code(plain: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dagster_plus_k8s_helpers.documents.document import Path, parse_path, shown_path
 from dagster_plus_k8s_helpers.documents.shape import at
 from dagster_plus_k8s_helpers.files.checks.other_chart import OTHER_CHART, home_in_values
-from dagster_plus_k8s_helpers.files.checks.values.homes import home_of
+from dagster_plus_k8s_helpers.files.checks.values.homes import IN_ANY_SPEC, home_of
 from dagster_plus_k8s_helpers.files.sections.keys import (
     MISSPELT_KEY,
     UNKNOWN_KEY,
@@ -50,6 +51,9 @@ def sharpened(document: YamlDocument, data: object, finding: Finding) -> Finding
     if finding.code not in {MISSPELT_KEY.code, UNKNOWN_KEY.code}:
         return finding
     home = home_of(str(path[-1]), path[:-1])
+    if home == f"{IN_ANY_SPEC}: {{{path[-1]}: ...}}" and path[:-1] == ("dagsterCloudAgent",):
+        # A field of a pod that this chart has no key for: the next one may well have it.
+        return replace(newer_key(document, path), fix=f"write {home}, which this chart reads")
     if home:
         message = f"there is no key {path[-1]!r} {_in_section(path[:-1])}"
         return MISPLACED_KEY.at(finding.where, message, fix=f"write {home}{_up(home, path)}")
