@@ -14,7 +14,16 @@ _looked_up, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 def __getattr__(name: str) -> Any:
     """A public name; where Dagster is imported, values are ``dagster.Resolvable`` from then on."""
-    found = _looked_up(name)
+    try:
+        found = _looked_up(name)
+    except AttributeError as error:
+        if name in __all__ or name.startswith("_"):
+            raise
+        from .errors import did_you_mean  # noqa: PLC0415 - only who writes it wrongly waits for it
+
+        raise AttributeError(
+            f"{error}{did_you_mean(name, __all__)}", name=name, obj=sys.modules[__name__]
+        ) from None
     if "dagster.components" in sys.modules and name in __all__:
         from .components.resolvable import make_resolvable  # noqa: PLC0415 - which imports Dagster
 

@@ -11,9 +11,10 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
-from functools import wraps
+from functools import partial, wraps
+from pathlib import PurePath
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from dagster_plus_k8s_helpers.errors import ArgumentError, DagsterPlusK8sError, did_you_mean
 
@@ -53,12 +54,12 @@ def answering(
             return say.wrapped(found, found.__name__)  # type: ignore[return-value] # of the same signature
         for name, member in _members(found).items():
             if name in {"__init__", "__new__"} and isinstance(member, FunctionType | staticmethod):
-                made_by = say.wrapped(getattr(found, name), "", skipped=1)
+                made_by = say.wrapped(getattr(found, name), "", owner=found)
                 setattr(found, name, staticmethod(made_by) if name == "__new__" else made_by)
             elif not name.startswith("_") and isinstance(member, FunctionType):
-                setattr(found, name, _METHODS.wrapped(member, f".{name}", skipped=1))
+                setattr(found, name, _METHODS.wrapped(member, f".{name}", owner=found))
             elif not name.startswith("_") and isinstance(member, classmethod):
-                of_class = _METHODS.wrapped(member.__func__, f".{name}", skipped=1)
+                of_class = _METHODS.wrapped(member.__func__, f".{name}", owner=found)
                 setattr(found, name, classmethod(of_class))
         return found
 
@@ -108,13 +109,15 @@ class _Answers:
         self._advice = advice
         self._otherwise = otherwise
 
-    def wrapped(self, function: Callable[..., Any], of: str, *, skipped: int = 0) -> Callable[..., Any]:
+    def wrapped(
+        self, function: Callable[..., Any], of: str, *, owner: type | None = None
+    ) -> Callable[..., Any]:
         """The same function, with an answer for calls that do not fit it.
 
         Args:
             function: The function.
             of: What messages call it, for what is of a class after the name of the class.
-            skipped: How many arguments Python itself gives it first: 1 for what is of a class.
+            owner: The class that it is of, if it is of one: Python itself then gives its first argument.
         """
 
         @wraps(function)
@@ -123,23 +126,37 @@ class _Answers:
                 return function(*args, **kwargs)
             except (TypeError, AttributeError) as raised:
                 is_said = isinstance(raised, DagsterPlusK8sError) and not isinstance(raised, ArgumentError)
-                problem = None if is_said else self._problem(function, of, skipped, args, kwargs)
+                problem = None if is_said else self._problem(function, of, owner, args, kwargs)
                 refused = problem or raised
             # A traceback that shows locals shows this frame, and an argument may be a secret value.
+            except BaseException:
+                del args, kwargs
+                raise
             del args, kwargs
             raise refused
 
+        if of:
+            # Where tags are wanted, Python asks what it is given for its keys: op_tags=gpu.
+            answered.keys = partial(_not_called, function.__qualname__)  # type: ignore[attr-defined]
         return answered
 
     def _problem(
         self,
         function: Callable[..., Any],
         of: str,
-        skipped: int,
+        owner: type | None,
         args: tuple[Any, ...],
         kwargs: Mapping[str, object],
     ) -> ArgumentError | None:
         signature = inspect.signature(function)
+        skipped = 0 if owner is None else 1
+        if owner is not None and not _is_of(args[:1], owner):
+            made = f"{owner.__name__}(...)"
+            if of == ".keys":  # which Python asks for where it wants a mapping
+                return ArgumentError(f"{owner.__name__} is the class itself; write {made}")
+            return ArgumentError(
+                f"{of[1:]} is called on the class itself; make an object first: {made}{of}(...)"
+            )
         name = f"{_class_name(args[0])}{of}" if skipped else of
         try:
             given = signature.bind(*args, **kwargs).arguments
@@ -215,6 +232,17 @@ def _members(of: type) -> dict[str, Any]:
     return {**inherited, **vars(of)}
 
 
+def _not_called(name: str) -> NoReturn:
+    raise ArgumentError(f"{name} is not called; write {name}(...)")
+
+
+def _is_of(first: tuple[object, ...], owner: type) -> bool:
+    """Whether what a method gets first is what Python gives it: an object of its class, or a class."""
+    return any(
+        isinstance(item, owner) or (isinstance(item, type) and issubclass(item, owner)) for item in first
+    )
+
+
 def _class_name(made: object) -> str:
     """The class of the object that a method gets first, or the class that a constructor gets."""
     return (made if isinstance(made, type) else type(made)).__name__
@@ -249,6 +277,7 @@ def _is_kind(value: object, name: str) -> bool:
 _KINDS: Mapping[str, tuple[Any, str]] = {
     "Iterable": (Iterable, "a list"),
     "Mapping": (Mapping, "a mapping"),
+    "Path": (PurePath, "a path"),
     "Sequence": (Sequence, "a list"),
     "bool": (bool, "True or False"),
     "bytes": (bytes, "bytes"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 
-from dagster_plus_k8s_helpers.arguments import answering
+from dagster_plus_k8s_helpers.arguments import answering, check_kinds
 from dagster_plus_k8s_helpers.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Deployment:
     pull_request_id: str | None = None
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if self.kind not in _KINDS:
             raise DeploymentError(f"{self.kind!r} is no kind of deployment; write one of {', '.join(_KINDS)}")
         if (self.kind == "local") != (self.name is None):

@@ -81,6 +81,8 @@ def with_group_labels(definitions: dg.Definitions) -> dg.Definitions:
     Raises:
         K8sConfigError: The tags of an op hold a config that Kubernetes or Dagster would refuse.
     """
+    if not isinstance(definitions, dg.Definitions):
+        raise K8sConfigError(f"must be Definitions, not {type(definitions).__name__}", where="definitions")
     for group in sorted(_groups(definitions.assets or ())):
         labels = cost_labels(**{GROUP_LABEL: label_value(group)})
         definitions = with_k8s_config(definitions, labels, _in_group(group))

@@ -8,6 +8,7 @@ import inspect
 import json
 import pickle
 import re
+import traceback
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 import dagster_plus_k8s_helpers as package
+import dagster_plus_k8s_helpers.components
 from dagster_plus_k8s_helpers import (
     ArgumentError,
     AwsSecrets,
@@ -234,6 +236,81 @@ KINDS = [
     (lambda: call(plan.read_nodes)(5), "read_nodes: content must be bytes or text, not int"),
     (lambda: call(testing.assert_no_findings)(5), "assert_no_findings: findings must be a list, not int"),
 ]  # fmt: skip
+
+
+class Sizes(str, Enum):  # noqa: UP042 - as people write them
+    BIG = "4Gi"
+
+
+def asset(**settings: Any) -> Any:
+    return dg.asset(name="orders", **settings)(lambda: 1)
+
+
+OUT_OF_PLACE = [
+    (lambda: call(K8sConfig).to_dict(), "to_dict is called on the class itself; make an object first: K8sConfig(...).to_dict(...)"),
+    (lambda: call(EnvSecrets).get_all("a"), "get_all is called on the class itself; make an object first: SecretsResource(...).get_all(...)"),
+    (lambda: call(DagsterCloudAgent)(resources=Resources), "resources: is the class itself; write Resources(...)"),
+    (lambda: asset(op_tags=gpu), "gpu is not called; write gpu(...)"),
+    (lambda: asset(op_tags=k8s_tags), "k8s_tags is not called; write k8s_tags(...)"),
+    (lambda: asset(op_tags=SMALL.to_dict), "K8sConfig.to_dict is not called; write K8sConfig.to_dict(...)"),
+    (lambda: asset(op_tags=K8sConfig), "K8sConfig is the class itself; write K8sConfig(...)"),
+    (lambda: asset(op_tags=Resources(cpu=1)), "resources are no tags; write K8sConfig(resources=Resources(...)).tags, or k8s_tags(cpu=..., memory=...)"),
+    (lambda: {**SMALL.tags, **call(MemoryLadder())}, "a memory ladder is no tags; write MemoryLadder(...).tags"),
+    (lambda: call(Resources(cpu=1)) | Resources(memory="1Gi"), "resources are merged within configs; write K8sConfig(resources=a) | K8sConfig(resources=b)"),
+    (lambda: "postgres://" + call(SecretValue("hidden")), "a SecretValue is no text. Call .reveal() in the one place that needs its text"),
+    (lambda: K8S(env={"A": dg.EnvVar("B")}), "env[0].value: is dg.EnvVar('B'), which only resources read, and here is its name; write os.environ['B'], or in env SecretKeyRef('NAME', 'KEY')"),
+    (lambda: k8s_executor(image=dg.EnvVar("B")), "image: is dg.EnvVar('B'), which only resources read, and here is its name; write os.environ['B'], or in env SecretKeyRef('NAME', 'KEY')"),
+    (lambda: call(k8s_executor)(owner_references="no"), "owner_references: must be True or False, not 'no'"),
+    (lambda: call(k8s_executor)(load_incluster_config="no"), "load_incluster_config: must be True or False, not 'no'"),
+    (lambda: call(Toleration)("pool", "Exists"), "'Exists' is an operator; write operator='Exists'"),
+    (lambda: call(package.with_group_labels)(SMALL), "definitions: must be Definitions, not K8sConfig"),
+    (lambda: make_plan(dg.Definitions([asset()], executor=k8s_executor())).fit(call([5])), "nodes must be NodePools, as read_nodes gives them, not int"),
+    (lambda: call(package.merge_container_contexts)("a", "b"), "workspace must be a ContainerContext, not str"),
+    (lambda: call(package.check_agents_and_locations)("a", "b"), "agents must be AgentValues, not str"),
+    (lambda: call(package.project_location)(5), "project_location: project must be a path or text, not int"),
+    (lambda: call(package.Deployment)("full", 5), "Deployment: name must be text, not int"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("slip", "told"), OUT_OF_PLACE, ids=[told[:40] for _, told in OUT_OF_PLACE])
+def test_what_stands_in_the_wrong_place_is_told_in_one_line(slip: Any, told: str) -> None:
+    with pytest.raises(DagsterPlusK8sError) as refused:
+        slip()
+
+    assert str(refused.value) == told
+
+
+def test_a_member_of_an_enum_is_what_it_stands_for() -> None:
+    config = K8sConfig(
+        resources=Resources(memory=Sizes.BIG),
+        labels={Sizes.BIG: Sizes.BIG},
+        tolerations=[Toleration(Sizes.BIG)],
+    )
+
+    assert yaml.safe_load(yaml.safe_dump(config.to_dict())) == config.to_dict()
+    assert "Sizes" not in repr(config)
+
+
+@pytest.mark.parametrize("module", [package, package.components])
+def test_a_public_name_that_is_spelled_wrongly_is_near_one(module: Any) -> None:
+    (name, *_) = module.__all__
+
+    with pytest.raises(AttributeError, match=f"did you mean '{name}'"):
+        getattr(module, name.swapcase())
+    assert not hasattr(module, "__no_such__")
+
+
+def test_an_error_of_any_kind_leaves_no_argument_behind() -> None:
+    @answering
+    def failing(secret: str) -> None:
+        raise KeyError(len(secret))
+
+    with pytest.raises(KeyError) as raised:
+        failing("hidden")
+    frames = list(traceback.walk_tb(raised.value.__traceback__))
+    held = [frame.f_locals for frame, _ in frames if frame.f_code.co_name == "answered"]
+    assert held
+    assert "hidden" not in str(held)
 
 
 @pytest.mark.parametrize(("slip", "told"), KINDS)

@@ -11,13 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dagster_plus_k8s_helpers.capacity.nodes import NodePool
 from dagster_plus_k8s_helpers.capacity.requests import Amounts, pod_requests
+from dagster_plus_k8s_helpers.errors import ArgumentError
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dagster_plus_k8s_helpers.capacity.nodes import NodePool, Taint
+    from dagster_plus_k8s_helpers.capacity.nodes import Taint
 
 __all__ = ["Fit", "fit", "tolerates"]
 
@@ -59,7 +61,13 @@ def fit(pod_spec: Mapping[str, Any], pools: Sequence[NodePool]) -> Fit:
     Args:
         pod_spec: Kubernetes' ``PodSpec``, in camelCase as the API server takes it.
         pools: The nodes.
+
+    Raises:
+        ArgumentError: Something else is among them.
     """
+    wrong = next((pool for pool in pools if not isinstance(pool, NodePool)), None)
+    if wrong is not None:
+        raise ArgumentError(f"nodes must be NodePools, as read_nodes gives them, not {type(wrong).__name__}")
     requests = pod_requests(pod_spec)
     reasons = {pool.name: tuple(_reasons(pod_spec, requests, pool)) for pool in pools}
     return Fit(

@@ -22,7 +22,7 @@ from dagster_plus_k8s_helpers.terminal import echo, one_line, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PROGRAM", "CannotAnswerError", "Commands", "examples", "examples_of", "framed", "walk"]
+__all__ = ["PROGRAM", "CannotAnswerError", "Commands", "examples", "examples_of", "framed", "masked", "walk"]
 
 PROGRAM = "dagster-plus-k8s"
 
@@ -114,17 +114,17 @@ def _show_traceback(ctx: click.Context, error: BaseException | None) -> None:
     """Prints where an error comes from, if ``--debug`` is given, without what looks like a credential."""
     if error is not None and ctx.meta.get(_DEBUG):
         text = "".join(traceback.format_exception(error))
-        echo(_masked(text), err=True, end="")
+        echo(masked(text), err=True, end="")
 
 
 def _internal(error: Exception) -> CannotAnswerError:
     return CannotAnswerError(
-        f"internal error: {type(error).__name__}: {one_line(_masked(str(error)))}; run it with --debug, "
+        f"internal error: {type(error).__name__}: {one_line(masked(str(error)))}; run it with --debug, "
         f"and report what that shows at {HOMEPAGE}"
     )
 
 
-def _masked(text: str) -> str:
+def masked(text: str) -> str:
     """A text without what looks like a credential."""
     from dagster_plus_k8s_helpers.credentials.forms import literal_credentials, mask_credentials
 

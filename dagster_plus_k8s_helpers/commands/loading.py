@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, masked
 from dagster_plus_k8s_helpers.commands.given import given
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
@@ -162,8 +162,9 @@ def quotas_of_cluster(context: str | None) -> Quotas:
 
 
 def failure(what: str, error: BaseException) -> str:
-    """What went wrong in the user's code, and where, in one line."""
-    return f"{what}: {type(error).__name__}: {' '.join(str(error).split())}{_line_of(error)}"
+    """What went wrong in the user's code, and where, in one line without what looks like a credential."""
+    said = masked(" ".join(str(error).split()))
+    return f"{what}: {type(error).__name__}: {said}{_line_of(error)}"
 
 
 def _line_of(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import click
 
-from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError
+from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, masked
 from dagster_plus_k8s_helpers.commands.progress import progress
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 from dagster_plus_k8s_helpers.terminal import echo, one_line
@@ -74,7 +74,7 @@ class UsageSource(NamedTuple):
             raise CannotAnswerError(str(error)) from None
         except SQLAlchemyError as error:
             # Its own text goes on with the query, over many lines.
-            said = one_line(str(error.orig if isinstance(error, DBAPIError) else error).strip())
+            said = one_line(masked(str(error.orig if isinstance(error, DBAPIError) else error)).strip())
             raise CannotAnswerError(f"the event log cannot be read: {said}") from None
 
     def _from_url(self, jobs: Sequence[str], progress: Progress) -> list[Measured]:
@@ -176,6 +176,6 @@ def _opened(folder: Path | None) -> Iterator[dg.DagsterInstance]:
         instance = dg.DagsterInstance.from_config(str(home.resolve()))
     # A storage raises what its database's client does.
     except Exception as error:  # noqa: BLE001
-        raise CannotAnswerError(f"cannot open {home}: {type(error).__name__}: {error}") from None
+        raise CannotAnswerError(masked(f"cannot open {home}: {type(error).__name__}: {error}")) from None
     with instance:
         yield instance

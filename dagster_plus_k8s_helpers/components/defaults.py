@@ -9,10 +9,11 @@ import dagster as dg
 
 from dagster_plus_k8s_helpers._dagster.components import definitions_of_folder, refused_by
 from dagster_plus_k8s_helpers.arguments import answering
+from dagster_plus_k8s_helpers.components.attributes import KnownAttributes
 from dagster_plus_k8s_helpers.components.models import SizeTagsModel, read
 from dagster_plus_k8s_helpers.components.scaffolds import starting_with
 from dagster_plus_k8s_helpers.components.template_vars import scope
-from dagster_plus_k8s_helpers.components.values import size_of
+from dagster_plus_k8s_helpers.components.values import AMOUNTS, CONFIG_FIELDS, size_of
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, SelectionError
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.sizing.strategy import SizeTags
@@ -30,7 +31,7 @@ def _size(context: dg.ResolutionContext, written: object) -> Any:
 @dg.scaffold_with(starting_with({"config": {"resources": {"cpu": "500m", "memory": "2Gi"}}}))
 @answering
 @dataclass(kw_only=True)
-class K8sDefaultsComponent(dg.Component, dg.Resolvable):
+class K8sDefaultsComponent(KnownAttributes, dg.Component):
     """Gives the assets of a folder a pod config: cpu, memory, nodes, and whatever else a pod needs.
 
     It stands in the ``defs.yaml`` of a folder of ``defs``, and reaches every asset defined in the folder, by
@@ -66,6 +67,13 @@ class K8sDefaultsComponent(dg.Component, dg.Resolvable):
             examples=[{"by": "usage", "maximum": "64Gi"}],
         ),
     ] = None
+
+    @classmethod
+    def _elsewhere(cls) -> Mapping[str, str]:
+        return {
+            **{name: f"write config: {{{{{name}: ...}}}}" for name in CONFIG_FIELDS},
+            **{name: f"write config: {{{{resources: {{{{{name}: ...}}}}}}}}" for name in AMOUNTS},
+        }
 
     @classmethod
     def get_additional_scope(cls) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import dagster as dg
 
 from dagster_plus_k8s_helpers._dagster.components import refused_by
 from dagster_plus_k8s_helpers.arguments import answering
+from dagster_plus_k8s_helpers.components.attributes import KnownAttributes
 from dagster_plus_k8s_helpers.components.models import as_written, read
 from dagster_plus_k8s_helpers.components.scaffolds import starting_with
 from dagster_plus_k8s_helpers.components.schemas import (
@@ -30,6 +31,8 @@ from dagster_plus_k8s_helpers.components.schemas import (
 from dagster_plus_k8s_helpers.components.template_vars import scope
 from dagster_plus_k8s_helpers.components.value_schemas import config_schema, ladder_schema, size_schema
 from dagster_plus_k8s_helpers.components.values import (
+    AMOUNTS,
+    CONFIG_FIELDS,
     config_of,
     entries_of,
     known_only,
@@ -38,7 +41,7 @@ from dagster_plus_k8s_helpers.components.values import (
     within,
 )
 from dagster_plus_k8s_helpers.deployment import BY_NAME, executor_for_deployment
-from dagster_plus_k8s_helpers.errors import DeploymentError, K8sConfigError
+from dagster_plus_k8s_helpers.errors import DeploymentError, K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.executor.k8s import k8s_executor
 
 __all__ = ["K8sExecutorComponent"]
@@ -49,6 +52,8 @@ _STOCK: Mapping[str, dg.ExecutorDefinition] = {
 }
 _WORDS = "in_process, multiprocess, k8s, or a mapping of settings of k8s_executor"
 _SLIPS = {
+    **{name: f"step_config: {{{name}: ...}}" for name in CONFIG_FIELDS},
+    **{name: f"step_config: {{resources: {{{name}: ...}}}}" for name in AMOUNTS},
     "config": "step_config: ...",
     "k8s_config": "step_config: ...",
     "step_k8s_config": "step_config: ...",
@@ -79,7 +84,8 @@ def executor_of(value: object) -> dg.ExecutorDefinition | None:
     if value == "k8s":
         return k8s_executor()
     if not isinstance(value, Mapping):
-        raise K8sConfigError(f"must be {_WORDS}, not {value!r}")
+        near = did_you_mean(value.lower(), (*_STOCK, "k8s")) if isinstance(value, str) else ""
+        raise K8sConfigError(f"must be {_WORDS}{near or f', not {type(value).__name__}'}")
     known_only(value, _settings(), "k8s_executor", _SLIPS)
     given = {
         name: within(name, _READ[name], setting) if name in _READ and setting is not None else setting
@@ -156,7 +162,7 @@ def _executors(context: dg.ResolutionContext, written: object) -> Any:
 @dg.scaffold_with(starting_with({"local": "multiprocess", "default": {"max_concurrent": 20}}))
 @answering(otherwise=BY_NAME)
 @dataclass(kw_only=True)
-class K8sExecutorComponent(dg.Component, dg.Resolvable):
+class K8sExecutorComponent(KnownAttributes, dg.Component):
     """The executor of a project, by the deployment in which it loads: the most specific one given.
 
     Each is ``in_process``, ``multiprocess``, ``k8s``, or a mapping of settings of ``k8s_executor``, such as
@@ -168,6 +174,8 @@ class K8sExecutorComponent(dg.Component, dg.Resolvable):
         deployments: By the name of the deployment.
         default: Wherever none of the others applies.
     """
+
+    OTHERWISE = "for a deployment of that name write deployments: {{{name}: ...}}"
 
     local: Annotated[
         dg.ExecutorDefinition | None,
@@ -205,6 +213,10 @@ class K8sExecutorComponent(dg.Component, dg.Resolvable):
             examples=[{"max_concurrent": 20, "memory_ladder": {"maximum": "64Gi"}}],
         ),
     ] = None
+
+    @classmethod
+    def _elsewhere(cls) -> Mapping[str, str]:
+        return {name: f"write default: {{{{{name}: ...}}}}" for name in _settings()}
 
     @classmethod
     def get_additional_scope(cls) -> Mapping[str, Any]:

@@ -121,6 +121,10 @@ def read(
     try:
         return read_value(value)
     except K8sConfigError as error:
-        raise refused(context, error.where, error.reason, with_lines=with_lines) from None
+        problem = refused(context, error.where, error.reason, with_lines=with_lines)
     except DagsterPlusK8sError as error:
-        raise refused(context, "", str(error), with_lines=with_lines) from None
+        problem = refused(context, "", str(error), with_lines=with_lines)
+    # A traceback that shows locals shows this frame, and what a template gave may be a secret; the errors
+    # above are not its context, for that would bring the frames in which they came up.
+    del written, plain, value, read_value
+    raise problem

@@ -4,20 +4,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import dagster as dg
-from pydantic import BaseModel, ConfigDict
 
-from dagster_plus_k8s_helpers._dagster.components import derive_model_type, refused, refused_by
-from dagster_plus_k8s_helpers.arguments import answering, unknown_argument
+from dagster_plus_k8s_helpers._dagster.components import refused_by
+from dagster_plus_k8s_helpers.arguments import answering
+from dagster_plus_k8s_helpers.components.attributes import KnownAttributes
 from dagster_plus_k8s_helpers.components.backends import backend_of, backend_schema, with_env_vars
 from dagster_plus_k8s_helpers.components.models import as_written, read
 from dagster_plus_k8s_helpers.components.scaffolds import starting_with
-from dagster_plus_k8s_helpers.components.schemas import Schema, mapping_of
+from dagster_plus_k8s_helpers.components.schemas import TEXT, Schema, mapping_of
 from dagster_plus_k8s_helpers.components.values import entries_of
 from dagster_plus_k8s_helpers.deployment import BY_NAME, secrets_for_deployment
-from dagster_plus_k8s_helpers.errors import DeploymentError
+from dagster_plus_k8s_helpers.errors import DeploymentError, K8sConfigError
 from dagster_plus_k8s_helpers.secrets.resource import SecretsResource
 
 __all__ = ["SecretsComponent"]
@@ -33,20 +33,27 @@ def backends_schema() -> Schema:
     }
 
 
+def name_schema() -> Schema:
+    """What may be written for the name of a resource."""
+    return {"title": "Resource", **TEXT}
+
+
+NameModel = as_written("NameModel", "The name of a resource.", name_schema)
 BackendModel = as_written("BackendModel", "A backend of secrets.", backend_schema)
 BackendsModel = as_written(
     "BackendsModel", "Backends of secrets by the name of a deployment.", backends_schema
 )
 
 
-@cache
-def _open_model(kind: type[dg.Resolvable]) -> type[BaseModel]:
-    class SecretsComponentModel(derive_model_type(kind)):  # type: ignore[misc] # made when this runs
-        """The attributes of a `SecretsComponent`."""
+def _name(context: dg.ResolutionContext, written: Any) -> Any:
+    return read(context, written, _text, with_lines=False)
 
-        model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": False})
 
-    return SecretsComponentModel
+def _text(value: object) -> str:
+    # What it is may be a token: pydantic would show it.
+    if not isinstance(value, str):
+        raise K8sConfigError(f"must be the name of a resource, such as secrets, not {type(value).__name__}")
+    return value
 
 
 def _backend(context: dg.ResolutionContext, written: Any) -> Any:
@@ -70,7 +77,7 @@ def _backends(context: dg.ResolutionContext, written: Any) -> Any:
 @dg.scaffold_with(starting_with({"local": {"type": "env"}}))
 @answering(otherwise=BY_NAME)
 @dataclass(kw_only=True)
-class SecretsComponent(dg.Component, dg.Resolvable):
+class SecretsComponent(KnownAttributes, dg.Component):
     """The secrets of a project, by the deployment in which it loads: the most specific ones given.
 
     Each has a ``type``: ``vault``, ``aws``, ``env``, ``files``, or ``chain`` for several, and the settings of
@@ -85,10 +92,16 @@ class SecretsComponent(dg.Component, dg.Resolvable):
         default: Wherever none of the others applies.
     """
 
+    SHOWS_LINES = False
+    OTHERWISE = "for a deployment of that name write deployments: {{{name}: ...}}"
+
     resource: Annotated[
         str,
-        dg.Resolver.default(
-            description="What assets call it: the name of their argument.", examples=["secrets"]
+        dg.Resolver(
+            _name,
+            model_field_type=NameModel,
+            description="What assets call it: the name of their argument.",
+            examples=["secrets"],
         ),
     ] = "secrets"
     local: Annotated[
@@ -133,25 +146,6 @@ class SecretsComponent(dg.Component, dg.Resolvable):
             ],
         ),
     ] = None
-
-    @classmethod
-    def model(cls) -> type[BaseModel]:
-        """The model of the attributes; one that there is not is refused by `resolve_from_model`."""
-        return _open_model(cls)
-
-    @classmethod
-    def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Self:
-        """The component, from what was written.
-
-        pydantic shows what stands at a name that there is not: here that may be a token.
-        """
-        for name in model.model_extra or {}:
-            reason = (
-                f"SecretsComponent has no attribute {name!r}{unknown_argument(name, cls.__annotations__, {})}"
-            )
-            raise refused(context, name, reason, with_lines=False)
-        made: Self = super().resolve_from_model(context, model)
-        return made
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The secrets for the deployment in which this loads, as a resource."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from dagster_plus_k8s_helpers.arguments import unknown_argument
-from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
+from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError, did_you_mean
 from dagster_plus_k8s_helpers.pod.config import K8sConfig, K8sConfigFields
 from dagster_plus_k8s_helpers.pod.parts import Resources
 from dagster_plus_k8s_helpers.pod.reading import spellings
@@ -52,6 +52,7 @@ RESOURCES_SLIPS: Mapping[str, str] = {
     "disk": "ephemeral_storage: ...",
 }
 _SIDES = ("requests", "limits")
+# What a template gives may be the value of a variable, and that a secret: no message repeats it.
 _KINDS = "a mapping, or a template such as '{{ k8s(cpu=1) }}'"
 
 
@@ -83,7 +84,7 @@ def config_of(value: object) -> K8sConfig:
     if isinstance(value, K8sConfig):
         return value
     if not isinstance(value, Mapping):
-        raise K8sConfigError(f"must be {_KINDS}, not {value!r}")
+        raise K8sConfigError(f"must be {_KINDS}, not {type(value).__name__}")
     if K8sConfig.TAG in value:
         return K8sConfig.from_tags(value)
     known_only(value, spellings(*CONFIG_FIELDS), "K8sConfig", CONFIG_SLIPS)
@@ -102,7 +103,9 @@ def resources_of(value: object) -> Resources:
     if isinstance(value, Resources):
         return value
     if not isinstance(value, Mapping):
-        raise K8sConfigError(f"must be a mapping such as {{cpu: 500m, memory: 2Gi}}, not {value!r}")
+        raise K8sConfigError(
+            f"must be a mapping such as {{cpu: 500m, memory: 2Gi}}, not {type(value).__name__}"
+        )
     if any(side in value for side in _SIDES):
         known_only(value, _SIDES, "resources with requests and limits")
         return Resources.from_dict(value)
@@ -119,7 +122,7 @@ def ladder_of(value: object) -> MemoryLadder:
     if isinstance(value, MemoryLadder):
         return value
     if not isinstance(value, Mapping):
-        raise K8sConfigError(f"must be a mapping such as {{maximum: 64Gi}}, not {value!r}")
+        raise K8sConfigError(f"must be a mapping such as {{maximum: 64Gi}}, not {type(value).__name__}")
     known_only(value, MemoryLadder.__dataclass_fields__, "MemoryLadder")
     return MemoryLadder.from_dict(value)
 
@@ -144,7 +147,8 @@ def size_of(value: object) -> SizeTags:
         known_only(given, ByUsage.__dataclass_fields__, "a size by usage")
         strategy = ByUsage.from_fields(given)
         return SizeTags(strategy.to_text(), strategy_from(strategy.to_text()))
-    raise K8sConfigError(f"must be partition or usage, not {by!r}", where="by")
+    near = did_you_mean(by, ("partition", "usage")) if isinstance(by, str) else ""
+    raise K8sConfigError(f"must be partition or usage, not {by!r}{near}", where="by")
 
 
 def entries_of(value: object, read: Callable[[object], Any]) -> dict[str, Any]:
@@ -154,7 +158,7 @@ def entries_of(value: object, read: Callable[[object], Any]) -> dict[str, Any]:
         K8sConfigError: It is no mapping, or one of them is refused.
     """
     if not isinstance(value, Mapping):
-        raise K8sConfigError(f"must be a mapping, not {value!r}")
+        raise K8sConfigError(f"must be a mapping, not {type(value).__name__}")
     return {name: within(f"[{name!r}]", read, item) for name, item in value.items()}
 
 

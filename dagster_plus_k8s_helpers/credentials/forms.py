@@ -101,7 +101,7 @@ _OF_A_PARSER = re.compile(
 )
 _NOT_EXPECTED = re.compile(r"\\*[\"']?\s{1,3}(?:(?:is|was)\s)?(?:unexpected|not\s|invalid)", re.IGNORECASE)
 _CLASS = re.compile(r"[A-Z]\w*[a-z]\w*")
-_ENDS_A_CLASS = re.compile(r"(?:Secrets?|Token|Password|Credentials?|Key|Passphrase)\d*\Z")
+_ENDS_A_CLASS = re.compile(r"(?:Secrets?(?:String|Binary)?|Token|Password|Credentials?|Key|Passphrase)\d*\Z")
 _BEGINS_A_KEY = re.compile(r"(?:^|[{(,;])[ \t\\\"'-]*\Z", re.MULTILINE)
 
 

@@ -20,7 +20,9 @@ class Kind(Enum):
 
 
 _WORD = re.compile(r"[A-Z]++(?![a-z])|[A-Z]?[a-z]++|[A-Z]|\d+")
-_PASSWORDS = re.compile(r"\w*passwords?|\w*passwd|\w*passphrase|pwd|pw|pswd|pgpass|(?:db|user|root|smtp)pass")
+_PASSWORDS = re.compile(
+    r"\w*passwords?|\w*passwd|\w*passphrase|\w*passcode|pwd|pw|pswd|pgpass|(?:db|user|root|smtp)pass"
+)
 _OTHERS = re.compile(r"\w*(?:secrets?|credentials?|tokens?)|creds?")
 _OF_KEYS = (
     "api|access|account|app|auth|encryption"

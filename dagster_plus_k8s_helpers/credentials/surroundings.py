@@ -35,6 +35,7 @@ _WHOLE = r"[^\s\"']{1,500}"
 _OPENED = r"(?:[bBuUN](?=\\{0,15}[\"']))?(?P<quote>\\{0,15}[\"'])?"
 _VALUE = r"(?(quote)[^\"'\n\\]{1,2000}|[^\s,;&<>\"'\\)\]}]{1,2000})"
 _KEY = rf"^(?P<in>[ \t]*)(?:- )?[\"']?{_NAME}[\"']?[ \t]*:[ \t]*"
+_CDATA, _END_OF_CDATA = r"(?:<!\[CDATA\[)?", r"(?:\]\]>)?"
 _DEEPER = r"(?P=in)[ \t]+"
 _3D, _22, _3A, _20 = (rf"%(?:25)?{code}" for code in ("3D", "22", "3A", "(?:20)"))
 _STATEMENT = r"(?:(?-i:\bIDENTIFIED)|\b(?:create|alter|grant)\b[^\n;]{0,300}?\bidentified)"
@@ -46,12 +47,25 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
     (rf"{_KEY}\r?\n{_DEEPER}", r"(?![\w.-]+:|-\s)\S+", r"[ \t]*$"),
     # A pair: ('password', 'hunter2'). In square brackets it is more often a list of names.
     (rf"\({_Q}{_NAME}{_Q},\s{{0,3}}b?{_Q}", _QUOTED, rf"{_Q}\)"),
-    # XML: <password>hunter2</password>, <entry key="password">hunter2</entry>.
-    (rf"<(?:[\w-]{{1,60}}:)?{_NAME}(?:\s[^<>\n]{{0,300}})?>", r"[^<>]{1,2000}", "</"),
+    # A user and a password: auth=('bob', 'hunter2'), HTTPBasicAuth('bob', 'hunter2').
     (
-        rf"<[\w:.-]{{1,60}}\s[^<>\n]{{0,200}}?[\"']{_NAME}[\"'][^<>\n]{{0,200}}>",
+        (
+            rf"\b(?:auth{_Q}?\s?[=:]|\w{{0,20}}basic_?auth(?:{_Q}?\s?[=:])?)\s?[(\[]\s?b?{_Q}{_QUOTED}{_Q}"
+            rf",\s{{0,3}}b?{_Q}"
+        ),
+        _QUOTED,
+        _Q,
+    ),
+    # XML: <password>hunter2</password>, <entry key="password">hunter2</entry>.
+    (
+        rf"<(?:[\w-]{{1,60}}:)?{_NAME}(?:\s[^<>\n]{{0,300}})?>{_CDATA}",
         r"[^<>]{1,2000}",
-        "</",
+        rf"{_END_OF_CDATA}</",
+    ),
+    (
+        rf"<[\w:.-]{{1,60}}\s[^<>\n]{{0,200}}?[\"']{_NAME}[\"'][^<>\n]{{0,200}}>{_CDATA}",
+        r"[^<>]{1,2000}",
+        rf"{_END_OF_CDATA}</",
     ),
     # A name and a value, as containers have their variables: {'name': 'DB_PASSWORD', 'value': ...}.
     (

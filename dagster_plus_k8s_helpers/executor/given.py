@@ -11,6 +11,7 @@ from dagster_plus_k8s_helpers import _dagster
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.executor.settings import SMALL
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
+from dagster_plus_k8s_helpers.pod.objects.schema import plain_text
 
 __all__ = [
     "OpName",
@@ -18,6 +19,7 @@ __all__ = [
     "by_op_name",
     "check_count",
     "check_limit",
+    "check_switch",
     "check_text",
     "checked_config",
     "in_run_pod_given",
@@ -58,6 +60,20 @@ def check_count(where: str, count: int) -> None:
         raise K8sConfigError(f"{count} is below 1; leave it out for no limit", where=where)
 
 
+def check_switch(where: str, said: object) -> None:
+    """Refuse what is neither True nor False: text such as "no" would be taken for yes.
+
+    Args:
+        where: Name of the argument.
+        said: What was given.
+
+    Raises:
+        K8sConfigError: It is something else.
+    """
+    if not isinstance(said, bool):
+        raise K8sConfigError(f"must be True or False, not {said!r}", where=where)
+
+
 def check_limit(where: str, limit: TagConcurrencyLimit) -> None:
     """Refuse what is no limit by a tag.
 
@@ -91,7 +107,7 @@ def check_text(where: str, value: str | None, check: Callable[[str], None]) -> N
     if not isinstance(value, str):
         raise K8sConfigError(f"must be text, not {value!r}", where=where)
     try:
-        check(value)
+        check(plain_text(value))
     except K8sConfigError as error:
         raise error.within(where) from None
 

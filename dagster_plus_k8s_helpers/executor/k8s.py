@@ -15,6 +15,7 @@ from dagster_plus_k8s_helpers.executor.given import (
     by_op_name,
     check_count,
     check_limit,
+    check_switch,
     check_text,
     checked_config,
     in_run_pod_given,
@@ -175,6 +176,9 @@ def k8s_executor(
         raise K8sConfigError(f"must be text, not {name!r}", where="name")
     if max_concurrent is not None:
         check_count("max_concurrent", max_concurrent)
+    check_switch("owner_references", owner_references)
+    check_switch("require_upstream_step_success", require_upstream_step_success)
+    check_switch("load_incluster_config", load_incluster_config or False)
     if load_incluster_config and kubeconfig_file is not None:
         raise K8sConfigError("goes with load_incluster_config=False only", where="kubeconfig_file")
     if retries not in _RETRY_MODES:

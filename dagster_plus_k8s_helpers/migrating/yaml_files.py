@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 import dagster_plus_k8s_helpers
+from dagster_plus_k8s_helpers.credentials.telling import check_credentials
 from dagster_plus_k8s_helpers.documents.document import read_yaml
 from dagster_plus_k8s_helpers.documents.positions import LOADER
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, InvalidFileError
@@ -20,6 +21,7 @@ from dagster_plus_k8s_helpers.migrating.sections import CannotSayError, section_
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dagster_plus_k8s_helpers.documents.document import YamlDocument
 
 __all__ = ["Note", "python_of"]
 
@@ -74,7 +76,15 @@ def python_of(content: bytes, file: str) -> tuple[str, list[Note]]:
     expression = written(call, Layout(before=len(f"{variable} = ")))
     source = f"{import_of(names_of(call))}\n\n{variable} = {expression}\n"
     _refuse_another(file, read, source, variable)
-    return source, [*_lost(text)]
+    return source, [*_credentials(documents[0]), *_lost(text)]
+
+
+def _credentials(document: YamlDocument) -> Iterator[Note]:
+    """Literals that become a part of a program, which more people read than a file of values."""
+    for finding in check_credentials(document):
+        yield Note(
+            finding.where.line or 1, f"{finding.message}, and stands in the Python form; put it into a Secret"
+        )
 
 
 def _read(section: type[Any], text: str, file: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, KeysView, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Never, TypeAlias, TypedDict, Unpack
 
 from dagster_plus_k8s_helpers.arguments import answering
@@ -289,6 +289,10 @@ class K8sConfig(Renderings, Sections, FromYaml, Mapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.tags)
+
+    def keys(self) -> KeysView[str]:
+        """The keys of its tags."""
+        return self.tags.keys()
 
     def __len__(self) -> int:
         return len(self.tags)

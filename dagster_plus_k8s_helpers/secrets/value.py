@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from typing import NoReturn, Self, SupportsIndex
+from typing import Never, NoReturn, Self, SupportsIndex
 
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.secrets.errors import SecretValueError
@@ -77,6 +77,16 @@ class SecretValue:
         if not isinstance(other, SecretValue):
             return NotImplemented
         return hmac.compare_digest(self.reveal_bytes(), other.reveal_bytes())
+
+    def __add__(self, other: Never) -> Never:
+        raise SecretValueError(
+            "a SecretValue is no text", check="Call .reveal() in the one place that needs its text"
+        )
+
+    __radd__ = __add__
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a SecretValue has no {name!r}; its text is .reveal()")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a SecretValue does not change")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from dagster_plus_k8s_helpers.arguments import answering
-from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
+from dagster_plus_k8s_helpers.errors import ArgumentError, K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity
 from dagster_plus_k8s_helpers.pod.immutable import FromYaml
 
@@ -108,6 +108,10 @@ class MemoryLadder(FromYaml):
     def tags(self) -> dict[str, str]:
         """Op tags that give one step this ladder, whatever the executor says."""
         return {MEMORY_LADDER_TAG: json.dumps(self.to_dict(), sort_keys=True)}
+
+    def keys(self) -> NoReturn:
+        """Tags are a mapping, and a ladder is none: Python asks for keys where it stands for tags."""
+        raise ArgumentError("a memory ladder is no tags; write MemoryLadder(...).tags")
 
     def to_dict(self) -> dict[str, object]:
         """The ladder as JSON: what the tag and the executor's run config hold."""

@@ -524,3 +524,14 @@ def test_a_shell_completes_what_the_files_name(command: str) -> None:
     assert completed(command, "--agent", "values.yaml", "--deployment", "p") == ["prod"]
     assert completed(command, "--agent", NO_SUCH, "--deployment", "") == ["local"]
     assert completed(command, "--location-name", "") == []
+
+
+def test_what_a_module_raises_is_told_without_credentials(folder: Path) -> None:
+    raised = "cannot connect to postgresql://bob:hunter2xyz@db/x, PGPASSWORD=hunter2xyz"
+    (folder / "raises.py").write_text(f"raise RuntimeError({raised!r})\n")
+
+    result = call("plan", "-m", "raises")
+
+    assert result.exit_code == 2
+    assert "cannot import 'raises': RuntimeError: cannot connect to postgresql://" in result.stderr
+    assert "hunter2xyz" not in result.output

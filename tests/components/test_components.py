@@ -19,6 +19,7 @@ from dagster_plus_k8s_helpers import (
     VaultTokenAuth,
 )
 from dagster_plus_k8s_helpers.components import K8sDefaultsComponent, K8sExecutorComponent, SecretsComponent
+from tests.secrets.frames import exposed
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.PreviewWarning", "ignore::dagster.BetaWarning")
 
@@ -161,6 +162,30 @@ def test_the_definitions_of_a_folder_can_be_built_again() -> None:
             {"s/defs.yaml": f"type: {COMPONENTS}.SecretsComponent\nattributes:\n  local:\n    type: chain\n    backends: [{{type: env}}, {{type: env, file: .env}}]\n"},
             "s/defs.yaml:5 - attributes.local.backends.1.file EnvSecrets has no field 'file'; did you mean 'env_file'?",
         ),
+        (
+            {"a/defs.yaml": f"type: {COMPONENTS}.K8sDefaultsComponent\nattributes:\n  cofig: {{}}\n"},
+            "a/defs.yaml:3 - attributes.cofig K8sDefaultsComponent has no attribute 'cofig'; did you mean 'config'?",
+        ),
+        (
+            {"a/defs.yaml": f"type: {COMPONENTS}.K8sDefaultsComponent\nattributes:\n  memory: 2Gi\n"},
+            "a/defs.yaml:3 - attributes.memory K8sDefaultsComponent has no attribute 'memory'; write config: {resources: {memory: ...}}",
+        ),
+        (
+            {"run/defs.yaml": f"type: {COMPONENTS}.K8sExecutorComponent\nattributes:\n  prod: k8s\n"},
+            "run/defs.yaml:3 - attributes.prod K8sExecutorComponent has no attribute 'prod'; for a deployment of that name write deployments: {prod: ...}",
+        ),
+        (
+            {"run/defs.yaml": f"type: {COMPONENTS}.K8sExecutorComponent\nattributes:\n  max_concurrent: 5\n"},
+            "run/defs.yaml:3 - attributes.max_concurrent K8sExecutorComponent has no attribute 'max_concurrent'; write default: {max_concurrent: ...}",
+        ),
+        (
+            {"run/defs.yaml": f"type: {COMPONENTS}.K8sExecutorComponent\nattributes:\n  local:\n    container_config: {{}}\n"},
+            "run/defs.yaml:4 - attributes.local.container_config k8s_executor has no field 'container_config'; write step_config: {container_config: ...}",
+        ),
+        (
+            {"run/defs.yaml": f"type: {COMPONENTS}.K8sExecutorComponent\nattributes:\n  local: K8S\n"},
+            "run/defs.yaml:3 - attributes.local must be in_process, multiprocess, k8s, or a mapping of settings of k8s_executor; did you mean 'k8s'?",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_told_at_its_line(files: dict[str, str], told: str) -> None:
@@ -169,6 +194,49 @@ def test_what_cannot_be_is_told_at_its_line(files: dict[str, str], told: str) ->
 
     first = cause(refused.value).splitlines()[0]
     assert f"/{told}" in first
+
+
+NOBODYS = "hunter22-of-the-test"
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        f"resource: {{token: {NOBODYS}}}",
+        f"deployments: {NOBODYS}",
+        f"deployments: [{NOBODYS}]",
+        f"local: {NOBODYS}",
+        f"local: {{type: vault, token: {NOBODYS}}}",
+        f"local: {{type: {NOBODYS}}}",
+        f"tokn: {NOBODYS}",
+        "local: {type: vault, url: 'https://me:{{ env.HIDDEN }}@vault', auth: {type: token, tken: a}}",
+        "local: '{{ env.HIDDEN }}'",
+    ],
+)
+def test_nothing_that_is_refused_of_secrets_is_shown_nor_held_by_our_frames(
+    attributes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIDDEN", NOBODYS)
+    files = {"s/defs.yaml": f"type: {COMPONENTS}.SecretsComponent\nattributes:\n  {attributes}\n"}
+
+    with pytest.raises(Exception, match="Error while") as refused, definitions_of(files):
+        pass
+
+    assert NOBODYS not in "".join(traceback.format_exception(refused.value))
+    held = exposed(refused.value, NOBODYS)
+    # What the file itself says, Dagster's frames hold as well.
+    assert [name for name in held if name.startswith("read: ") and ": context" not in name] == []
+
+
+@pytest.mark.parametrize("written", ["config: '{{ env.HIDDEN }}'", "config: {resources: '{{ env.HIDDEN }}'}"])
+def test_what_a_template_gives_is_not_repeated(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIDDEN", NOBODYS)
+    files = {"s/defs.yaml": f"type: {COMPONENTS}.K8sDefaultsComponent\nattributes:\n  {written}\n"}
+
+    with pytest.raises(Exception, match="Error while") as refused, definitions_of(files):
+        pass
+
+    assert NOBODYS not in "".join(traceback.format_exception(refused.value))
 
 
 @pytest.mark.parametrize(

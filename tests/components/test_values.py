@@ -99,7 +99,7 @@ REFUSED = [
         "resources: {requests: {cpu: 1}, cpu: 2}",
         "pod.resources.cpu resources with requests and limits has no field 'cpu'",
     ),
-    ("resources: 2Gi", "pod.resources must be a mapping such as {cpu: 500m, memory: 2Gi}, not '2Gi'"),
+    ("resources: 2Gi", "pod.resources must be a mapping such as {cpu: 500m, memory: 2Gi}, not str"),
     ("nodeSelector: {gpu: true}", "pod.nodeSelector.gpu must be text, not bool; write 'true'"),
     ("cpu: 1", "pod.cpu K8sConfig has no field 'cpu'; write resources: {cpu: ...}"),
     (
@@ -109,7 +109,7 @@ REFUSED = [
     ("'{{ k8s(cpu=1) }}'", "pod 'k8s' is undefined; there are "),
     ("{image: '{{ a.b }}'}", "pod.image 'a' is undefined; there are "),
     ("{image: '{{ 1 + }}'}", "pod.image is no template: "),
-    ("[]", "pod must be a mapping, or a template such as '{{ k8s(cpu=1) }}', not []"),
+    ("[]", "pod must be a mapping, or a template such as '{{ k8s(cpu=1) }}', not list"),
 ]
 
 

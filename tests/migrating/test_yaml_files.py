@@ -128,6 +128,18 @@ def test_a_token_does_not_become_part_of_a_program(tmp_path: Path) -> None:
     assert "acme" not in str(caught.value)
 
 
+def test_a_credential_that_becomes_part_of_a_program_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("workspace:\n  envVars:\n  - DB_PASSWORD=hunter2xyz\n")
+
+    _, notes = of(file)
+
+    (note,) = notes
+    assert note.line == 3
+    assert note.text.endswith("and stands in the Python form; put it into a Secret")
+    assert "hunter2xyz" not in note.text
+
+
 def test_files_of_another_kind_and_with_mistakes_are_refused(tmp_path: Path) -> None:
     other, wrong = tmp_path / "other.yaml", tmp_path / "dagster_cloud.yaml"
     other.write_text("a: 1\n")

@@ -408,6 +408,18 @@ def test_a_dictionary_is_written_as_a_config_that_is_the_same(dictionary: str, t
     assert where == "op_tags=POD, or tags=POD, in place of the dictionary of tags"
 
 
+def test_a_credential_in_a_dictionary_stays_where_it_is(tmp_path: Path) -> None:
+    dictionary = "{'container_config': {'env': [{'name': 'DB_PASSWORD', 'value': 'hunter2xyz'}, {'name': 'A', 'value': 'b'}]}}"
+    code = (
+        f"import dagster as dg\n\n@dg.asset(op_tags={{'dagster-k8s/config': {dictionary}}})\ndef a(): ...\n"
+    )
+
+    written = "".join(change.write for change in changes(tmp_path, {"a.py": code}))
+
+    assert "env={'DB_PASSWORD': \"...\", 'A': 'b'}" in written
+    assert "hunter2xyz" not in written
+
+
 def test_a_dictionary_that_kubernetes_would_refuse_is_told_why(tmp_path: Path) -> None:
     code = f"import dagster as dg\n\nTAGS = {{}}\nTAGS['dagster-k8s/config'] = {GOOD.replace('2Gi', '2GB')}\n"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.documents.document import parse_path, shown_path
 from dagster_plus_k8s_helpers.documents.shape import as_mapping, at
-from dagster_plus_k8s_helpers.errors import did_you_mean
+from dagster_plus_k8s_helpers.errors import ArgumentError, did_you_mean
 from dagster_plus_k8s_helpers.files.checks.agent_variables import BARE_ENV_VAR, Given, given_by, not_given
 from dagster_plus_k8s_helpers.files.locations.locations import DagsterCloudConfig
 from dagster_plus_k8s_helpers.files.sections.keys import corrected
@@ -103,7 +103,13 @@ def check_agents_and_locations(
         agents: The values of each agent of the deployment; nothing is found when there is none.
         config: Its code locations.
     """
-    given = [agent.to_dict() for agent in (agents if isinstance(agents, Sequence) else [agents])]
+    several = agents if isinstance(agents, Sequence) else [agents]
+    wrong = next((agent for agent in several if not isinstance(agent, AgentValues)), None)
+    if wrong is not None:
+        raise ArgumentError(f"agents must be AgentValues, not {type(wrong).__name__}")
+    if not isinstance(config, DagsterCloudConfig):
+        raise ArgumentError(f"config must be a DagsterCloudConfig, not {type(config).__name__}")
+    given = [agent.to_dict() for agent in several]
     data = config.to_dict()
 
     def where(path: Path) -> Where:

@@ -7,18 +7,16 @@
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.documents.document import read_yaml
-from dagster_plus_k8s_helpers.errors import InvalidFileError, K8sConfigError
+from dagster_plus_k8s_helpers.errors import ArgumentError, InvalidFileError, K8sConfigError
 from dagster_plus_k8s_helpers.files.locations.cloud_cli import merged_contexts
 from dagster_plus_k8s_helpers.files.locations.container_context import ContainerContext
 from dagster_plus_k8s_helpers.files.locations.locations import Build, CodeLocation
 from dagster_plus_k8s_helpers.files.sections.section import Section
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["merge_builds", "merge_container_contexts", "project_location"]
 
@@ -42,11 +40,14 @@ def merge_container_contexts(workspace: ContainerContext, project: ContainerCont
         MissingExtraError: The extra ``cloud`` is not installed.
         K8sConfigError: The two cannot be merged, or do not fit together.
     """
+    for name, context in (("workspace", workspace), ("project", project)):
+        if not isinstance(context, ContainerContext):
+            raise ArgumentError(f"{name} must be a ContainerContext, not {type(context).__name__}")
     return ContainerContext.from_dict(merged_contexts(workspace.to_dict(), project.to_dict()))
 
 
 @answering
-def project_location(project: Path, workspace: Path | None = None) -> CodeLocation:
+def project_location(project: Path | str, workspace: Path | str | None = None) -> CodeLocation:
     """The code location that ``dg plus deploy`` makes of a project.
 
     Args:
@@ -58,8 +59,9 @@ def project_location(project: Path, workspace: Path | None = None) -> CodeLocati
         InvalidFileError: A file that is not YAML.
         K8sConfigError: A file that says what Dagster+ would refuse, or no ``[tool.dg.project]``.
     """
+    project = Path(project)
     settings = _project_settings(project / "pyproject.toml")
-    folders = [folder for folder in (workspace, project) if folder is not None]
+    folders = [Path(folder) for folder in (workspace, project) if folder is not None]
     build, context = Build(), ContainerContext()
     for folder in folders:
         build = merge_builds(build, _build(folder))

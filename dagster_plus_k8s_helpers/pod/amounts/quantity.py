@@ -168,7 +168,7 @@ def quantity_of(where: str, value: QuantityLike) -> Quantity:
 
 def _text_of(value: object) -> str:
     if isinstance(value, str):
-        return value
+        return str.__str__(value)  # of a member of an enum, what it stands for
     if isinstance(value, Quantity):
         return str(value)
     if isinstance(value, bool):

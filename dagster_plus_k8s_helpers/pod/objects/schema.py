@@ -29,6 +29,7 @@ __all__ = [
     "KubernetesObject",
     "field_types",
     "models",
+    "plain_text",
     "read",
     "shown_name",
     "thaw",
@@ -117,9 +118,15 @@ def thaw(value: Any) -> Any:
 
 
 def plain(value: object) -> object:
-    """What an object stands for: the result of its ``to_dict`` when it has one, else itself."""
+    """What an object stands for: the result of its ``to_dict`` when it has one, else itself.
+
+    Raises:
+        K8sConfigError: A class, of which no object was made.
+    """
     if isinstance(value, dict):
         return value
+    if isinstance(value, type):
+        raise K8sConfigError(f"is the class itself; write {value.__name__}(...)")
     to_dict = getattr(value, "to_dict", None)
     return to_dict() if callable(to_dict) else value
 
@@ -165,9 +172,26 @@ def _read_value(field: FieldType, value: object, check: Check) -> object:
         return copy.deepcopy(plain(value))
     wanted = _PYTHON_TYPES[field.kind]
     if isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
-        return value
+        return plain_text(value) if isinstance(value, str) else value
     advice = f"; write {_as_text(value)!r}" if wanted is str and isinstance(value, int | float) else ""
     raise K8sConfigError(f"must be {_TYPE_WORDS[field.kind]}, not {type(value).__name__}{advice}")
+
+
+def plain_text(value: str) -> str:
+    """Text as it is; of a member of an enum, what it stands for.
+
+    Raises:
+        K8sConfigError: A variable that Dagster reads for its resources: here it would be its own name.
+    """
+    if type(value) is str:
+        return value
+    name = str.__str__(value)
+    if type(value).__name__ == "EnvVar":
+        raise K8sConfigError(
+            f"is dg.EnvVar({name!r}), which only resources read, and here is its name; write "
+            f"os.environ[{name!r}], or in env SecretKeyRef('NAME', 'KEY')"
+        )
+    return name
 
 
 _PYTHON_TYPES: Mapping[str, type] = {"str": str, "int": int, "bool": bool, "datetime": str}
@@ -206,7 +230,9 @@ def _read_dict(field: FieldType, value: object, check: Check) -> dict[str, objec
             raise K8sConfigError(f"the key {key!r} must be text; write {str(key)!r}")
         try:
             is_amount = field.of.kind == "quantity" and item is not None
-            result[key] = amount_of(key, item) if is_amount else _read_value(field.of, item, check)
+            result[plain_text(key)] = (
+                amount_of(key, item) if is_amount else _read_value(field.of, item, check)
+            )
         except K8sConfigError as error:
             raise error.within(f"[{key!r}]") from None
     return result

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, Never, NoReturn, TypeAlias
 
 from dagster_plus_k8s_helpers.arguments import answering
-from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
+from dagster_plus_k8s_helpers.errors import ArgumentError, K8sConfigError, UnknownFieldError
 from dagster_plus_k8s_helpers.pod.amounts.checks import STEPS, amount_of, check_amount
 from dagster_plus_k8s_helpers.pod.amounts.quantity import Quantity, QuantityLike
 from dagster_plus_k8s_helpers.pod.immutable import Checked, FromYaml, Immutable
@@ -206,6 +206,21 @@ class Resources(Checked, Immutable, FromYaml):
         """`to_dict` with the amounts as quantities."""
         sides = {"requests": self.requests, "limits": self.limits}
         return {side: named for side, named in sides.items() if named}
+
+    # `Never` keeps these an error to type checkers: they only say what to write.
+    def __or__(self, other: Never) -> Never:
+        raise ArgumentError(
+            "resources are merged within configs; write K8sConfig(resources=a) | K8sConfig(resources=b)"
+        )
+
+    __ror__ = __add__ = __radd__ = __or__
+
+    def keys(self) -> NoReturn:
+        """Tags are a mapping, and resources are none: Python asks for keys where they stand for tags."""
+        raise ArgumentError(
+            "resources are no tags; write K8sConfig(resources=Resources(...)).tags, or k8s_tags(cpu=..., "
+            "memory=...)"
+        )
 
     def __eq__(self, other: object) -> bool:
         return self._amounts == other._amounts if isinstance(other, Resources) else NotImplemented

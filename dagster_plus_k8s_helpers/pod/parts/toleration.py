@@ -13,7 +13,7 @@ from dagster_plus_k8s_helpers.arguments import answering
 from dagster_plus_k8s_helpers.errors import K8sConfigError, did_you_mean
 from dagster_plus_k8s_helpers.pod.immutable import Checked
 from dagster_plus_k8s_helpers.pod.objects.names import check_label_value, check_qualified_name
-from dagster_plus_k8s_helpers.pod.objects.schema import no_check, read
+from dagster_plus_k8s_helpers.pod.objects.schema import no_check, plain_text, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,8 +50,13 @@ class Toleration(Checked):
     toleration_seconds: int | None = None
 
     def __post_init__(self) -> None:
+        for name in ("key", "value", "operator", "effect"):
+            if isinstance(said := getattr(self, name), str):
+                object.__setattr__(self, name, plain_text(said))
         if self.operator in _EFFECTS:
             raise K8sConfigError(f"{self.operator!r} is an effect; write effect={self.operator!r}")
+        if self.value in _OPERATORS and self.operator is None:
+            raise K8sConfigError(f"{self.value!r} is an operator; write operator={self.value!r}")
         if self.operator is None:
             object.__setattr__(self, "operator", "Exists" if self.value is None else "Equal")
         seconds = self.toleration_seconds

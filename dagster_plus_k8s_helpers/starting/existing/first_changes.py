@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dagster_plus_k8s_helpers.credentials.telling import find_credentials
 from dagster_plus_k8s_helpers.errors import K8sConfigError
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 from dagster_plus_k8s_helpers.starting.existing.project_files import spot
@@ -163,7 +164,18 @@ def _read(found: Dictionary) -> tuple[str, str]:
     except K8sConfigError as error:
         return "", str(error)
     # What an object has by default need not be written.
-    return re.sub(r", \w+=None\b", "", repr(config)).replace("(None", "("), ""
+    return re.sub(r", \w+=None\b", "", _without_credentials(config)).replace("(None", "("), ""
+
+
+def _without_credentials(config: K8sConfig) -> str:
+    """A config in Python; a literal that looks like a credential stands in the file, and not here."""
+    written, data = repr(config), config.to_dict()
+    for path, _kind in find_credentials(data):
+        found: Any = data
+        for part in path:
+            found = found[part]
+        written = written.replace(repr(found), '"..."')
+    return written
 
 
 def _of_an_asset(code: Code) -> Iterator[Change]:
