@@ -73,7 +73,7 @@ class Workflow:
         command.chmod(0o755)
         write_files(self.repository)
         git(self.repository, "init", "--quiet")
-        self.base = self.commit()
+        self.base = self.head = self.commit()
 
     def commit(self) -> str:
         git(self.repository, "add", "--all")
@@ -109,6 +109,7 @@ class Workflow:
         known |= {"inputs.python": sys.executable, "inputs.token": "token"}
         known |= {f"inputs.{key.replace('_', '-')}": value for key, value in inputs.items()}
         known |= {"github.event.pull_request.base.sha": self.base, "github.event.pull_request.number": "7"}
+        known |= {"github.event.pull_request.head.sha": self.head}
         return re.sub(r"\$\{\{ (.*?) \}\}", lambda found: known[found[1]], text)
 
     @property
@@ -191,6 +192,55 @@ def test_what_is_new_with_a_pull_request_is_compared_without_it(workflow: Workfl
 
     assert done.returncode == 0, done.stderr
     assert "`memory limit`" in (workflow.temp / "dagster-plus-k8s-comment.md").read_text()
+
+
+def test_what_others_merged_meanwhile_is_no_part_of_the_change(workflow: Workflow) -> None:
+    """GitHub checks out the pull request merged into its base of now; its event may name an older base."""
+    git(workflow.repository, "switch", "--quiet", "--create", "change")
+    workflow.write("values.yaml", VALUES.replace("2Gi", "6Gi"))
+    workflow.head = workflow.commit()
+    git(workflow.repository, "switch", "--quiet", "--create", "main", workflow.base)
+    definitions = workflow.repository / "shop" / "definitions.py"
+    definitions.write_text(definitions.read_text().replace("8Gi", "9Gi"))
+    workflow.commit()
+    git(workflow.repository, "merge", "--quiet", "--no-ff", "--message", "merged", workflow.head)
+
+    assert workflow.run(PLANNING[0], **GIVEN).returncode == 0
+
+    comment = (workflow.temp / "dagster-plus-k8s-comment.md").read_text()
+    assert "`6Gi`" in comment
+    assert "`9Gi`" not in comment
+
+
+def test_the_base_is_not_imported_from_what_pip_installed_of_the_change(workflow: Workflow) -> None:
+    """What ``pip install -e`` has put on the path of everything is the checked-out src."""
+    source = workflow.repository / "src"
+    source.mkdir()
+    (workflow.repository / "shop").rename(source / "shop")
+    workflow.base = workflow.commit()
+    definitions = source / "shop" / "definitions.py"
+    definitions.write_text(definitions.read_text().replace("8Gi", "9Gi"))
+    python = workflow.temp / "python"
+    python.write_text(f'#!{BASH}\nPYTHONPATH="{source}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+
+    done = workflow.run(PLANNING[0], **GIVEN, python=str(python))
+
+    assert done.returncode == 0, done.stderr
+    assert "`9Gi`" in (workflow.temp / "dagster-plus-k8s-comment.md").read_text()
+
+
+def test_a_module_that_is_installed_elsewhere_is_not_taken_for_the_base(workflow: Workflow) -> None:
+    (workflow.repository / "shop").rename(workflow.temp / "shop")
+    python = workflow.temp / "python"
+    python.write_text(f'#!{BASH}\nPYTHONPATH="{workflow.temp}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+
+    done = workflow.run(PLANNING[0], **GIVEN, python=str(python))
+
+    assert done.returncode == 0, done.stderr
+    assert "is imported from where it is installed: give working-directory" in done.stdout
+    assert "cannot be planned" in (workflow.temp / "dagster-plus-k8s-comment.md").read_text()
 
 
 def test_a_base_that_cannot_be_planned_is_said_and_why_is_in_the_log(workflow: Workflow) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 import sys
+import unicodedata
 from dataclasses import asdict, dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -26,6 +27,9 @@ SECRETS: tuple[str, ...] = get_args(Secrets)
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _LONGEST = 40
 """Names of Kubernetes are made of it, some of which end at 63 characters; ``-warehouse`` is put behind it."""
+
+_OTHERWISE = "-project"
+"""What is put behind a name that something else has."""
 
 _OF_THE_TEMPLATE = frozenset({"deploy", "tests"})
 """Folders that stand beside the package, whose names it would shadow."""
@@ -82,20 +86,29 @@ def name_for(folder: Path) -> str:
     Args:
         folder: Where the project is to be.
     """
-    words = re.findall(r"[a-z0-9]+", folder.resolve().name.lower())
-    return "-".join(words) or "project"
+    return _near(folder.resolve().name) or "project"
+
+
+def _near(text: str) -> str:
+    """The name nearest to a text; empty where it has no letter that a name may have."""
+    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
+    words = "-".join(re.findall(r"[a-z0-9]+", plain)).lstrip("0123456789-")
+    name = words[:_LONGEST].rstrip("-")
+    if not name or not _taken(package_of(name)):
+        return name
+    return f"{name[: _LONGEST - len(_OTHERWISE)]}{_OTHERWISE}"
 
 
 def _problem_of_name(name: str) -> str:
     """What is wrong with a name, and what to write."""
     package = package_of(name)
     if not _NAME.fullmatch(name):
-        instead = "-".join(re.findall(r"[a-z0-9]+", name.lower().lstrip("0123456789-_ "))) or "shop-orders"
+        instead = _near(name) or "shop-orders"
         return f"is not made of small letters, digits, - and _, from a letter on; write {instead!r}"
     if len(name) > _LONGEST:
         return f"has {len(name)} characters; names of Kubernetes are made of it, write {_LONGEST} at most"
     taken = _taken(package)
-    return f"is {taken}; write {f'{name}-project'!r}" if taken else ""
+    return f"is {taken}; write {_near(name)!r}" if taken else ""
 
 
 def _taken(package: str) -> str:

@@ -225,6 +225,63 @@ def test_an_older_project_is_told_at_its_own_lines(tmp_path: Path) -> None:
             },
             "-m a --agent deploy/values.yaml",
         ),
+        # A package, by its __init__.py or by what its modules import.
+        ({"shop/__init__.py": "import dagster as dg\n\ndefs = dg.Definitions()\n"}, "-m shop"),
+        (
+            {
+                "code/shop/__init__.py": "",
+                "code/shop/defs.py": "import dagster as dg\n\ndefs = dg.Definitions()\n",
+            },
+            "-m shop.defs -d code",
+        ),
+        (
+            {"shop/defs.py": "import dagster as dg\nfrom shop import assets\n\ndefs = dg.Definitions()\n"},
+            "-m shop.defs",
+        ),
+        (
+            {"shop/defs.py": "import dagster as dg\nfrom . import assets\n\ndefs = dg.Definitions()\n"},
+            "-m shop.defs",
+        ),
+        (
+            {
+                "src/acme/all/shop/defs.py": "import dagster as dg\nfrom acme.all.shop import assets\n\n"
+                "defs = dg.Definitions()\n"
+            },
+            "-m acme.all.shop.defs -d src",
+        ),
+        (
+            {
+                "dagster/jobs/all.py": "import dagster as dg\nfrom dagster import job\n\ndefs = dg.Definitions()\n"
+            },
+            "-m all -d dagster/jobs",
+        ),
+        # By what a file holds, whatever its name; the folder is one around it, and /app one of the image.
+        (
+            {
+                "src/acme/__init__.py": "",
+                "src/acme/shop/defs.py": "import dagster as dg\n\ndefs = dg.Definitions()\n",
+                "src/acme/shop/dagster-cloud.yaml": "locations:\n  - {location_name: a, "
+                "code_source: {module_name: acme.shop.defs}, working_directory: /app}\n",
+            },
+            "-m acme.shop.defs -d src --location src/acme/shop/dagster-cloud.yaml",
+        ),
+        # Several locations, of which plan would not know which one is meant.
+        (
+            {
+                "dagster_cloud.yaml": "locations:\n"
+                "  - {location_name: one, code_source: {module_name: a}}\n"
+                "  - {location_name: two, code_source: {module_name: a}}\n"
+            },
+            "-m a --location dagster_cloud.yaml --location-name one",
+        ),
+        (
+            {
+                "dagster_cloud.yaml": "locations:\n"
+                "  - {location_name: one, code_source: {module_name: a}}\n"
+                "  - {location_name: two, code_source: {module_name: b}}\n"
+            },
+            "-m a --location dagster_cloud.yaml",
+        ),
     ],
 )
 def test_the_definitions_are_found_wherever_they_are_named(
@@ -253,6 +310,18 @@ def test_the_definitions_are_found_wherever_they_are_named(
             "k8s_job_executor starts pods on a laptop too, and does not say why one failed; k8s_executor takes the "
             "same settings",
         ),
+        (
+            "from dagster_k8s import k8s_job_executor\n"
+            "defs = dg.Definitions(executor=dg.multiprocess_executor if LOCAL else k8s_job_executor)",
+            4,
+            "k8s_job_executor starts pods on a laptop too, and does not say why one failed; k8s_executor takes the "
+            "same settings",
+        ),
+        (
+            "defs = dg.Definitions(executor=dg.multiprocess_executor if LOCAL else dg.in_process_executor)",
+            3,
+            "multiprocess_executor runs every step in the run's own pod, whatever op tags say",
+        ),
     ],
 )
 def test_an_executor_is_told_where_it_is_given(code: str, line: int, reason: str, tmp_path: Path) -> None:
@@ -267,6 +336,7 @@ def test_an_executor_is_told_where_it_is_given(code: str, line: int, reason: str
     [
         ("executor=k8s_job_executor.configured({'max_concurrent': 5})", "k8s_executor(max_concurrent=5)"),
         ("executor=few", "k8s_executor(max_concurrent=3)"),
+        ("executor=None if LOCAL else few", "k8s_executor(max_concurrent=3)"),
         ("executor=k8s_job_executor", "k8s_executor()"),
         (
             "executor=k8s_job_executor.configured({'max_concurrent': LIMIT})",
@@ -294,6 +364,8 @@ def test_the_limit_of_the_stock_executor_stays_what_it_is(code: str, written: st
         "defs = dg.Definitions(executor=celery_k8s_job_executor)",
         "def made(executor):\n    return dg.Definitions(executor=executor)",
         "defs = dg.Definitions(**settings)",
+        "defs = dg.Definitions(executor=dg.multiprocess_executor if LOCAL else k8s_executor())",
+        "executor = executor if LOCAL else executor\ndefs = dg.Definitions(executor=executor)",
         "executor = executor\ndefs = dg.Definitions(executor=executor)",
     ],
 )
@@ -428,6 +500,10 @@ def test_files_that_cannot_be_read_stop_nothing(tmp_path: Path) -> None:
             "deep.py": "dagster = " + "(" * 5000,
             "pyproject.toml": "[tool.dagster\n",
             "workspace.yaml": "load_from: [{a: ",
+            "b/workspace.yaml": "load_from: 3\n",
+            "b/dagster_cloud.yaml": "locations: 3\n",
+            "b/pyproject.toml": "[tool.dagster]\nmodules = 3\n",
+            "c/pyproject.toml": f"a = {'[' * 5000}\n",
             "chart/templates/a.yaml": "{{- if .Values.a }}\na: b\n{{ end }}\n",
             "list.yaml": "- a\n",
             "a.py": "import dagster as dg\n\ndefs = dg.Definitions()\n",

@@ -145,6 +145,14 @@ def test_the_secrets_of_a_cloud_come_as_that_cloud_gives_them(tmp_path: Path) ->
     assert "AWS" not in vault
 
 
+def test_a_pull_request_that_is_merged_cancels_no_deployment_to_prod(tmp_path: Path) -> None:
+    """github.ref of it is then the branch that it was merged into, as that of the push which deploys."""
+    rendered(tmp_path, Answers("shop").as_data())
+    workflow = yaml.safe_load((tmp_path / ".github" / "workflows" / "deploy.yml").read_text("utf-8"))
+
+    assert workflow["concurrency"]["group"] == "deploy-${{ github.event.pull_request.number || github.ref }}"
+
+
 def test_the_example_has_what_the_template_says() -> None:
     shared = generate_example.shared()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,9 +16,16 @@ from dagster_plus_k8s_helpers.files.checks.kinds import FileKind
 from dagster_plus_k8s_helpers.starting.existing.first_changes import Change, changes
 from dagster_plus_k8s_helpers.starting.existing.project_files import files_in, spot
 from dagster_plus_k8s_helpers.starting.existing.python_code import Code, code_of
-from dagster_plus_k8s_helpers.starting.existing.settings_files import Module, modules_in, platform_file
+from dagster_plus_k8s_helpers.starting.existing.settings_files import (
+    Module,
+    listed,
+    modules_in,
+    modules_of,
+    platform_file,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from dagster_plus_k8s_helpers.documents.document import YamlDocument
@@ -92,7 +100,23 @@ class Existing:
         values = sorted((document.file for document in self.values), key=lambda name: not _is_plain(name))
         words += ["--agent", values[0]] if values else []
         words += ["--location", self.locations[0].file] if self.locations else []
+        location = self._location_of(module)
+        words += ["--location-name", location] if location else []
         return shlex.join(words)
+
+    def _location_of(self, module: Module) -> str:
+        """Name of the location that a module is, where the file has several and its module does not tell."""
+        data = self.locations[0].data if self.locations else None
+        entries = [entry for entry in listed(data, "locations") if isinstance(entry, Mapping)]
+        if len(entries) < 2:
+            return ""
+        names = [str(entry.get("location_name")) for entry in entries]
+        of_module = [
+            name for name, entry in zip(names, entries, strict=True) if module.name in modules_of(entry)
+        ]
+        if len(of_module) == 1:
+            return ""
+        return module.location if module.location in names else (of_module or names)[0]
 
 
 def look(folder: Path) -> Existing:
@@ -107,16 +131,17 @@ def look(folder: Path) -> Existing:
     files = list(files_in(folder))
     python = [file for file in files if file.name.endswith(".py")]
     known = frozenset(file.name for file in python)
-    kinds = [found for found in map(platform_file, files) if found]
+    kinds = {file.name: found for file in files if (found := platform_file(file))}
     code = reduce(or_, (code_of(file) for file in python if not _is_test(file.name)), Code())
     modules: dict[tuple[str, str], Module] = {}
     for file in files:
-        for module in modules_in(file, known):
+        is_of_locations = file.name in kinds and kinds[file.name][0] is FileKind.LOCATIONS
+        for module in modules_in(file, known, is_of_locations=is_of_locations):
             modules.setdefault((module.name, module.folder), module)
     existing = Existing(
-        list(modules.values()) or _made_in(code),
-        [document for kind, document in kinds if kind is FileKind.LOCATIONS],
-        [document for kind, document in kinds if kind is FileKind.VALUES],
+        list(modules.values()) or _made_in(code, {file.name: file.text for file in python}),
+        [document for kind, document in kinds.values() if kind is FileKind.LOCATIONS],
+        [document for kind, document in kinds.values() if kind is FileKind.VALUES],
         code,
         any(_is_test(file.name) and _HELD in file.text for file in python),
     )
@@ -144,10 +169,37 @@ def _few(places: list[str]) -> str:
     return ", ".join(places[:_SHOWN]) + more
 
 
-def _made_in(code: Code) -> list[Module]:
-    """The module that makes definitions, where no settings name one."""
+def _made_in(code: Code, texts: Mapping[str, str]) -> list[Module]:
+    """The module that makes definitions, where no settings name one.
+
+    Args:
+        code: What the Python of the project says.
+        texts: Every file of Python, by its name.
+    """
     made = [item for item in code.collected if not item.is_folder]
     if not made:
         return []
-    folder, _, name = made[0].file.removesuffix(".py").rpartition("/")
-    return [Module(name, folder or ".", spot(made[0].file, made[0].line))]
+    *folders, file = made[0].file.removesuffix(".py").split("/")
+    names = [] if file == "__init__" else [file]
+    package = _first_package(folders, texts, texts[made[0].file])
+    names = [*folders[package:], *names]
+    place = spot(made[0].file, made[0].line)
+    return [Module(".".join(names), "/".join(folders[:package]) or ".", place)] if names else []
+
+
+def _first_package(folders: Sequence[str], texts: Mapping[str, str], text: str) -> int:
+    """Which of the folders around a module is the first that is a package.
+
+    Each is that has an ``__init__.py``, with those below, and one by whose name the module imports.
+    """
+    first = len(folders)
+    while first and "/".join((*folders[:first], "__init__.py")) in texts:
+        first -= 1
+    if first == len(folders) and first and re.search(r"^\s*from\s+\.", text, re.MULTILINE):
+        first -= 1
+    for place, folder in enumerate(folders[:first]):
+        below = rf"\.{re.escape(folders[place + 1])}\b" if place + 1 < len(folders) else r"\b"
+        imports = rf"^\s*(?:from|import)\s+{re.escape(folder)}{below}"
+        if folder != "dagster" and re.search(imports, text, re.MULTILINE):
+            return place
+    return first

@@ -157,6 +157,8 @@ def _executors(node: ast.AST, file: ProjectFile, assigned: dict[str, ast.expr]) 
 
 def _max_concurrent(value: ast.expr, assigned: dict[str, ast.expr]) -> str:
     """What stands at ``max_concurrent`` of what an executor is configured with."""
+    if isinstance(value, ast.IfExp):
+        return _max_concurrent(value.body, assigned) or _max_concurrent(value.orelse, assigned)
     made = assigned.get(value.id, value) if isinstance(value, ast.Name) else value
     for node in ast.walk(made):
         for key, item in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
@@ -167,7 +169,12 @@ def _max_concurrent(value: ast.expr, assigned: dict[str, ast.expr]) -> str:
 
 
 def _name_of(value: ast.expr, assigned: dict[str, ast.expr], deep: int = 0) -> str:
-    """What is called or named, through ``configured`` and names of the file."""
+    """What is called or named, through ``configured`` and names of the file; of two sides that with pods."""
+    if isinstance(value, ast.IfExp):
+        # Each side once: names that have two sides themselves would be followed again and again.
+        single = {name: said for name, said in assigned.items() if not isinstance(said, ast.IfExp)}
+        sides = [_name_of(side, single, deep) for side in (value.body, value.orelse)]
+        return next((name for name in sides if "k8s" in name), "") or next(filter(None, sides), "")
     if isinstance(value, ast.Call):
         called = value.func
         if isinstance(called, ast.Attribute) and called.attr in {"configured", "from_config"}:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dagster_plus_k8s_helpers.starting.existing.project_files import ProjectFile
 
-__all__ = ["Module", "modules_in", "platform_file"]
+__all__ = ["Module", "listed", "modules_in", "modules_of", "platform_file"]
 
 
 class Module(NamedTuple):
@@ -52,19 +52,20 @@ def platform_file(file: ProjectFile) -> tuple[FileKind, YamlDocument] | None:
     return (FileKind.VALUES, documents[0]) if kind is FileKind.VALUES and is_agents else None
 
 
-def modules_in(file: ProjectFile, known: frozenset[str]) -> Iterator[Module]:
+def modules_in(file: ProjectFile, known: frozenset[str], *, is_of_locations: bool) -> Iterator[Module]:
     """The definitions that a file names.
 
     Args:
         file: A file of settings.
         known: Every file of Python in the project, by which the folder is found that a module is in.
+        is_of_locations: Whether it is a dagster_cloud.yaml, whatever its name.
     """
     name = PurePosixPath(file.name).name
     if name in {"pyproject.toml", "dg.toml"}:
         named = _in_toml(file)
     elif name in {"workspace.yaml", "workspace.yml"}:
         named = _in_workspace(file)
-    elif name in {"dagster_cloud.yaml", "dagster_cloud.yml"}:
+    elif is_of_locations:
         named = _in_locations(file)
     else:
         return
@@ -81,7 +82,7 @@ _Named = tuple[str, str, str, str]
 def _in_toml(file: ProjectFile) -> Iterator[_Named]:
     try:
         said: dict[str, Any] = tomllib.loads(file.text)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return
     tool = said if file.name.endswith("dg.toml") else said.get("tool", {})
     project = _at(tool if file.name.endswith("dg.toml") else _at(tool, "dg"), "project")
@@ -94,7 +95,7 @@ def _in_toml(file: ProjectFile) -> Iterator[_Named]:
         yield f"{root}.definitions", ".", "root_module", name
     dagster = _at(tool, "dagster")
     one = dagster.get("module_name")
-    several = [_at({"it": item}, "it") for item in dagster.get("modules") or ()]
+    several = [_at({"it": item}, "it") for item in listed(dagster, "modules")]
     for item in [{"name": one}] if one else several:
         if isinstance(item.get("name"), str) and item["name"] not in {target, f"{root}.definitions"}:
             folder = str(dagster.get("working_directory") or ".")
@@ -104,7 +105,7 @@ def _in_toml(file: ProjectFile) -> Iterator[_Named]:
 def _in_workspace(file: ProjectFile) -> Iterator[_Named]:
     documents, _ = read_yaml(file.text, file.name)
     data = documents[0].data if documents else None
-    for item in (data.get("load_from") if isinstance(data, Mapping) else None) or ():
+    for item in listed(data, "load_from"):
         if not isinstance(item, Mapping):
             continue
         module, python_file = item.get("python_module"), item.get("python_file")
@@ -123,17 +124,26 @@ def _in_workspace(file: ProjectFile) -> Iterator[_Named]:
 def _in_locations(file: ProjectFile) -> Iterator[_Named]:
     documents, _ = read_yaml(file.text, file.name)
     data = documents[0].data if documents else None
-    for item in (data.get("locations") if isinstance(data, Mapping) else None) or ():
+    for item in listed(data, "locations"):
         source = _at(item, "code_source") if isinstance(item, Mapping) else {}
         name = str(item.get("location_name") or "") if isinstance(item, Mapping) else ""
         build = _at(item, "build") if isinstance(item, Mapping) else {}
-        folder = str(_at({"it": item}, "it").get("working_directory") or build.get("directory") or ".")
+        said = str(_at({"it": item}, "it").get("working_directory") or ".")
+        # One that begins with / is in the image.
+        folder = str(build.get("directory") or ".") if said.startswith("/") or said == "." else said
         for key in ("module_name", "package_name"):
             if isinstance(source.get(key), str):
                 yield source[key], folder, source[key], name
         if isinstance(source.get("python_file"), str):
             module, below = _as_module(source["python_file"])
             yield module, str(PurePosixPath(folder) / below), source["python_file"], name
+
+
+def modules_of(entry: Mapping[str, Any]) -> set[str]:
+    """The module or package that a code location names."""
+    source = _at(entry, "code_source")
+    names = (source.get(key) for key in ("module_name", "package_name", "autoload_defs_module_name"))
+    return {name for name in names if isinstance(name, str)}
 
 
 def _as_module(path: str) -> tuple[str, str]:
@@ -143,9 +153,9 @@ def _as_module(path: str) -> tuple[str, str]:
 
 
 def _folder_of(module: str, base: PurePosixPath, known: frozenset[str]) -> str:
-    """The folder to import a module from: the one that is said, or ``src`` in it, if it is there."""
+    """The folder to import a module from: the one that is said, ``src`` in it, or one around it."""
     first = module.split(".", maxsplit=1)[0]
-    for folder in (base, base / "src"):
+    for folder in (place for around in (base, *base.parents) for place in (around, around / "src")):
         inside = [f"{folder / first}.py", f"{folder / first}/"]
         if any(name == inside[0] or name.startswith(inside[1]) for name in known):
             return str(folder)
@@ -155,6 +165,12 @@ def _folder_of(module: str, base: PurePosixPath, known: frozenset[str]) -> str:
 def _at(data: Any, key: str) -> dict[str, Any]:
     found = data.get(key) if isinstance(data, Mapping) else None
     return dict(found) if isinstance(found, Mapping) else {}
+
+
+def listed(data: Any, key: str) -> list[Any]:
+    """The list under a key; an empty one where there is none, or something else."""
+    found = data.get(key) if isinstance(data, Mapping) else None
+    return found if isinstance(found, list) else []
 
 
 def _line_of(text: str, wanted: str) -> int:
