@@ -44,19 +44,29 @@ def one_line(text: str) -> str:
 
 def echo(text: str, *, err: bool = False, end: str = "\n") -> None:
     """Print a message, and what ends it: its line, unless it is said otherwise."""
+    if not err:
+        write(f"{printable(text)}{end}")
+        return
     import click  # noqa: PLC0415 - findings use the functions above in programs that print nothing
 
-    click.echo(f"{printable(text)}{end}", err=err, nl=False)
+    click.echo(f"{printable(text)}{end}", err=True, nl=False)
 
 
-def write(text: str) -> None:
-    """Print a document: to a terminal as text, to a file or pipe as it is.
+def write(document: str | bytes) -> None:
+    """Print a document: to a terminal as text, to a file or pipe as it is, in UTF-8.
 
-    But for halves of surrogate pairs, which no encoding has: they are written as Python and JSON write them.
+    On Windows a pipe has another encoding and other ends of lines, in which a file would be no values file
+    and no module any more. Halves of surrogate pairs, which no encoding has, are written as Python does it.
     """
     import click  # noqa: PLC0415 - as above
 
-    click.echo(printable(text) if sys.stdout.isatty() else _HALVES.sub(_escaped, text), nl=False)
+    if sys.stdout.isatty():
+        text = document if isinstance(document, str) else document.decode(errors="backslashreplace")
+        click.echo(printable(text), nl=False)
+    elif isinstance(document, str):
+        click.echo(_HALVES.sub(_escaped, document).encode(), nl=False)
+    else:
+        click.echo(document, nl=False)
 
 
 def json_text(value: object) -> str:

@@ -18,6 +18,7 @@ from dagster_plus_k8s_helpers.terminal import echo, json_text, write
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dagster_plus_k8s_helpers.check.files.source import Source
     from dagster_plus_k8s_helpers.files.editing.helm_set import Assignment
 
 __all__ = ["agent"]
@@ -63,13 +64,16 @@ def values(reference: str, form: str) -> None:
 def commands(file: str, namespace: str, release: str, chart_version: str) -> None:
     """Print the kubectl and helm commands that install and watch the agent."""
     from dagster_plus_k8s_helpers import AgentValues
+    from dagster_plus_k8s_helpers.commands.code_location import refuse_other_file
     from dagster_plus_k8s_helpers.files.editing.install import agent_commands, check_release
     from dagster_plus_k8s_helpers.pod.objects.names import check_dns_label
 
     try:
         check_dns_label(namespace, "namespace")
         check_release(release)
-        found = AgentValues.from_yaml(_readable(file))
+        source = given(file)
+        refuse_other_file("--values", source)
+        found = AgentValues.from_yaml(_readable(source, file))
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
     shown = agent_commands(found, file, namespace=namespace, release=release, chart_version=chart_version)
@@ -161,9 +165,8 @@ def diff(old: str, new: str, location: str | None, form: str) -> None:
     print_diff(lambda: compare_agents(*sources), form)
 
 
-def _readable(file: str) -> Path | str:
-    """A file that can be read, by its path so that messages name it; of standard input the text."""
-    source = given(file)
+def _readable(source: Source, file: str) -> Path | str:
+    """A file by its path so that messages name it; of standard input the text."""
     return source.content.decode("utf-8-sig", errors="replace") if file == "-" else Path(file)
 
 

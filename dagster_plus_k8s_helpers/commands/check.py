@@ -13,8 +13,8 @@ from dagster_plus_k8s_helpers.commands.completing import deployments, location_n
 from dagster_plus_k8s_helpers.commands.forms import output_option
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
 from dagster_plus_k8s_helpers.commands.given import FILE, STDIN_NAME, given
-from dagster_plus_k8s_helpers.commands.planning import pairs, refuse_lone_name
-from dagster_plus_k8s_helpers.commands.usage import usage_options
+from dagster_plus_k8s_helpers.commands.planning import pairs, refuse_lone, refuse_lone_name
+from dagster_plus_k8s_helpers.commands.usage import refuse_lone_runs, usage_options
 from dagster_plus_k8s_helpers.findings.finding import Finding, Severity, at_or_above
 from dagster_plus_k8s_helpers.findings.forms import FORMATS, Format, print_text
 from dagster_plus_k8s_helpers.terminal import echo, is_coloured, one_line
@@ -143,13 +143,19 @@ def check(
     if not wanted and module is None:
         raise click.UsageError("give a FILE, or -m MODULE")
     refuse_lone_name(location_name, location)
-    if module is None and (
-        job or nodes or queues or kubernetes_version or cluster or deployment or location_name
-    ):
-        raise click.UsageError(
-            "--job, --location-name, --nodes, --queues, --kubernetes-version, --cluster and --deployment go "
-            "with -m MODULE"
-        )
+    of_module = {
+        "-d": folder,
+        "--env": env,
+        "--job": job,
+        "--location-name": location_name,
+        "--nodes": nodes,
+        "--queues": queues,
+        "--kubernetes-version": kubernetes_version,
+        "--cluster": cluster,
+        "--deployment": deployment,
+        "--branch": branch,
+    }
+    refuse_lone(of_module, "-m MODULE", is_there=module is not None)
     if (context or namespace or keys or dry_run) and not cluster:
         raise click.UsageError("--context, --namespace, --keys and --dry-run go with --cluster")
     _refuse_lone_usage(source, module, is_asked=usage)
@@ -181,9 +187,10 @@ def check(
             cluster=Kubeconfig(context, namespace, keys, dry_run) if cluster else None,
             usage=source if usage else None,
         )
-    if form == "text" and is_coloured():
+    if form == "text" and is_coloured() and (findings or not unreadable):
         print_text(findings)
-    elif sources or module is not None or form != "text":
+    # Of what could not be read nobody knows whether something is to be found.
+    elif findings or form != "text" or not unreadable:
         echo(FORMATS[form](findings), end="")
     for message in unreadable:
         echo(f"Error: {one_line(message)}", err=True)
@@ -197,6 +204,7 @@ def _refuse_lone_usage(source: UsageSource, module: str | None, *, is_asked: boo
     """Refuses to be told of usage that nothing would look at."""
     if is_asked and module is None:
         raise click.UsageError("--usage goes with -m MODULE")
+    refuse_lone_runs("--usage", is_there=is_asked)
     if source.is_given and not is_asked:
         raise click.UsageError("--instance and --url go with --usage")
 

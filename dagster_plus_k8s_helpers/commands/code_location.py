@@ -91,7 +91,7 @@ def _loadable(module: ModuleType) -> list[dict[str, Any]]:
     return [{key: value for key, value in vars(module).items() if isinstance(value, kind)} for kind in kinds]
 
 
-def refuse_other_file(option: Literal["--agent", "--location"], source: Source | None) -> None:
+def refuse_other_file(option: Literal["--agent", "--location", "--values"], source: Source | None) -> None:
     """Refuses a file that is plainly of another kind than an option wants.
 
     Raises:
@@ -99,14 +99,14 @@ def refuse_other_file(option: Literal["--agent", "--location"], source: Source |
     """
     from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, kind_of
 
-    wanted = {"--agent": FileKind.VALUES, "--location": FileKind.LOCATIONS}
+    wanted = {"--agent": FileKind.VALUES, "--location": FileKind.LOCATIONS, "--values": FileKind.VALUES}
     # Under the name that it should have, so that what it holds has to speak against it.
-    name = {"--agent": "values.yaml", "--location": "dagster_cloud.yaml"}[option]
+    name = "dagster_cloud.yaml" if option == "--location" else "values.yaml"
     documents, _ = read_yaml(source.content, name) if source else ([], [])
     kind = kind_of(documents[0]) if documents else None
     if source is None or not isinstance(kind, FileKind) or kind is wanted[option]:
         return
-    right = next((other for other, of in wanted.items() if of is kind), "")
+    right = next((other for other, of in wanted.items() if of is kind and option != "--values"), "")
     give = f"give it with {right}" if right else f"{option} takes {wanted[option]}"
     raise CannotAnswerError(f"{source.name}: this is {_article(kind)}; {give}")
 
@@ -155,6 +155,8 @@ def entry_of(source: Source | None, name: str | None, reference: str) -> FromFil
         return None
     data = document.data
     written = data.get("locations") or ()
+    if not isinstance(written, list | tuple):
+        return None  # there is a finding that says so
     locations = [item for item in written if isinstance(item, dict)]
     if data.get("defaults"):
         try:

@@ -23,13 +23,13 @@ _VARIABLE = "_DAGSTER_PLUS_K8S_COMPLETE"
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    r"""Print what SHELL reads to complete commands, options, files and codes of findings.
+    """Print what SHELL reads to complete commands, options, files and codes of findings.
 
     \b
     bash: write it to ~/.local/share/bash-completion/completions/dagster-plus-k8s
     zsh:  write it to a folder of $fpath as _dagster-plus-k8s
     fish: write it to ~/.config/fish/completions/dagster-plus-k8s.fish
-    """
+    """  # noqa: D301 - click wants the character itself
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"click knows no completion for {shell}")

@@ -6,6 +6,7 @@ be read, or a fault of this package; 130, interrupted; 141, whoever read the out
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import sys
@@ -42,6 +43,9 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click does it, with the message of an error as text, and no traceback unless it is asked for."""
+        # A table with a letter that the output has no bytes for is shown with what Python writes for that.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

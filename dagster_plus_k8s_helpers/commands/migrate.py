@@ -9,7 +9,7 @@ import click
 
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
 from dagster_plus_k8s_helpers.commands.given import FILE, given
-from dagster_plus_k8s_helpers.commands.planning import pairs
+from dagster_plus_k8s_helpers.commands.planning import pairs, refuse_lone
 from dagster_plus_k8s_helpers.commands.progress import progress
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, MissingExtraError
 from dagster_plus_k8s_helpers.terminal import echo, one_line, write
@@ -75,14 +75,17 @@ def migrate(
     differ. 2: the command cannot answer.
     """
     _refuse_missing_extra()
-    files = [path for path in paths if path == "-" or Path(path).suffix in _YAML]
+    files = [path for path in paths if path == "-" or Path(path).suffix.lower() in _YAML]
+    if files and (len(paths) > 1 or writes or module):
+        raise click.UsageError("a file of YAML is printed as Python: give it alone, without an option")
+    source = click.get_current_context().get_parameter_source("deployment")
+    has_deployment = source is click.core.ParameterSource.COMMANDLINE
+    refuse_lone(
+        {"-d": folder, "--env": env, "--deployment": has_deployment}, "-m", is_there=module is not None
+    )
     if files:
-        if len(paths) > 1 or writes or module:
-            raise click.UsageError("a file of YAML is printed as Python: give it alone, without an option")
         _print_python(files[0])
         return
-    if module is None and (folder or env):
-        raise click.UsageError("-d and --env go with -m")
     request: dict[str, Any] | None = None
     if module is not None:
         request = {"module": module, "folder": None if folder is None else str(folder)}
@@ -181,7 +184,7 @@ def _show(done: Sequence[Changed]) -> bool:
 
     for item in done:
         if item.source is not None:
-            write(diff(item.path, item.source.text, item.result.text))
+            write(diff(item.path, item.source.content, item.source.encoded(item.result.text)))
     return False
 
 

@@ -12,7 +12,7 @@ from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
 from dagster_plus_k8s_helpers.commands.given import FILE, given
 from dagster_plus_k8s_helpers.commands.loading import pools_of, quotas_of, quotas_of_cluster
 from dagster_plus_k8s_helpers.commands.planning import plan_options
-from dagster_plus_k8s_helpers.commands.usage import by_step, usage_options
+from dagster_plus_k8s_helpers.commands.usage import by_step, refuse_lone_runs, usage_options
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 from dagster_plus_k8s_helpers.terminal import console, one_line, write
 
@@ -99,6 +99,7 @@ def plan(
     """
     if cluster and queues is not None:
         raise click.UsageError("the queues come from --queues or from --cluster; give one of them")
+    refuse_lone_runs("--instance or --url", is_there=source.is_given)
     if context is not None and not cluster:
         raise click.UsageError("--context goes with --cluster")
     if earlier is None and form == "markdown":

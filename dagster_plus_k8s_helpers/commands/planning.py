@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
     from dagster_plus_k8s_helpers.rightsizing.asked import Asks
 
-__all__ = ["Planning", "deployment_of", "pairs", "plan_options", "refuse_lone_name"]
+__all__ = ["Planning", "deployment_of", "pairs", "plan_options", "refuse_lone", "refuse_lone_name"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -148,6 +148,19 @@ def pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
             raise click.BadParameter(f"{text!r} must be KEY=VALUE", param_hint=option)
         found[key] = value
     return found
+
+
+def refuse_lone(options: Mapping[str, object], beside: str, *, is_there: bool) -> None:
+    """Refuses options that mean nothing without another one.
+
+    Args:
+        options: What was given for each, by its name; nothing for those that were not.
+        beside: The one that they go with.
+        is_there: Whether that is given.
+    """
+    lone = [name for name, value in options.items() if value]
+    if lone and not is_there:
+        raise click.UsageError(f"{', '.join(lone)} {'goes' if len(lone) == 1 else 'go'} with {beside}")
 
 
 def refuse_lone_name(location_name: str | None, location: object) -> None:

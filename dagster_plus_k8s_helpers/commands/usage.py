@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.rightsizing.history import Measured, Progress
     from dagster_plus_k8s_helpers.sizing.usage import Usage
 
-__all__ = ["UsageSource", "by_step", "usage_options"]
+__all__ = ["UsageSource", "by_step", "refuse_lone_runs", "usage_options"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -114,7 +114,8 @@ def usage_options(command: Callable[..., R]) -> Callable[..., R]:
         "--instance",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         metavar="DAGSTER_HOME",
-        help="Read what steps took from the event log of this instance; of $DAGSTER_HOME when left out.",
+        help="Read what steps took from the event log of this instance; rightsize and check --usage take "
+        "that of $DAGSTER_HOME when left out.",
     )
     @click.option(
         "--url",
@@ -147,6 +148,13 @@ def usage_options(command: Callable[..., R]) -> Callable[..., R]:
         return command(*arguments, source=UsageSource(instance, url, token_env, runs), **options)
 
     return with_options
+
+
+def refuse_lone_runs(beside: str, *, is_there: bool) -> None:
+    """Refuses ``--runs`` where no run is read."""
+    given = click.get_current_context().get_parameter_source("runs") is click.core.ParameterSource.COMMANDLINE
+    if given and not is_there:
+        raise click.UsageError(f"--runs goes with {beside}")
 
 
 def _tell_passed(rows: int) -> None:

@@ -103,9 +103,13 @@ def _argument(key: str, node: Node, reader: Reader) -> tuple[str, Node | None]:
         said = by_key(node)
         if said is not None and set(said) == {"require_upstream_step_success"}:
             return "require_upstream_step_success", said["require_upstream_step_success"].node
-    # {"env": "NAME"} is read by Dagster, and no text.
     if key in _SAME and (isinstance(node, Code) or key == "tag_concurrency_limits"):
         return _SAME[key], node
+    if key in _SAME:
+        raise _NotTheSameError(
+            f"k8s_job_executor stays: its {key} is read from the environment when a run begins; k8s_executor "
+            f"takes {_SAME[key]} as text"
+        )
     raise _NotTheSameError(
         f"k8s_job_executor stays: k8s_executor has no argument that says what {key} says; "
         "what steps need goes into step_config=K8sConfig(...)"

@@ -126,16 +126,18 @@ def write_source(source: Source, content: bytes) -> None:
         raise UnreadableError(f"cannot be written: {error.strerror}") from None
 
 
-def diff(path: Path, old: str, new: str) -> str:
-    """What changes in a file, in the form of ``git diff``, which ``git apply`` takes."""
+def diff(path: Path, old: bytes, new: bytes) -> bytes:
+    """What changes in a file, in the form of ``git diff``, which ``git apply`` takes: so byte for byte."""
     import difflib  # noqa: PLC0415 - who writes at once needs none
 
-    name = path.as_posix()
-    lines = difflib.unified_diff(_lines(old), _lines(new), f"a/{name}", f"b/{name}")
-    shown = [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]
-    return f"diff --git a/{name} b/{name}\n" + "".join(shown)
+    name = path.as_posix().encode()
+    compared = difflib.unified_diff
+    lines = difflib.diff_bytes(compared, _lines(old), _lines(new), b"a/" + name, b"b/" + name)
+    shown = [line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in lines]
+    return b"".join((b"diff --git a/", name, b" b/", name, b"\n", *shown))
 
 
-def _lines(text: str) -> list[str]:
+def _lines(content: bytes) -> list[bytes]:
     """Lines as git counts them: by line feeds alone."""
-    return [f"{line}\n" for line in text.split("\n")[:-1]] + [line for line in text.split("\n")[-1:] if line]
+    *lines, last = content.split(b"\n")
+    return [line + b"\n" for line in lines] + [last] * bool(last)

@@ -109,12 +109,17 @@ def _lines(module: Module) -> Iterator[_Line]:
         small = node.body[0]
         if index == 0 and isinstance(small, cst.Expr):
             continue
-        if not isinstance(small, cst.Import | cst.ImportFrom):
+        # What stands behind an import in its line may use what is imported.
+        if not isinstance(small, cst.Import | cst.ImportFrom) or not all(map(_is_import, node.body)):
             return
         name = _module_of(small)
         if name != "__future__":
             begins = any(line.comment is None for line in node.leading_lines)
             yield _Line(node, name, isinstance(small, cst.ImportFrom), begins)
+
+
+def _is_import(small: cst.BaseSmallStatement) -> bool:
+    return isinstance(small, cst.Import | cst.ImportFrom)
 
 
 def _module_of(small: cst.Import | cst.ImportFrom) -> str:

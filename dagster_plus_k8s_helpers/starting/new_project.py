@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -60,6 +61,7 @@ def new_project(folder: Path, answers: Answers) -> None:
     """
     check_ready(folder)
     place = folder.resolve()
+    missing = [parent for parent in place.parents if not parent.exists()]
     try:
         is_new = not place.exists()
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +77,11 @@ def new_project(folder: Path, answers: Answers) -> None:
                 _move_into(made, place)
     except OSError as error:
         raise StartError(f"cannot write {error.filename or folder}: {error.strerror or error}") from None
+    finally:
+        if not place.exists():
+            for parent in missing:  # the innermost first
+                with suppress(OSError):
+                    parent.rmdir()
 
 
 def check_ready(folder: Path) -> None:

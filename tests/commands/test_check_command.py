@@ -358,7 +358,7 @@ def test_files_and_definitions_are_checked_together() -> None:
             "locations.yaml has no location 'c'; it has a, b",
         ),
         (["-m", "shop_defs", "--agent", "absent.yaml"], "cannot read absent.yaml: No such file or directory"),
-        (["--job", "nightly", "clean.yaml"], "--job, --location-name, --nodes, --queues, --kubernetes-version, --cluster and --deployment go with -m MODULE"),
+        (["--job", "nightly", "clean.yaml"], "--job goes with -m MODULE"),
         ([], "give a FILE, or -m MODULE"),
     ],
 )  # fmt: skip

@@ -51,6 +51,7 @@ def test_every_command_has_help(words: tuple[str, ...], option: str) -> None:
 
     assert result.exit_code == 0
     assert result.stdout.startswith("Usage: ")
+    assert "\\" not in result.stdout  # the mark of click for lines that stay as they are
     assert result.stderr == ""
 
 
@@ -97,7 +98,14 @@ CODES = [
     (f"check {NO_SUCH}", 2),
     ("check", 2),
     ("check values.yaml -o xml", 2),
+    (f"check -m shop.definitions --location {NO_SUCH}", 2),
+    ("check -m shop.definitions --location listless.yaml", 1),
+    ("check values.yaml -d shop", 2),
+    ("check values.yaml --branch", 2),
+    ("check values.yaml --env A=1", 2),
+    ("check -m shop.definitions --runs 5", 2),
     ("plan -m shop.definitions", 0),
+    ("plan -m shop.definitions --runs 5", 2),
     ("plan -m shop.definitions --nodes small.yaml", 1),
     ("plan -m shop.definitions --job no_such_job", 2),
     ("plan -m no_such_module", 2),
@@ -126,6 +134,7 @@ CODES = [
     ("agent commands --values values.yaml", 0),
     ("agent commands --values - < values.yaml", 0),
     ("agent commands --values broken.yaml", 2),
+    ("agent commands --values dagster_cloud.yaml", 2),
     (f"agent commands --values {NO_SUCH}", 2),
     ("agent diff values.yaml new-values.yaml", 0),
     ("agent diff values.yaml broken.yaml", 1),
@@ -151,6 +160,8 @@ CODES = [
     ("migrate no_such.py", 2),
     ("migrate values.yaml shop", 2),
     ("migrate --env A=1", 2),
+    ("migrate --deployment prod", 2),
+    ("migrate values.yaml --env A=1", 2),
     ("completion bash", 0),
     ("completion tcsh", 2),
     ("no-such-command", 2),
@@ -161,6 +172,7 @@ CODES = [
 @pytest.mark.parametrize(("line", "code"), CODES)
 def test_the_exit_code_is_one_of_three(folder: Path, line: str, code: int) -> None:
     (folder / "broken.yaml").write_text(BROKEN_CONFIG)
+    (folder / "listless.yaml").write_text("locations: 3\n")
     (folder / "nameless.yaml").write_text("locations: [{image: a}]\n")
     (folder / "untyped.py").write_text('TAGS = {"dagster-k8s/config": made()}\n')
     (folder / "small.yaml").write_text("pools: [{name: small, allocatable: {cpu: 1, memory: 1Gi}}]\n")
@@ -179,6 +191,43 @@ def test_the_exit_codes_of_every_command_are_told_apart() -> None:
     seen = {words for words in LEAVES for line, _ in CODES if line.split()[: len(words)] == list(words)}
 
     assert seen == set(LEAVES)
+
+
+@pytest.mark.parametrize("line", ["location diff dagster_cloud.yaml named.yaml", "migrate named.yaml"])
+def test_what_is_written_into_a_file_is_utf_8_on_windows_too(folder: Path, line: str) -> None:
+    """There Python writes into a pipe as the old programs of that country do, which have not every letter."""
+    (folder / "named.yaml").write_text("locations: [{location_name: Größe 大きさ, image: a:1}]\n", "utf-8")
+
+    done = subprocess.run(
+        [INSTALLED, *line.split()],
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "Größe 大きさ" in done.stdout.decode("utf-8")
+
+
+def test_a_letter_that_the_output_has_not_is_no_fault(folder: Path) -> None:
+    (folder / "shop" / "pods.py").write_text(
+        "import dagster as dg\nfrom dagster_plus_k8s_helpers import k8s_executor, k8s_tags\n\n\n"
+        '@dg.asset(op_tags=k8s_tags(env={"SIZE": "大きさ"}))\ndef orders(): ...\n\n\n'
+        "defs = dg.Definitions(assets=[orders], executor=k8s_executor())\n",
+        "utf-8",
+    )
+
+    done = subprocess.run(
+        [INSTALLED, "explain", "-m", "shop.pods", "__ASSET_JOB", "orders", "env"],
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"\u5927" in done.stdout
 
 
 def refuse(*_arguments: object) -> None:

@@ -177,6 +177,17 @@ def test_nothing_is_left_of_what_could_not_be_finished(
     assert list(Path().rglob("*")) == ([Path("shop")] if is_there else [])
 
 
+def test_folders_that_were_made_around_it_go_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(new_project, "write_snapshot", fail)
+    Path("there").mkdir()
+
+    assert call("there/new/deep/shop", "--yes").exit_code == 2
+    assert list(Path().rglob("*")) == [Path("there")]
+
+
 @pytest.mark.usefixtures("_without_snapshot")
 def test_what_was_moved_into_a_folder_goes_again_when_the_rest_cannot(
     monkeypatch: pytest.MonkeyPatch,

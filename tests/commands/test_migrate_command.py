@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -114,6 +115,21 @@ def test_it_shows_the_difference_and_changes_nothing(folder: Path) -> None:
         "1 config in 1 file: what dagster_k8s reads of each is the same",
         "nothing is written; --write changes the files",
     ]
+
+
+def test_the_difference_is_what_git_applies_in_the_encoding_of_the_file(folder: Path) -> None:
+    tags = 'TAGS = {"dagster-k8s/config": {"container_config": {"image": "a:1"}}}  # größe\n'
+    for name, content in (
+        ("mark.py", ("\ufeff" + tags).encode()),
+        ("latin.py", ("# coding: latin-1\n" + tags).encode("latin-1")),
+    ):
+        (folder / name).write_bytes(content)
+
+    shown = call("mark.py", "latin.py").stdout_bytes
+
+    subprocess.run([str(shutil.which("git")), "apply", "-"], cwd=folder, input=shown, check=True)
+    assert call("mark.py", "latin.py", "--write").stderr == "nothing to rewrite\n"
+    assert "größe" in (folder / "latin.py").read_text("latin-1")
 
 
 def test_it_writes_what_has_the_same_plan_and_a_second_time_nothing(folder: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from dagster_plus_k8s_helpers.migrating.rewriting import rewritten
 from dagster_plus_k8s_helpers.plan import plan
 
+NO_ARGUMENT = "k8s_executor has no argument that says what {} says; what steps need goes into step_config=K8sConfig(...)"
 STOCK = "from dagster_k8s import k8s_job_executor\n"
 
 
@@ -72,23 +73,23 @@ def test_it_becomes_the_executor_of_this_package(config: str, arguments: str) ->
 
 
 @pytest.mark.parametrize(
-    ("setting", "key"),
+    ("setting", "reason"),
     [
-        ('"env_vars": ["A=1"]', "env_vars"),
-        ('"job_image": {"env": "IMAGE"}', "job_image"),
-        ('"labels": {"a": "b"}', "labels"),
+        ('"env_vars": ["A=1"]', NO_ARGUMENT.format("env_vars")),
+        (
+            '"job_image": {"env": "IMAGE"}',
+            "its job_image is read from the environment when a run begins; k8s_executor takes image as text",
+        ),
+        ('"labels": {"a": "b"}', NO_ARGUMENT.format("labels")),
     ],
 )
-def test_what_it_cannot_say_stays_and_its_configs_are_typed_where_they_are(setting: str, key: str) -> None:
+def test_what_it_cannot_say_stays_and_its_configs_are_typed_where_they_are(setting: str, reason: str) -> None:
     config = f'{{{setting}, "step_k8s_config": {{"container_config": {{"image": "a:1"}}}}}}'
     source = f"{STOCK}EXECUTOR = k8s_job_executor.configured({config})\n"
 
     result = rewritten(source)
 
-    assert [left.reason for left in result.left] == [
-        f"k8s_job_executor stays: k8s_executor has no argument that says what {key} says; what steps need goes "
-        "into step_config=K8sConfig(...)"
-    ]
+    assert [left.reason for left in result.left] == [f"k8s_job_executor stays: {reason}"]
     assert f'{{{setting}, "step_k8s_config": K8sConfig(image="a:1").to_dict()}}' in result.text
     again = rewritten(result.text)
     assert (again.text, again.done) == (result.text, ())

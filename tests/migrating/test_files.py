@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +17,9 @@ from dagster_plus_k8s_helpers.migrating.files import (
     write_source,
 )
 from dagster_plus_k8s_helpers.migrating.project import Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GIT = shutil.which("git")
 TAGS = 'TAGS = {"dagster-k8s/config": {"pod_template_spec_metadata": {"annotations": {"a": "ä"}}}}\n'
@@ -185,10 +188,13 @@ def test_another_thing_by_the_same_name_is_none_of_its_users(tmp_path: Path) -> 
 @pytest.mark.skipif(GIT is None, reason="there is no git")
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_git_applies_the_difference(tmp_path: Path, end: str) -> None:
-    old, new = f"a = 1\nb = 2\r\nc = '\x0c'{end}", f"a = 1\nb = 3\r\nc = '\x0c'\nd = 1{end}"
-    (tmp_path / "pkg").mkdir()
-    (tmp_path / "pkg/a.py").write_bytes(old.encode())
-    shown = diff(Path("pkg/a.py"), old, new)
-    subprocess.run([str(GIT), "apply", "-"], cwd=tmp_path, input=shown.encode(), check=True)
+    # A byte order mark is part of the first line, and what is no UTF-8 stays what it is.
+    old = b"\xef\xbb\xbfa = 1\nb = 2\r\nc = '\x0c\xdf'" + end.encode()
+    new = b"\xef\xbb\xbfa = 1\nb = 3\r\nc = '\x0c\xdf'\nd = 1" + end.encode()
+    place = tmp_path / "my pkg" / "größe.py"
+    place.parent.mkdir()
+    place.write_bytes(old)
+    shown = diff(place.relative_to(tmp_path), old, new)
+    subprocess.run([str(GIT), "apply", "-"], cwd=tmp_path, input=shown, check=True)
 
-    assert (tmp_path / "pkg/a.py").read_bytes() == new.encode()
+    assert place.read_bytes() == new

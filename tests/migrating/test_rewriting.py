@@ -512,6 +512,12 @@ def test_what_is_compared_or_read_by_this_package_is_no_config_of_a_pod() -> Non
             "from dagster_plus_k8s_helpers import k8s_tags\n",
             "from dagster_plus_k8s_helpers import k8s_tags\n",
         ),
+        # What stands behind an import in its line may be what uses the new one.
+        ("import os; x = 1\n", "from dagster_plus_k8s_helpers import k8s_tags\n\nimport os; x = 1\n"),
+        (
+            "import os\nimport sys; x = 1\n",
+            "import os\nfrom dagster_plus_k8s_helpers import k8s_tags\nimport sys; x = 1\n",
+        ),
         (
             "import dagster as dg  # noqa\r\n",
             "import dagster as dg  # noqa\r\nfrom dagster_plus_k8s_helpers import k8s_tags\r\n",

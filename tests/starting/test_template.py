@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 from made_projects import EVERY, SOME, files_of, modules_of, told
+from packaging.requirements import Requirement
 
 from dagster_plus_k8s_helpers import AgentValues, DagsterCloudConfig, Deployment
 from dagster_plus_k8s_helpers.plan import check, plan, read_nodes
@@ -151,6 +152,14 @@ def test_a_pull_request_that_is_merged_cancels_no_deployment_to_prod(tmp_path: P
     workflow = yaml.safe_load((tmp_path / ".github" / "workflows" / "deploy.yml").read_text("utf-8"))
 
     assert workflow["concurrency"]["group"] == "deploy-${{ github.event.pull_request.number || github.ref }}"
+
+
+def test_the_lowest_copier_has_what_is_called_of_it() -> None:
+    """``copier.Settings`` is there since 9.5, and since 9.12 without a warning that it will go."""
+    ours = tomllib.loads((generate_example.ROOT / "pyproject.toml").read_text("utf-8"))
+    (copier,) = map(Requirement, ours["project"]["optional-dependencies"]["init"])
+
+    assert not list(copier.specifier.filter(["9.4.1", "9.5.0", "9.11.3"]))
 
 
 def test_the_example_has_what_the_template_says() -> None:
