@@ -194,7 +194,10 @@ def test_what_is_new_with_a_pull_request_is_compared_without_it(workflow: Workfl
     assert "`memory limit`" in (workflow.temp / "dagster-plus-k8s-comment.md").read_text()
 
 
-def test_what_others_merged_meanwhile_is_no_part_of_the_change(workflow: Workflow) -> None:
+@pytest.mark.parametrize("is_shallow", [False, True])
+def test_what_others_merged_meanwhile_is_no_part_of_the_change(
+    workflow: Workflow, *, is_shallow: bool
+) -> None:
     """GitHub checks out the pull request merged into its base of now; its event may name an older base."""
     git(workflow.repository, "switch", "--quiet", "--create", "change")
     workflow.write("values.yaml", VALUES.replace("2Gi", "6Gi"))
@@ -204,6 +207,10 @@ def test_what_others_merged_meanwhile_is_no_part_of_the_change(workflow: Workflo
     definitions.write_text(definitions.read_text().replace("8Gi", "9Gi"))
     workflow.commit()
     git(workflow.repository, "merge", "--quiet", "--no-ff", "--message", "merged", workflow.head)
+    if is_shallow:  # as actions/checkout makes it: of the merge alone, whose parents have to be fetched
+        origin = workflow.repository.rename(workflow.temp / "origin")
+        git(origin, "config", "uploadpack.allowAnySHA1InWant", "true")
+        git(workflow.temp, "clone", "--quiet", "--depth=1", f"file://{origin}", str(workflow.repository))
 
     assert workflow.run(PLANNING[0], **GIVEN).returncode == 0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +12,13 @@ from dagster_plus_k8s_helpers.commands.completing import deployments, location_n
 from dagster_plus_k8s_helpers.commands.forms import output_option
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
 from dagster_plus_k8s_helpers.commands.given import FILE, STDIN_NAME, given
-from dagster_plus_k8s_helpers.commands.planning import pairs, refuse_lone, refuse_lone_name
+from dagster_plus_k8s_helpers.commands.planning import (
+    env_option,
+    folder_option,
+    pairs,
+    refuse_lone,
+    refuse_lone_name,
+)
 from dagster_plus_k8s_helpers.commands.usage import refuse_lone_runs, usage_options
 from dagster_plus_k8s_helpers.findings.finding import Finding, Severity, at_or_above
 from dagster_plus_k8s_helpers.findings.forms import FORMATS, Format, print_text
@@ -21,6 +26,7 @@ from dagster_plus_k8s_helpers.terminal import echo, is_coloured, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from dagster_plus_k8s_helpers.check.files.source import Source
     from dagster_plus_k8s_helpers.commands.usage import UsageSource
@@ -43,14 +49,8 @@ _COULD_NOT_CHECK = 2
 )
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=FILE)
 @click.option("-m", "--module", metavar="MODULE[:NAME]", help="Definitions to check, as Python imports them.")
-@click.option(
-    "-d",
-    "--working-directory",
-    "folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where to import MODULE from, such as src; the working folder when left out.",
-)
-@click.option("--env", multiple=True, metavar="KEY=VALUE", help="A variable the definitions need to load.")
+@folder_option
+@env_option
 @click.option("--job", metavar="JOB", help="Check this job only, instead of every job and the implicit one.")
 @click.option(
     "--agent", metavar="FILE", type=FILE, help="The agent's Helm values: checked, and planned with."

@@ -16,7 +16,7 @@ from dagster_plus_k8s_helpers.commands.given import given
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
     from dagster_plus_k8s_helpers.capacity.nodes import NodePool
@@ -116,11 +116,7 @@ def pools_of(file: str) -> list[NodePool]:
     """
     from dagster_plus_k8s_helpers.capacity.nodes import read_nodes
 
-    name, content = given(file)
-    try:
-        return read_nodes(content, name)
-    except DagsterPlusK8sError as error:
-        raise CannotAnswerError(str(error)) from None
+    return _of_file(file, read_nodes)
 
 
 def quotas_of(file: str) -> Quotas:
@@ -131,9 +127,13 @@ def quotas_of(file: str) -> Quotas:
     """
     from dagster_plus_k8s_helpers.capacity.queue_files import read_queues
 
+    return _of_file(file, read_queues)
+
+
+def _of_file(file: str, read: Callable[[bytes, str], T]) -> T:
     name, content = given(file)
     try:
-        return read_queues(content, name)
+        return read(content, name)
     except DagsterPlusK8sError as error:
         raise CannotAnswerError(str(error)) from None
 

@@ -9,7 +9,7 @@ import click
 
 from dagster_plus_k8s_helpers.commands.frame import CannotAnswerError, examples
 from dagster_plus_k8s_helpers.commands.given import FILE, given
-from dagster_plus_k8s_helpers.commands.planning import pairs, refuse_lone
+from dagster_plus_k8s_helpers.commands.planning import env_option, folder_option, pairs, refuse_lone
 from dagster_plus_k8s_helpers.commands.progress import progress
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError, MissingExtraError
 from dagster_plus_k8s_helpers.terminal import echo, one_line, write
@@ -43,14 +43,8 @@ _YAML = {".yaml", ".yml"}
     metavar="MODULE[:NAME]",
     help="Compare the plans of these definitions before and after; nothing changes unless they are the same.",
 )
-@click.option(
-    "-d",
-    "--working-directory",
-    "folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where to import MODULE from, such as src; the working folder when left out.",
-)
-@click.option("--env", multiple=True, metavar="KEY=VALUE", help="A variable the definitions need to load.")
+@folder_option
+@env_option
 @click.option(
     "--deployment", metavar="NAME", default="prod", show_default=True, help="The deployment to plan for."
 )

@@ -29,12 +29,30 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.plan.run_plan import RunPlan
     from dagster_plus_k8s_helpers.rightsizing.asked import Asks
 
-__all__ = ["Planning", "deployment_of", "pairs", "plan_options", "refuse_lone", "refuse_lone_name"]
+__all__ = [
+    "Planning",
+    "deployment_of",
+    "env_option",
+    "folder_option",
+    "pairs",
+    "plan_options",
+    "refuse_lone",
+    "refuse_lone_name",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+folder_option = click.option(
+    "-d",
+    "--working-directory",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where to import MODULE from, such as src; the working folder when left out.",
+)
+env_option = click.option(
+    "--env", multiple=True, metavar="KEY=VALUE", help="A variable the definitions need to load."
+)
 
 
 class Planning(NamedTuple):
@@ -179,13 +197,7 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
         metavar="MODULE[:NAME]",
         help="The definitions, as Python imports them.",
     )
-    @click.option(
-        "-d",
-        "--working-directory",
-        "folder",
-        type=_FOLDER,
-        help="Where to import MODULE from, such as src; the working folder when left out.",
-    )
+    @folder_option
     @click.option("--agent", type=FILE, help="The agent's Helm values; - reads standard input.")
     @click.option("--location", type=FILE, help="The dagster_cloud.yaml of the code location, or -.")
     @click.option(
@@ -209,9 +221,7 @@ def plan_options(command: Callable[..., R]) -> Callable[..., R]:
     @click.option("--branch", is_flag=True, help="The deployment is a branch deployment.")
     @click.option("--partition", metavar="KEY", help="The partition of the run: its tags and its sizes.")
     @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of the launch.")
-    @click.option(
-        "--env", multiple=True, metavar="KEY=VALUE", help="A variable the definitions need to load."
-    )
+    @env_option
     @wraps(command)
     def with_options(
         *arguments: Any,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.comparing.files import (
     PodsOfFiles,
-    findings_of,
     key_rows,
     locations_of,
     mapping_of,
@@ -58,8 +57,7 @@ def compare_agents(old: Source, new: Source, location: Source | None = None) -> 
         locations = locations_of(mapping_of(location, FileKind.LOCATIONS))
     rows, notes = pod_rows(PodsOfFiles(before, locations), PodsOfFiles(after, locations))
     keys = key_rows(before, after)
-    beside = [location] if location is not None else []
-    found, gone = new_and_gone(findings_of([old, *beside]), findings_of([new, *beside]))
+    found, gone = new_and_gone(old, new, location)
     return Report(
         f"{old.name} -> {new.name}",
         # What is said of runs is said of the agent alone: no layer has to be named.

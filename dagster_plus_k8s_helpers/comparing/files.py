@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.check.files.sources import Source
     from dagster_plus_k8s_helpers.findings.finding import Finding
 
-__all__ = ["PodsOfFiles", "findings_of", "key_rows", "locations_of", "mapping_of", "new_and_gone", "pod_rows"]
+__all__ = ["PodsOfFiles", "key_rows", "locations_of", "mapping_of", "new_and_gone", "pod_rows"]
 
 
 def mapping_of(source: Source, wanted: FileKind) -> dict[str, Any]:
@@ -171,16 +171,19 @@ def _of_every(rows: Sequence[Row], names: Sequence[str]) -> Iterator[Row]:
         yield Row(row.kind, row.field, row.old, row.new, row.layer, row.path, tuple(pods))
 
 
-def findings_of(sources: Sequence[Source]) -> list[Finding]:
-    """What is wrong with files together."""
-    return check_sources(sources)
-
-
 def new_and_gone(
-    old: Sequence[Finding], new: Sequence[Finding]
+    old: Source, new: Source, beside: Source | None
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """The findings that are new, and those that are no longer there, whatever the lines."""
-    return _beyond(new, old), _beyond(old, new)
+    """The findings that are new, and those that are no longer there, whatever the lines.
+
+    Args:
+        old: A file.
+        new: What takes its place.
+        beside: A file that either is checked with.
+    """
+    others = [] if beside is None else [beside]
+    before, after = check_sources([old, *others]), check_sources([new, *others])
+    return _beyond(after, before), _beyond(before, after)
 
 
 def _beyond(findings: Sequence[Finding], known: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_plus_k8s_helpers.comparing.files import (
     PodsOfFiles,
-    findings_of,
     key_rows,
     locations_of,
     mapping_of,
@@ -39,8 +38,7 @@ def compare_locations(old: Source, new: Source, agent: Source | None = None) -> 
     values = None if agent is None else mapping_of(agent, FileKind.VALUES)
     locations, others = locations_of(before), locations_of(after)
     rows, notes = pod_rows(PodsOfFiles(values, locations), PodsOfFiles(values, others))
-    beside = [] if agent is None else [agent]
-    found, gone = new_and_gone(findings_of([old, *beside]), findings_of([new, *beside]))
+    found, gone = new_and_gone(old, new, agent)
     return Report(
         f"{old.name} -> {new.name}",
         (*_came_and_went(locations, others), *rows),

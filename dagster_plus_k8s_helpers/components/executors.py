@@ -155,6 +155,16 @@ def _executor(context: dg.ResolutionContext, written: object) -> Any:
     return read(context, written, executor_of)
 
 
+def _resolved(description: str, example: object) -> dg.Resolver:
+    """How an attribute becomes an executor.
+
+    Args:
+        description: When it is taken, as editors show it.
+        example: What may be written.
+    """
+    return dg.Resolver(_executor, model_field_type=ExecutorModel, description=description, examples=[example])
+
+
 def _executors(context: dg.ResolutionContext, written: object) -> Any:
     return read(context, written, lambda value: entries_of(value or {}, executor_of))
 
@@ -179,21 +189,11 @@ class K8sExecutorComponent(KnownAttributes, dg.Component):
 
     local: Annotated[
         dg.ExecutorDefinition | None,
-        dg.Resolver(
-            _executor,
-            model_field_type=ExecutorModel,
-            description="Outside Dagster+: dg dev, tests, CI.",
-            examples=["multiprocess"],
-        ),
+        _resolved("Outside Dagster+: dg dev, tests, CI.", "multiprocess"),
     ] = None
     branch: Annotated[
         dg.ExecutorDefinition | None,
-        dg.Resolver(
-            _executor,
-            model_field_type=ExecutorModel,
-            description="In every branch deployment that deployments does not name.",
-            examples=["in_process"],
-        ),
+        _resolved("In every branch deployment that deployments does not name.", "in_process"),
     ] = None
     deployments: Annotated[
         Mapping[str, dg.ExecutorDefinition],
@@ -206,11 +206,9 @@ class K8sExecutorComponent(KnownAttributes, dg.Component):
     ] = field(default_factory=dict)
     default: Annotated[
         dg.ExecutorDefinition | None,
-        dg.Resolver(
-            _executor,
-            model_field_type=ExecutorModel,
-            description="Wherever none of the others applies.",
-            examples=[{"max_concurrent": 20, "memory_ladder": {"maximum": "64Gi"}}],
+        _resolved(
+            "Wherever none of the others applies.",
+            {"max_concurrent": 20, "memory_ladder": {"maximum": "64Gi"}},
         ),
     ] = None
 

@@ -65,6 +65,16 @@ def _backend(context: dg.ResolutionContext, written: Any) -> Any:
     )
 
 
+def _resolved(description: str, example: object) -> dg.Resolver:
+    """How an attribute becomes a backend.
+
+    Args:
+        description: When it is taken, as editors show it.
+        example: What may be written.
+    """
+    return dg.Resolver(_backend, model_field_type=BackendModel, description=description, examples=[example])
+
+
 def _backends(context: dg.ResolutionContext, written: Any) -> Any:
     return read(
         context,
@@ -106,21 +116,11 @@ class SecretsComponent(KnownAttributes, dg.Component):
     ] = "secrets"
     local: Annotated[
         SecretsResource | None,
-        dg.Resolver(
-            _backend,
-            model_field_type=BackendModel,
-            description="Outside Dagster+: dg dev, tests, CI.",
-            examples=[{"type": "env", "env_file": ".env"}],
-        ),
+        _resolved("Outside Dagster+: dg dev, tests, CI.", {"type": "env", "env_file": ".env"}),
     ] = None
     branch: Annotated[
         SecretsResource | None,
-        dg.Resolver(
-            _backend,
-            model_field_type=BackendModel,
-            description="In every branch deployment that deployments does not name.",
-            examples=[{"type": "env"}],
-        ),
+        _resolved("In every branch deployment that deployments does not name.", {"type": "env"}),
     ] = None
     deployments: Annotated[
         Mapping[str, SecretsResource],
@@ -133,17 +133,13 @@ class SecretsComponent(KnownAttributes, dg.Component):
     ] = field(default_factory=dict)
     default: Annotated[
         SecretsResource | None,
-        dg.Resolver(
-            _backend,
-            model_field_type=BackendModel,
-            description="Wherever none of the others applies.",
-            examples=[
-                {
-                    "type": "vault",
-                    "url": "{{ env.VAULT_ADDR }}",
-                    "auth": {"type": "kubernetes", "role": "dagster"},
-                }
-            ],
+        _resolved(
+            "Wherever none of the others applies.",
+            {
+                "type": "vault",
+                "url": "{{ env.VAULT_ADDR }}",
+                "auth": {"type": "kubernetes", "role": "dagster"},
+            },
         ),
     ] = None
 

@@ -108,6 +108,9 @@ def resources_of(value: object) -> Resources:
         )
     if any(side in value for side in _SIDES):
         known_only(value, _SIDES, "resources with requests and limits")
+        for side in value:
+            # Each by itself first, so that an amount is refused at its own line.
+            within(side, lambda amounts: Resources.from_dict({side: amounts}), value[side])  # noqa: B023 - at once
         return Resources.from_dict(value)
     known_only(value, AMOUNTS, "Resources", RESOURCES_SLIPS)
     return Resources(**value)

@@ -12,7 +12,7 @@ from dagster_plus_k8s_helpers.migrating.places import Form, Found, Left, Place, 
 from dagster_plus_k8s_helpers.pod.config import K8sConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from dagster_plus_k8s_helpers.migrating.module import Module
 
@@ -32,7 +32,7 @@ def find(module: Module, elsewhere: Callable[[str], Elsewhere] = lambda _name: E
     return finder.found
 
 
-def only_call_of(node: cst.BaseExpression, *names: str) -> bool:
+def only_call_of(node: cst.CSTNode, *names: str) -> bool:
     """Whether an expression is a call of a function of one of these names, whatever it is taken from."""
     if not isinstance(node, cst.Call):
         return False
@@ -54,6 +54,7 @@ class _Finder:
             self._look_for_assigned_tag(node)
         elif isinstance(node, cst.Call):
             self._look_for_executor(node)
+            self._look_for_default(node)
 
     def _look_for_tag(self, node: cst.Dict) -> None:
         for element in node.elements:
@@ -64,6 +65,10 @@ class _Finder:
         for target in node.targets:
             if isinstance(target.target, cst.Subscript) and self._is_tag_of(target.target):
                 self._add(node.value, node.value, "dict")
+
+    def _look_for_default(self, node: cst.Call) -> None:
+        if only_call_of(node, "setdefault") and len(node.args) == 2 and self._is_tag(node.args[0].value):
+            self._add(node.args[1].value, node.args[1].value, "dict")
 
     def _look_for_executor(self, node: cst.Call) -> None:
         function = node.func
@@ -190,18 +195,39 @@ class _Finder:
     def _read_in_depth(self, node: cst.Dict) -> str:
         """Who reads or changes what the config holds, which has another spelling when it is typed."""
         name = self._name_of(node) or ""
-        for use in self._module.loads.get(name, ()):
-            around = self._around(use)
-            if (
-                not isinstance(around, cst.Subscript)
-                or around.value is not use
-                or not self._is_tag_of(around)
-            ):
-                continue
-            outer = self._around(around)
-            if isinstance(outer, cst.Subscript | cst.Attribute):
+        is_of_class = isinstance(self._module.scope(node), cst.ClassDef)
+        for use in (*self._module.loads.get(name, ()), *(self._attributes(name) if is_of_class else ())):
+            if self._is_read(use):
                 return f"line {self._module.line(use)} reads or changes what it holds"
-        return self._elsewhere(name).reads if self._module.is_at_top(name) else ""
+        return self._elsewhere(name).reads if is_of_class or self._module.is_at_top(name) else ""
+
+    def _attributes(self, name: str) -> Iterator[cst.Attribute]:
+        """Where something is taken from an object by a name."""
+        for node in walk(self._module.tree):
+            if isinstance(node, cst.Attribute) and node.attr.value == name:
+                yield node
+
+    def _is_read(self, use: cst.BaseExpression) -> bool:
+        """Whether the config in tags goes where it may be read or changed."""
+        around = self._around(use)
+        if isinstance(around, cst.Attribute) and around.value is use:
+            call = self._around(around)
+            if not isinstance(call, cst.Call):
+                return False
+            of_tag = bool(call.args) and self._is_tag(call.args[0].value)
+            return around.attr.value in {"items", "values"} or (
+                around.attr.value in {"get", "pop", "setdefault"} and of_tag
+            )
+        if not isinstance(around, cst.Subscript) or around.value is not use or not self._is_tag_of(around):
+            return False
+        outer = self._around(around)
+        if isinstance(outer, cst.Assign):
+            return outer.value is around and any(
+                isinstance(target.target, cst.Name) for target in outer.targets
+            )
+        if isinstance(outer, cst.Arg):
+            return not only_call_of(self._around(outer), "dumps")
+        return isinstance(outer, cst.Subscript | cst.Attribute | cst.AnnAssign | cst.NamedExpr | cst.For)
 
 
 def _has_keywords_only(value: cst.BaseExpression) -> bool:

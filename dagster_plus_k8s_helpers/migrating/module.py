@@ -108,11 +108,11 @@ class Module:
     def _all_assigned(self) -> Iterator[tuple[str, Assigned]]:
         for node in walk(self.tree):
             if isinstance(node, cst.Assign | cst.AnnAssign):
-                scope = self._scope(node)
+                scope = self.scope(node)
                 if not isinstance(scope, cst.ClassDef):
                     yield from _assigned(node, is_at_top=scope is self.tree).items()
 
-    def _scope(self, node: cst.CSTNode) -> cst.CSTNode:
+    def scope(self, node: cst.CSTNode) -> cst.CSTNode:
         """The function, class or module whose name an assignment makes."""
         scope = self.parent(node)
         while not isinstance(scope, cst.FunctionDef | cst.ClassDef | cst.Module):

@@ -217,6 +217,8 @@ class _Rewriting:
                 around, cst.Subscript | cst.Attribute | cst.AugAssign | cst.Del | cst.BinaryOperation
             ):
                 return f"line {self.module.line(use)} reads or changes it as one"
+            if isinstance(around, cst.Arg) and only_call_of(self.module.parent(around), "copy", "deepcopy"):
+                return f"line {self.module.line(use)} copies it, to change the copy as one"
         return ""
 
     def _add_executor(self, call: cst.Call) -> None:

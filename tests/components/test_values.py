@@ -92,6 +92,14 @@ REFUSED = [
     ),
     ("resources: {memory: [4Gi, 2Gi]}", "pod.resources.memory the request 4Gi is above the limit 2Gi"),
     (
+        "resources: {limits: {cpu: 1, memory: 4GB}}",
+        "pod.resources.limits.memory '4GB' is not a Kubernetes quantity; write '4Gi' or '4G'",
+    ),
+    (
+        "resources: {requests: {memory: 4Gi}, limits: {memory: 2Gi}}",
+        "pod.resources.memory the request 4Gi is above the limit 2Gi",
+    ),
+    (
         "resources: {memroy: 4Gi}",
         "pod.resources.memroy Resources has no field 'memroy'; did you mean 'memory'?",
     ),

@@ -459,6 +459,71 @@ def test_tags_of_which_the_config_is_read_or_changed_stay() -> None:
     assert [left.reason for left in result.left] == ["line 2 reads or changes what it holds"]
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        'inner = TAGS["dagster-k8s/config"]',
+        'inner: dict = TAGS["dagster-k8s/config"]',
+        'changed(TAGS["dagster-k8s/config"])',
+        'for key in TAGS["dagster-k8s/config"]: pass',
+        'inner = TAGS.get("dagster-k8s/config")',
+        'inner = TAGS.pop("dagster-k8s/config", None)',
+        "for key, value in TAGS.items(): pass",
+    ],
+)
+def test_a_config_that_goes_where_it_may_be_changed_stays(use: str) -> None:
+    """Its keys may be written otherwise there: volumeMounts, and volume_mounts when it is typed."""
+    source = of("{'container_config': {'image': 'a:1'}}") + f"{use}\n"
+
+    result = rewritten(source)
+
+    assert result.text == source
+    assert [left.reason for left in result.left] == ["line 2 reads or changes what it holds"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        'OTHER = {"team": "a", "dagster-k8s/config": TAGS["dagster-k8s/config"]}',
+        'other["dagster-k8s/config"] = TAGS["dagster-k8s/config"]',
+        'text = json.dumps(TAGS["dagster-k8s/config"])',
+        'team = TAGS.get("team")',
+        "other = {**TAGS}",
+    ],
+)
+def test_a_config_that_goes_into_other_tags_is_typed(use: str) -> None:
+    result = rewritten(of("{'container_config': {'image': 'a:1'}}") + f"{use}\n")
+
+    assert "TAGS = k8s_tags(image='a:1')\n" in result.text
+
+
+@pytest.mark.parametrize("owner", ["Sizes", "self"])
+def test_tags_of_a_class_of_which_the_config_is_read_stay(owner: str) -> None:
+    tags = '{"dagster-k8s/config": {"container_config": {"image": "a:1"}}}'
+    source = f'class Sizes:\n    SMALL = {tags}\n\n\ndef f(self):\n    return {owner}.SMALL["dagster-k8s/config"]["a"]\n'
+
+    result = rewritten(source)
+
+    assert result.text == source
+    assert [left.reason for left in result.left] == ["line 6 reads or changes what it holds"]
+
+
+def test_a_dictionary_that_is_copied_to_be_changed_stays() -> None:
+    source = of(
+        "K8S", "import copy\nK8S = {'container_config': {'image': 'a:1'}}\nbig = copy.deepcopy(K8S)\n"
+    )
+
+    assert [left.reason for left in rewritten(source).left] == [
+        "K8S stays a dictionary: line 3 copies it, to change the copy as one"
+    ]
+
+
+def test_a_config_that_is_a_default_is_found() -> None:
+    result = rewritten('tags.setdefault("dagster-k8s/config", {"container_config": {"image": "a:1"}})\n')
+
+    assert 'tags.setdefault("dagster-k8s/config", K8sConfig(image="a:1").to_dict())\n' in result.text
+
+
 def test_what_other_modules_do_with_a_name_counts() -> None:
     source = "K8S = {'container_config': {'image': 'a:1'}}\n"
     merged = rewritten(

@@ -77,7 +77,7 @@ def test_values_become_what_one_would_write(tmp_path: Path) -> None:
 
 
 def test_comments_are_found_by_the_parser_that_reads_the_file() -> None:
-    """libyaml takes a tabulator within braces that PyYAML's own scanner refuses."""
+    """Libyaml takes a tabulator within braces that PyYAML's own scanner refuses."""
     content = b"locations:\n  - location_name: etl\n    code_source: {package_name:\tetl} # ours\n"
 
     _, notes = python_of(content, "dagster_cloud.yaml")

@@ -18,6 +18,7 @@ import dagster_plus_k8s_helpers as package
 from dagster_plus_k8s_helpers import K8sConfig
 from dagster_plus_k8s_helpers.cli import main
 from dagster_plus_k8s_helpers.errors import StartError
+from dagster_plus_k8s_helpers.starting.existing import project_files
 from dagster_plus_k8s_helpers.starting.existing.look import look
 
 if TYPE_CHECKING:
@@ -525,6 +526,16 @@ def test_files_that_cannot_be_read_stop_nothing(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
 
     assert look(tmp_path).plan_command() == "dagster-plus-k8s plan -m a"
+
+
+def test_of_too_many_files_those_nearest_to_the_top_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project_files, "_MOST_FILES", 3)
+    data = {f"data/of/{number}.yaml": "a: 1\n" for number in range(5)}
+    write(tmp_path, {**data, "src/shop.py": "import dagster as dg\n\ndefs = dg.Definitions()\n"})
+
+    assert look(tmp_path).plan_command() == "dagster-plus-k8s plan -m shop -d src"
 
 
 def test_where_nothing_of_dagster_is_it_says_so(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ __all__ = ["ProjectFile", "files_in", "spot"]
 _SUFFIXES = frozenset({".py", ".toml", ".yaml", ".yml"})
 _MOST_BYTES = 1_000_000
 _MOST_FILES = 20_000
+_MOST_SEEN = 1_000_000
+"""Of any folder; what is nearest to the top is looked at, wherever it comes by name."""
 
 
 class ProjectFile(NamedTuple):
@@ -37,7 +39,8 @@ def files_in(folder: Path) -> Iterator[ProjectFile]:
         folder: Of the project. Links out of it are not followed.
     """
     paths = (path for path in files_beneath(folder) if path.suffix in _SUFFIXES)
-    for path in sorted(islice(paths, _MOST_FILES), key=lambda path: (len(path.parts), path)):
+    nearest = sorted(islice(paths, _MOST_SEEN), key=lambda path: (len(path.parts), path))
+    for path in nearest[:_MOST_FILES]:
         try:
             if path.stat().st_size > _MOST_BYTES:
                 continue
