@@ -288,7 +288,9 @@ class Supervisor:
         self.go_on(float("inf"))
         self._ended.take_in()
         self.run_pod.settle(is_interrupted)
-        self._ended.settle(self._last_look, is_interrupted, began)
+        settle = partial(self._ended.settle, self._last_look, is_interrupted, began)
+        self.notes.safely(settle, "Not all that ended steps left behind was seen to, or written down")
+        self.notes.tell()
 
     def _last_look(self) -> Look | None:
         if self._looks.is_due(LAST_LOOK_INTERVAL):

@@ -17,8 +17,10 @@ from plays import Play
 from scenarios import ends, failure_of, usage_in
 from step_runs import StepRun, eventually
 
+from dagster_plus_k8s_helpers._dagster.late_events import LateEvents
 from dagster_plus_k8s_helpers.executor.events import usage_events
 from dagster_plus_k8s_helpers.executor.events.history import History
+from dagster_plus_k8s_helpers.executor.events.late_writer import LateWriter
 from dagster_plus_k8s_helpers.executor.events.usage_events import LAST_SECONDS, UsageEvents
 from dagster_plus_k8s_helpers.executor.events.usage_words import usage_said
 from dagster_plus_k8s_helpers.executor.looking.observation import Look
@@ -109,6 +111,25 @@ def test_each_attempt_is_told_before_the_next_is_launched(run: StepRun) -> None:
         *["STEP_WORKER_STARTING", "usage", "STEP_UP_FOR_RETRY"] * 2,
         "STEP_WORKER_STARTING",
         "usage",
+    ]
+
+
+@one_version
+def test_usage_that_cannot_be_written_as_the_run_ends_is_told(
+    run: StepRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = LateWriter.write
+
+    class Away(LateEvents):
+        def write(self) -> None:
+            raise OSError("it is away")
+
+    monkeypatch.setattr(LateWriter, "write", lambda self, _events: write(self, Away()))
+    assert run.start({"train": {}}, {}).finish(), run.messages()
+
+    assert usage_events_of(run) == []
+    assert run.said("OSError: it is away") == [
+        "Not all that ended steps left behind was seen to, or written down: OSError: it is away"
     ]
 
 

@@ -140,6 +140,7 @@ class UsageEvents:
             look()
         if not is_interrupted():
             self._writer.finish(seconds - (self._clock() - began))
+        self._writer.check()
 
     def close(self, *, wait: bool) -> None:
         """Write no more.
