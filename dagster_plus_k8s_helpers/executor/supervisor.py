@@ -288,8 +288,7 @@ class Supervisor:
         self.go_on(float("inf"))
         self._ended.take_in()
         self.run_pod.settle(is_interrupted)
-        settle = partial(self._ended.settle, self._last_look, is_interrupted, began)
-        self.notes.safely(settle, "Not all that ended steps left behind was seen to, or written down")
+        self.notes.safely(partial(self._ended.settle, self._last_look, is_interrupted, began))
         self.notes.tell()
 
     def _last_look(self) -> Look | None:

@@ -128,9 +128,7 @@ def test_usage_that_cannot_be_written_as_the_run_ends_is_told(
     assert run.start({"train": {}}, {}).finish(), run.messages()
 
     assert usage_events_of(run) == []
-    assert run.said("OSError: it is away") == [
-        "Not all that ended steps left behind was seen to, or written down: OSError: it is away"
-    ]
+    assert run.said("OSError: it is away") == ["What a step took could not be written: OSError: it is away"]
 
 
 @one_version

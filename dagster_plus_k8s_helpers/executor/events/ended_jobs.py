@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EndedJobs"]
 
+_USAGE = "What a step took could not be written"
+
 
 class EndedJobs:
     """Looks after them until their containers have ended; used by the thread of the executor's loop.
@@ -65,7 +67,7 @@ class EndedJobs:
         try:
             yield from self._usage.taking(look)
         except Exception as error:  # noqa: BLE001 - it leaves what follows alone
-            self._notes.failed(error)
+            self._notes.failed(error, _USAGE)
 
     def clear_away(self, look: Look) -> None:
         """Delete those that a look has seen to go on for too long."""
@@ -88,12 +90,13 @@ class EndedJobs:
             found = look()
             if found is None:
                 return {}
-            self._notes.safely(partial(self._usage.see, found))
+            self._notes.safely(partial(self._usage.see, found), _USAGE)
             return found.remains
 
         self._leftovers.settle(remains, is_interrupted)
         left = LAST_SECONDS - (time.monotonic() - began)
-        self._usage.settle(lambda: self._leftovers.see(remains()), is_interrupted, left)
+        see = partial(self._usage.settle, lambda: self._leftovers.see(remains()), is_interrupted, left)
+        self._notes.safely(see, _USAGE)
 
     def close(self, *, wait: bool) -> None:
         """Write no more.
