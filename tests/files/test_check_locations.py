@@ -653,3 +653,19 @@ def test_a_config_of_which_all_is_commented_out_is_refused_as_dagster_does(key: 
 
 def test_the_values_take_the_name_of_any_scheduler_too() -> None:
     assert check_sources([Source("values.yaml", b"workspace: {schedulerName: Team_A/own}\n")]) == []
+
+
+def test_one_location_without_a_list_around_it_is_one_finding() -> None:
+    text = "location_name: etl\ncode_source: {module_name: etl}\nimage: acme/etl:1\n"
+
+    (finding,) = check_sources([Source(LOCATIONS, text.encode())])
+
+    assert finding.message == "the file holds one location, and not a list of locations"
+    assert finding.fix == "write locations: at the top, and the location below it as an item of a list"
+
+
+@pytest.mark.parametrize(("name", "found"), [(CONTEXT, []), ("values.yaml", []), (LOCATIONS, ["DPK004"])])
+def test_a_file_of_comments_is_taken_where_its_reader_takes_it(name: str, found: list[str]) -> None:
+    text = "### Uncomment to add configuration for k8s resources.\n# k8s:\n#   env_vars: []\n"
+
+    assert [finding.code for finding in check_sources([Source(name, text.encode())])] == found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dagster_plus_k8s_helpers.check.files.pairs import pairs_of
 from dagster_plus_k8s_helpers.check.files.source import Source
 from dagster_plus_k8s_helpers.documents.document import YamlDocument, read_yaml
-from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, check_of, kind_of
+from dagster_plus_k8s_helpers.files.checks.kinds import FileKind, check_of, kind_of, may_be_empty
 from dagster_plus_k8s_helpers.files.checks.pairing import (
     QUEUE_NOT_SERVED,
     check_queues,
@@ -33,7 +33,7 @@ def check_sources(sources: Sequence[Source]) -> list[Finding]:
     by_kind: dict[FileKind, list[YamlDocument]] = {kind: [] for kind in FileKind}
     for source in {source.name: source for source in sources}.values():
         documents, found = read_yaml(source.content, source.name)
-        findings[source.name] += found
+        findings[source.name] += [] if may_be_empty(source.name, found) else found
         for document in documents:
             kind = kind_of(document)
             if isinstance(kind, Finding):

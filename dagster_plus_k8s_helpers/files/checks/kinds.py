@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from dagster_plus_k8s_helpers.documents.rules import EMPTY_FILE
 from dagster_plus_k8s_helpers.files.checks.other_chart import OTHER_CHART
 from dagster_plus_k8s_helpers.files.locations.container_context import K8sContainerContext
 from dagster_plus_k8s_helpers.files.sections.keys import MOST_KEYS, meant_key, names_of
@@ -16,11 +17,11 @@ from dagster_plus_k8s_helpers.files.values.workspace import Workspace
 from dagster_plus_k8s_helpers.findings.finding import Finding, Rule, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dagster_plus_k8s_helpers.documents.document import YamlDocument
 
-__all__ = ["UNKNOWN_KIND", "FileKind", "check_of", "kind_of"]
+__all__ = ["UNKNOWN_KIND", "FileKind", "check_of", "kind_of", "may_be_empty"]
 
 
 class FileKind(StrEnum):
@@ -129,6 +130,19 @@ def kind_of(document: YamlDocument) -> FileKind | Finding:
     is_context = bool(keys) and names_of(K8sContainerContext).keys() >= set(keys)
     fix = "write it under k8s of a container_context" if is_context else ""
     return UNKNOWN_KIND.at(document.where(()), message, fix=fix)
+
+
+def may_be_empty(file: str, findings: Sequence[Finding]) -> bool:
+    """Whether nothing is wrong with a file but that it says nothing, which its reader takes.
+
+    ``dg plus deploy configure`` writes a container_context.yaml of comments only, and Helm takes such values.
+
+    Args:
+        file: Its name.
+        findings: What is wrong with it as YAML.
+    """
+    is_empty = [finding.code for finding in findings] == [EMPTY_FILE.code]
+    return is_empty and _by_name(file) in {FileKind.CONTAINER_CONTEXT, FileKind.VALUES}
 
 
 def check_of(kind: FileKind) -> Callable[[YamlDocument], list[Finding]]:

@@ -59,8 +59,19 @@ LOST_SHALLOW = Rule(
 )
 
 
+_OF_ONE = frozenset({"location_name", "code_source"})
+
+
 def check_locations(document: YamlDocument) -> list[Finding]:
     """What is wrong with a dagster_cloud.yaml, in the order in which it stands there."""
+    keys = document.data.keys() if isinstance(document.data, Mapping) else set()
+    if keys >= _OF_ONE and "locations" not in keys:
+        whole = WRONG_VALUE.at(
+            document.where(()),
+            "the file holds one location, and not a list of locations",
+            fix="write locations: at the top, and the location below it as an item of a list",
+        )
+        return [whole, *check_location(document)]
     reading = Reading(document, DagsterCloudConfig)
     findings = reading.findings()
     data = reading.data
