@@ -124,7 +124,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     more = f" + {len(row.pods) - 3} more" if len(row.pods) > 3 else ""
     field = _code(row.field) if row.field else "the whole pod"
     values = _code(value_words(row.old)), _code(value_words(row.new))
-    return (_SIGNS[row.kind], pods + more, field, *values, row.layer)
+    return (_SIGNS[row.kind], pods + more, field, *values, _escaped(row.layer))
 
 
 def _table(heads: Sequence[str], rows: Sequence[tuple[str, ...]], most: int) -> Iterator[str]:

@@ -38,7 +38,7 @@ NASTY = [
 
 def report(text: str) -> Report:
     finding = Rule("DPK999", Severity.ERROR, "why", "do").at(Where(text, 1, 1, text), text)
-    row = Row("changed", text or "x", text, f"{text}2", "op tags", "spec", (f"step {text}",))
+    row = Row("changed", text or "x", text, f"{text}2", text, "spec", (f"step {text}",))
     return Report(text, (row,), (row,), (Fact("peak", text, "b"),), (text,), (finding,), (finding,))
 
 
