@@ -80,6 +80,9 @@ MOST_CHARACTERS = 60_000
 MOST_ROWS = 100
 """Of one table: nobody reads more of them in a comment."""
 
+_LONGEST = 500
+"""Characters of a cell or a note."""
+
 
 def report_markdown(report: Report) -> str:
     """For the comment of a pull request: tables in which nothing is a link, a mention, or a line of its own.
@@ -114,9 +117,12 @@ def _markdown(report: Report, most: int) -> Iterator[str]:
         if findings:
             said = [(finding.severity.value, _code(_said(finding))) for finding in findings]
             yield from _table((title, ""), said, most)
-    for note in report.notes:
+    for note in report.notes[:most]:
         yield ""
         yield _escaped(note)
+    if len(report.notes) > most:
+        yield ""
+        yield f"and {len(report.notes) - most:,} more"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -139,14 +145,18 @@ def _table(heads: Sequence[str], rows: Sequence[tuple[str, ...]], most: int) -> 
 
 def _code(text: str) -> str:
     """A text as code, in which Markdown finds nothing to do; as entities where it could end that."""
-    text = one_line(text)
+    text = _cut(one_line(text))
     if not re.search(r"[`|\\]", text):
         return f"`{text.strip() or ' '}`"
     return f"<code>{re.sub(r'[^A-Za-z0-9 ]', lambda found: f'&#{ord(found[0])};', text)}</code>"
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"[^\w ,;:/().'-]|_", lambda found: f"&#{ord(found[0])};", one_line(text))
+    return re.sub(r"[^\w ,;:/().'-]|_", lambda found: f"&#{ord(found[0])};", _cut(one_line(text)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
 
 
 def _change(row: Row) -> str:

@@ -103,6 +103,27 @@ def test_markdown_is_never_longer_than_a_comment() -> None:
     assert "more" in text.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("report", "shown"),
+    [
+        (
+            Report("a", facts=(Fact("fits no node", "nothing", ", ".join(["step_a"] * 9000)),)),
+            "characters)",
+        ),
+        (Report("a", notes=tuple(f"a note of {number} | " * 9 for number in range(3000))), "and 2,9"),
+        (
+            Report("a", rows=(Row("changed", "|" * 90_000, "a", "b", pods=("|" * 90_000,) * 3),)),
+            "90&#44;000 characters",
+        ),
+    ],
+)
+def test_whatever_is_long_in_it_the_comment_is_not(report: Report, shown: str) -> None:
+    text = report_markdown(report)
+
+    assert len(text) <= MOST_CHARACTERS
+    assert shown in text
+
+
 def test_markdown_says_how_many_rows_it_leaves_out() -> None:
     rows = tuple(Row("added", f"env {index}", None, "1", "", "", ("run",)) for index in range(MOST_ROWS + 7))
 
