@@ -109,6 +109,8 @@ def write_source(source: Source, content: bytes) -> None:
     """
     path = source.path.resolve()
     try:
+        if not path.is_file():
+            raise UnreadableError("is a device or a pipe, and no file to write")
         if not path.stat().st_mode & stat.S_IWUSR or not os.access(path, os.W_OK):
             raise UnreadableError("is read-only")
         if path.read_bytes() != source.content:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -339,6 +341,25 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert result.output == f"Error: {tmp_path / 'none.yaml'}: No such file or directory\n"
+
+
+def test_a_device_or_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "values.yaml"
+    os.mkfifo(pipe)
+
+    def feed() -> None:
+        with suppress(OSError):
+            pipe.write_text("dagsterCloud: {deployment: prod}\n")
+
+    feeding = Thread(target=feed)
+    feeding.start()
+    result = CliRunner().invoke(main, ["agent", "set", "dagsterCloudAgent.replicas", "2", str(pipe)])
+    is_pipe = pipe.is_fifo()
+    os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))  # which ends the feeding, if nobody else has read
+    feeding.join()
+
+    assert (result.exit_code, is_pipe) == (2, True)
+    assert "is a device or a pipe, and no file to edit" in result.output
 
 
 def test_the_value_is_written_as_yaml_reads_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pytest
 
 from dagster_plus_k8s_helpers.migrating.files import (
     LARGEST,
+    Source,
     UnreadableError,
     diff,
     python_files,
@@ -102,6 +104,16 @@ def test_what_cannot_be_written_stays(tmp_path: Path) -> None:
         write_source(read_source(path), b"y = 1\n")
 
     assert path.read_text() == "x = 1\n"
+
+
+def test_a_device_or_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "a.py"
+    os.mkfifo(pipe)
+
+    with pytest.raises(UnreadableError, match="is a device or a pipe, and no file to write"):
+        write_source(Source(pipe, b"", "", "utf-8", b""), b"x = 1\n")
+
+    assert pipe.is_fifo()
 
 
 def test_what_cannot_be_read_is_told_and_keeps_no_other_file_from_being_rewritten(tmp_path: Path) -> None:

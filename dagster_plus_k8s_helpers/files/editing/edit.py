@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import copy
+import errno
 import math
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections import Counter
 from pathlib import Path as FilePath
@@ -50,6 +52,10 @@ def set_in_file(file: FilePath, assignments: Sequence[Assignment]) -> list[Findi
         OSError: The file cannot be read or written.
     """
     target = file.resolve()
+    mode = target.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        # A file that is put in its place would be there for every program: of /dev/null, too.
+        raise OSError(errno.EINVAL, "is a device or a pipe, and no file to edit", str(file))
     text, findings = edited(target.read_bytes(), str(file), assignments)
     _write(target, text)
     return findings
