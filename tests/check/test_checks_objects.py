@@ -310,7 +310,7 @@ def test_the_command_asks_the_cluster_of_the_kubeconfig(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cluster", "values.yaml"], "--cluster and --deployment go with -m MODULE"),
+        (["--cluster", "values.yaml"], "--cluster goes with -m MODULE"),
         (["-m", "x", "--namespace", "a"], "--context, --namespace, --keys and --dry-run go with --cluster"),
     ],
 )
