@@ -162,7 +162,9 @@ class SupervisedExecutor(PagedExecutor):
             is_cheap=finds_by_step(instance),
         )
         before = UsageHistory(instance, run)
-        end = WorkerEnd(plan_context, self._handler)
+        self._handler.end = WorkerEnd(
+            plan_context, self._handler.cluster, self._handler.owners, self._supervisor
+        )
         self._handler.supervisor = self._supervisor
         self._handler.sizes = Sizes(plan_context, self._history, before, self._settings.size)
         self._handler.terms = Terms(
@@ -175,7 +177,6 @@ class SupervisedExecutor(PagedExecutor):
             before=before,
             notes=self._supervisor.notes,
         )
-        self._handler.before_termination = end.look
         self._handler.will_be_resumed = will_be_resumed(instance, run.run_id)
         try:
             with short_collections():
@@ -184,7 +185,7 @@ class SupervisedExecutor(PagedExecutor):
                 with suppress(Exception):
                     self._supervisor.settle(is_interrupted)
         except DagsterExecutionInterruptedError as interrupt:
-            raise end.error(interrupt) from None
+            raise self._handler.end.error(interrupt) from None
         finally:
             self._supervisor.close()
 

@@ -5,17 +5,16 @@ Imported when a job uses the executor, not before: what it derives from comes wi
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster_k8s.container_context import K8sContainerContext  # noqa: TID253 - see above
 from dagster_k8s.executor import K8sStepHandler  # noqa: TID253 - see above
 
-from dagster_plus_k8s_helpers._dagster.execution import CheckStepHealthResult, DagsterEvent, EngineEventData
+from dagster_plus_k8s_helpers._dagster.execution import CheckStepHealthResult, DagsterEvent
 from dagster_plus_k8s_helpers._dagster.late_events import LateEvents
 from dagster_plus_k8s_helpers._dagster.step_arguments import LateContext
 from dagster_plus_k8s_helpers.cluster.calls import Cluster
-from dagster_plus_k8s_helpers.cluster.errors import CallError, not_built
+from dagster_plus_k8s_helpers.cluster.errors import not_built
 from dagster_plus_k8s_helpers.executor.beside.launching import command_of, environment_of, launch_event
 from dagster_plus_k8s_helpers.executor.beside.run_pod_steps import RunPodStep
 from dagster_plus_k8s_helpers.executor.events.size_events import tell_size
@@ -28,7 +27,7 @@ from dagster_plus_k8s_helpers.sizing.job_memory import memory_in, raise_memory
 from dagster_plus_k8s_helpers.sizing.layer import over_size, with_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import dagster as dg
     from dagster_k8s import K8sRunLauncher
@@ -40,11 +39,10 @@ if TYPE_CHECKING:
     from dagster_plus_k8s_helpers.executor.launching.terms import Terms
     from dagster_plus_k8s_helpers.executor.settings import ExecutorSettings
     from dagster_plus_k8s_helpers.executor.supervisor import Supervisor
+    from dagster_plus_k8s_helpers.executor.worker_end import WorkerEnd
 
 __all__ = ["SupervisedStepHandler"]
 
-# A run pod has 30 s from SIGTERM to its end, unless it was given more.
-_DELETION_SECONDS = 20.0
 _PRIORITY_TAG = "dagster/priority"
 _TAGS_OF_PODS = "dagster-k8s/"
 _MOST_CONTEXTS = 100
@@ -62,7 +60,7 @@ class SupervisedStepHandler(K8sStepHandler):
     Attributes:
         sizes: Decides what sizes attempts get.
         terms: Says on which terms steps are launched.
-        before_termination: Is called before the first Job is deleted for the end of the run worker.
+        end: Ends the steps with the run worker.
         will_be_resumed: Whether another run worker goes on when this one is gone.
         owners: What owns the Jobs, and where this process runs.
     """
@@ -70,7 +68,7 @@ class SupervisedStepHandler(K8sStepHandler):
     supervisor: Supervisor
     sizes: Sizes
     terms: Terms
-    before_termination: Callable[[], None]
+    end: WorkerEnd
     will_be_resumed = False
 
     def __init__(self, stock: K8sStepHandler, settings: ExecutorSettings) -> None:
@@ -86,7 +84,6 @@ class SupervisedStepHandler(K8sStepHandler):
         # The stock code asks for the owner while it builds a Job; here a launch's own thread does.
         self._enable_owner_references = False
         self._api_client = _Captured()
-        self._deletions: dict[str, Any] | None = None
         self._sized: dict[str, K8sConfig | None] = {}
         self._contexts: dict[tuple[str, str], K8sContainerContext] = {}
         self.free_attempts: dict[str, int] = {}
@@ -176,38 +173,7 @@ class SupervisedStepHandler(K8sStepHandler):
 
     def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Delete the Job of a step; the first call deletes those of all steps at once."""
-        if self._deletions is None:
-            # Whatever is wrong with it, the Jobs have to go.
-            with suppress(Exception):
-                self.before_termination()
-        yield from self._terminate(self._get_step_key(step_handler_context))
-
-    def terminate_all(self) -> None:
-        """Delete the Jobs of all steps, unless that was begun.
-
-        Dagster's loop deletes none where run monitoring would replace the run worker, cancelled or not.
-        """
-        for key in self.supervisor.open_steps() if self._deletions is None else ():
-            list(self._terminate(key))
-
-    def _terminate(self, key: str) -> Iterator[DagsterEvent]:
-        if self._deletions is None:
-            self.supervisor.run_pod.stop()
-            self._deletions = self.supervisor.delete_all(_DELETION_SECONDS)
-            self.supervisor.run_pod.finish()
-        beside = self.supervisor.run_pod.holds(key)
-        if beside is not None and self.supervisor.history.is_open(key):
-            self.supervisor.reports.ending_process(beside.context)
-        step, deletion = self.supervisor.step(key), self._deletions.get(key)
-        if step is None or deletion is None:
-            return
-        yield DagsterEvent.engine_event(
-            step.context, f"Deleting Kubernetes job {step.job_name} for step", EngineEventData()
-        )
-        try:
-            deletion.result(0)
-        except (CallError, TimeoutError) as error:
-            self.supervisor.reports.not_deleted(step.context, step.place, str(error) or "no answer in time")
+        yield from self.end.terminate(self._get_step_key(step_handler_context))
 
     def _get_k8s_step_job_name(self, step_handler_context: StepHandlerContext) -> str:
         """The stock name, counting the attempts that the step's process is not told of."""
