@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.execution.api import execute_run
 
-PATIENCE = 60.0
+# What hangs is told by it, and nothing else: a process of a step takes half a minute to begin on a busy machine.
+PATIENCE = 180.0
 # Without watches a look is seen by its lists, which many tests wait for; test_watch.py and the scenarios are with.
 FAST = {"health_check_interval": 0.2, "watch": False}
 
