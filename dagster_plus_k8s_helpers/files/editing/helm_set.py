@@ -20,7 +20,8 @@ SetValue: TypeAlias = "str | int | float | bool | list[SetValue] | None"
 
 _MOST_INDEX = 65536  # Helm's own limit
 _FRACTION = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d{1,2})?", re.ASCII)
-_LEAST_INT, _MOST_INT = -(2**63), 2**63 - 1
+_INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
+_LEAST_INT, _MOST_INT, _MOST_DIGITS = -(2**63), 2**63 - 1, 20
 
 
 class Assignment(NamedTuple):
@@ -174,9 +175,9 @@ def _typed(text: str) -> SetValue:
         return text.lower() == "true"
     if text.lower() == "null":
         return None
-    digits = text.removeprefix("-").removeprefix("+")
-    if text == "0" or (digits.isascii() and digits.isdigit() and not text.startswith("0")):
-        number = int(text) if len(digits) < 20 else _MOST_INT + 1
+    if text == "0" or (_INTEGER.fullmatch(text) and not text.startswith("0")):
+        # Go's parser of integers takes no more digits than 64 bits have.
+        number = int(text) if len(text) <= _MOST_DIGITS else _MOST_INT + 1
         return number if _LEAST_INT <= number <= _MOST_INT else text
     return text
 
