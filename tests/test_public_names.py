@@ -27,3 +27,13 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
     assert loaded.stdout.strip() == "[]"
+
+
+def test_a_plan_waits_for_no_database() -> None:
+    """It makes the executor, which reads the event log of a run: SQLAlchemy takes longer than a plan."""
+    code = (
+        "import sys, dagster, dagster_k8s, dagster_plus_k8s_helpers.executor.loop; "
+        "print([m for m in ('sqlalchemy', 'alembic') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"

@@ -8,13 +8,10 @@ when that moves.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import sqlalchemy
 from dagster._core.events import DagsterEventType
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._serdes import deserialize_value
 
 if TYPE_CHECKING:
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
     import dagster as dg
     from dagster._core.events import DagsterEvent
 
-__all__ = ["endings_of", "finds_by_step"]
+__all__ = ["endings_of", "keeps_rows"]
 
 _ENDINGS = (
     DagsterEventType.STEP_OUTPUT,
@@ -32,7 +29,6 @@ _ENDINGS = (
     DagsterEventType.STEP_UP_FOR_RETRY,
 )
 _NEWEST_RECORDS = 1000
-_Events = SqlEventLogStorageTable
 
 
 def endings_of(instance: dg.DagsterInstance, run_id: str, step_key: str) -> list[tuple[int, DagsterEvent]]:
@@ -43,10 +39,9 @@ def endings_of(instance: dg.DagsterInstance, run_id: str, step_key: str) -> list
         run_id: Id of the run.
         step_key: Key of the step.
     """
-    storage = instance.event_log_storage
     entries = (
-        _in_database(storage, run_id, step_key)
-        if isinstance(storage, SqlEventLogStorage)
+        _in_database(instance, run_id, step_key)
+        if keeps_rows(instance)
         else _among_the_newest(instance, run_id)
     )
     return [
@@ -56,19 +51,27 @@ def endings_of(instance: dg.DagsterInstance, run_id: str, step_key: str) -> list
     ]
 
 
-def finds_by_step(instance: dg.DagsterInstance) -> bool:
-    """Whether the endings of one step are found without going through those of others."""
+def keeps_rows(instance: dg.DagsterInstance) -> bool:
+    """Whether the event log is a database: the endings of one step are found without those of others."""
+    # A plan makes the executor as well, and would wait half a second for SQLAlchemy.
+    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: PLC0415 - see above
+
     return isinstance(instance.event_log_storage, SqlEventLogStorage)
 
 
 def _in_database(
-    storage: SqlEventLogStorage, run_id: str, step_key: str
+    instance: dg.DagsterInstance, run_id: str, step_key: str
 ) -> Iterable[tuple[int, dg.EventLogEntry]]:
+    import sqlalchemy  # noqa: PLC0415 - see above
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable  # noqa: PLC0415 - see above
+
+    storage: Any = instance.event_log_storage
+    columns = SqlEventLogStorageTable.c
     query = (
-        sqlalchemy.select(_Events.c.id, _Events.c.event)
-        .where(_Events.c.run_id == run_id, _Events.c.step_key == step_key)
-        .where(_Events.c.dagster_event_type.in_([kind.value for kind in _ENDINGS]))
-        .order_by(_Events.c.id.asc())
+        sqlalchemy.select(columns.id, columns.event)
+        .where(columns.run_id == run_id, columns.step_key == step_key)
+        .where(columns.dagster_event_type.in_([kind.value for kind in _ENDINGS]))
+        .order_by(columns.id.asc())
     )
     with storage.run_connection(run_id) as connection:
         rows = connection.execute(query).fetchall()

@@ -12,17 +12,17 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
-import sqlalchemy
 from dagster._core.events import DagsterEventType
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._serdes import deserialize_value
 
+from dagster_plus_k8s_helpers._dagster.endings import keeps_rows
 from dagster_plus_k8s_helpers.errors import DagsterPlusK8sError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    import sqlalchemy
 
 __all__ = ["BEGUN", "EngineEvent", "UnreadableRunError", "engine_event_pages", "newest_runs"]
 
@@ -87,20 +87,24 @@ def engine_event_pages(
         UnreadableRunError: The run's database is none. That of a server that does not answer raises what its
             client does.
     """
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqlEventLogStorage):
+    if not keeps_rows(instance):
         yield from _deserialised(instance, run_id, size, naming)
         return
+    # A plan makes the executor, which reads earlier runs, and would wait half a second for SQLAlchemy.
+    import sqlalchemy  # noqa: PLC0415 - see above
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable  # noqa: PLC0415 - see above
+
+    columns = SqlEventLogStorageTable.c
     wanted, last = [json.dumps(name) for name in naming], -1
     while True:
         query = (
-            sqlalchemy.select(_Events.c.id, _Events.c.event)
-            .where(_Events.c.run_id == run_id, _Events.c.id > last)
-            .where(_Events.c.dagster_event_type == DagsterEventType.ENGINE_EVENT.value)
-            .order_by(_Events.c.id.asc())
+            sqlalchemy.select(columns.id, columns.event)
+            .where(columns.run_id == run_id, columns.id > last)
+            .where(columns.dagster_event_type == DagsterEventType.ENGINE_EVENT.value)
+            .order_by(columns.id.asc())
             .limit(size)
         )
-        rows = _rows(storage, run_id, query)
+        rows = _rows(instance, run_id, query)
         matter = (text for _, text in rows if any(name in str(text) for name in wanted))
         yield len(rows), list(_events_in(matter, passed))
         if len(rows) < size:
@@ -108,10 +112,14 @@ def engine_event_pages(
         last = rows[-1][0]
 
 
-def _rows(storage: SqlEventLogStorage, run_id: str, query: sqlalchemy.Select[Any]) -> Sequence[Any]:
+def _rows(instance: dg.DagsterInstance, run_id: str, query: sqlalchemy.Select[Any]) -> Sequence[Any]:
+    import sqlalchemy  # noqa: PLC0415 - as above
+
+    storage: Any = instance.event_log_storage
     try:
         with storage.run_connection(run_id) as connection:
-            return connection.execute(query).fetchall()
+            found: Sequence[Any] = connection.execute(query).fetchall()
+            return found
     # It is locked, or its server is away: that is not of this run.
     except sqlalchemy.exc.OperationalError:
         raise
@@ -131,7 +139,6 @@ def _events_in(rows: Iterable[str], passed: Callable[[], object]) -> Iterator[En
             yield event
 
 
-_Events = SqlEventLogStorageTable
 # Where the kinds of metadata that the executor writes keep what they say.
 _SAID_IN = {
     "TextMetadataEntryData": "text",

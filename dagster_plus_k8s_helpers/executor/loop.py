@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dagster_plus_k8s_helpers._dagster.endings import finds_by_step
+from dagster_plus_k8s_helpers._dagster.endings import keeps_rows
 from dagster_plus_k8s_helpers._dagster.execution import (
     DagsterEvent,
     DagsterExecutionInterruptedError,
@@ -159,7 +159,7 @@ class SupervisedExecutor(PagedExecutor):
         self._outputs = OutputsRead(
             step_of,
             lambda key: self.read_missed(instance, run.run_id, key, lambda event: event.is_successful_output),
-            is_cheap=finds_by_step(instance),
+            is_cheap=keeps_rows(instance),
         )
         before = UsageHistory(instance, run)
         self._handler.end = WorkerEnd(
