@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from dagster_plus_k8s_helpers.errors import K8sConfigError, UnknownFieldError
@@ -16,9 +18,10 @@ __all__ = ["ADVICE", "by_name", "sections_from_dict", "sections_from_fields", "s
 Fields: TypeAlias = Mapping[str, Field[Any]]
 
 
-def spellings(*names: str) -> dict[str, str]:
+@cache
+def spellings(*names: str) -> Mapping[str, str]:
     """From each name in snake_case and in camelCase to the name."""
-    return {spelling: name for name in names for spelling in (name, _camel(name))}
+    return MappingProxyType({spelling: name for name in names for spelling in (name, _camel(name))})
 
 
 def by_name(written: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
